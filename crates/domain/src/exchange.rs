@@ -1,0 +1,151 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{ChannelId, KeyId, UnixMillis, Usage, UserId};
+
+/// The finished story of one client request.
+///
+/// Holds no prompt, no answer text and no key: it may be stored, logged and shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchange {
+    /// `x-request-id`.
+    pub request_id: Arc<str>,
+    /// When the request's head had arrived.
+    pub started_at: UnixMillis,
+    /// Who asked, when the key was recognised.
+    pub user: Option<UserId>,
+    /// With which key.
+    pub key: Option<KeyId>,
+    /// The endpoint's template, e.g. `/v1/chat/completions`; `other` for paths that no row of the table knows.
+    pub endpoint: &'static str,
+    /// The public model name, when it is one the gateway knows.
+    pub model: Option<Arc<str>>,
+    /// Whether the answer was a stream.
+    pub streamed: bool,
+    /// The tries, in order.
+    pub attempts: Vec<Attempt>,
+    /// How it ended.
+    pub outcome: ExchangeOutcome,
+    /// The status the client got; 499 when it left before one was sent.
+    pub status: u16,
+    /// From the request's head to the first byte of the answer's body.
+    pub first_byte: Option<Duration>,
+    /// From the request's head to the end.
+    pub total: Duration,
+    /// Bytes of the request's body.
+    pub bytes_in: u64,
+    /// Bytes of the answer's body that went to the client.
+    pub bytes_out: u64,
+    /// What the upstream counted.
+    pub usage: Usage,
+}
+
+/// One try at one channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// The channel that was tried.
+    pub channel: ChannelId,
+    /// Its name at that time.
+    pub channel_name: Arc<str>,
+    /// Why routing chose it, in one word (`home`, `spill`, `probe`, `retry`, …).
+    pub reason: &'static str,
+    /// The status that the channel gave, when it gave one.
+    pub status: Option<u16>,
+    /// From sending to the first byte of the answer's body.
+    pub first_byte: Option<Duration>,
+    /// From sending to its end.
+    pub total: Duration,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+}
+
+/// How one try ended. The words are used as metric labels and in logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttemptOutcome {
+    /// A whole, good answer.
+    Ok,
+    /// The upstream refused what the client asked (400, 404, 413, 422 …): the client's own fault.
+    CallerError,
+    /// 429.
+    RateLimited,
+    /// 401, 403 or 402: the channel's key is refused or its money is gone.
+    Credentials,
+    /// 5xx.
+    ServerError,
+    /// No connection: refused, reset, DNS, TLS, connect timeout.
+    Connect,
+    /// No first byte, or no next one, in time.
+    Timeout,
+    /// Closed or reset before the answer was whole.
+    Broken,
+    /// An answer that is none: HTML, an empty body, broken framing, a redirect.
+    BadAnswer,
+    /// The client left, or the gateway stopped.
+    Cancelled,
+}
+
+/// How the exchange ended, as the client saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExchangeOutcome {
+    /// A whole, good answer.
+    Ok,
+    /// An error answer that is the client's own fault (4xx).
+    ClientError,
+    /// An error answer because no channel could serve.
+    UpstreamError,
+    /// An error answer because the gateway itself failed.
+    GatewayError,
+    /// The answer began and broke off.
+    Interrupted,
+    /// The client left first.
+    ClientGone,
+}
+
+// === impl AttemptOutcome ===
+
+impl AttemptOutcome {
+    /// The word for it in metrics, logs and the admin API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::CallerError => "caller_error",
+            Self::RateLimited => "rate_limited",
+            Self::Credentials => "credentials",
+            Self::ServerError => "server_error",
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Broken => "broken",
+            Self::BadAnswer => "bad_answer",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the channel is to blame. The client's own errors and its leaving never count against a channel.
+    pub const fn blames_channel(self) -> bool {
+        match self {
+            Self::Ok | Self::CallerError | Self::Cancelled | Self::RateLimited => false,
+            Self::Credentials
+            | Self::ServerError
+            | Self::Connect
+            | Self::Timeout
+            | Self::Broken
+            | Self::BadAnswer => true,
+        }
+    }
+}
+
+// === impl ExchangeOutcome ===
+
+impl ExchangeOutcome {
+    /// The word for it in metrics, logs and the admin API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ClientError => "client_error",
+            Self::UpstreamError => "upstream_error",
+            Self::GatewayError => "gateway_error",
+            Self::Interrupted => "interrupted",
+            Self::ClientGone => "client_gone",
+        }
+    }
+}
