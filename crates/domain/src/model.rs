@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use crate::{ChannelId, ManagedBy, MappingId, ModelId};
+use crate::{ChannelId, ManagedBy, MappingId, ModelId, UnixMillis};
 
 /// A public model name: what clients ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Model {
     pub mappings: Vec<Mapping>,
     /// Who may change it.
     pub managed_by: ManagedBy,
+    /// When it was made; `created` in OpenAI's model list.
+    pub created_at: UnixMillis,
 }
 
 /// One way in which a model is served.
