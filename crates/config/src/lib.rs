@@ -1,1 +1,30 @@
-//! placeholder
+//! Turns a file and an environment into validated settings, puts them together with the inventory into an immutable
+//! [`Snapshot`], and holds the live one.
+//!
+//! Every key is written down once, in `keys.rs`: its name, type, bounds, meaning and place in [`Settings`]. The
+//! walk over the file, the environment overlay, the origins, the reference and the example file all read that one
+//! table, so none of them can forget a key. Problems are collected, never returned at the first one.
+//!
+//! **Must never know:** sockets, SQL, the proxy; clocks; the process environment (an [`Environment`] is a value that
+//! is handed in). It reads files: the configuration, and what `file:` secrets name.
+
+mod change;
+mod live;
+mod load;
+mod origin;
+mod problem;
+mod publish;
+mod settings;
+mod snapshot;
+
+pub use change::restart_needed;
+pub use live::Live;
+pub use load::{Environment, Loaded, Source, load};
+pub use origin::{Origin, Origins};
+pub use problem::{Problem, Problems};
+pub use publish::{Cause, PublishError, PublishRequest, Published, Publisher, ReloadStatus};
+pub use settings::{
+    AdminAuth, AdminSettings, DatabaseSettings, HealthCheckSettings, LogFormat, LogSettings, MetricsSettings,
+    Policy, ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,
+};
+pub use snapshot::Snapshot;
