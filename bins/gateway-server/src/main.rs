@@ -1,1 +1,3 @@
+//! `gateway-server`: see `gateway-server --help`.
+
 fn main() {}
