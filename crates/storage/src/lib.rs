@@ -1,1 +1,38 @@
-//! placeholder
+//! Keeps what must survive a restart: channels, models, users and their keys, settings, sessions and the story of
+//! past exchanges, in one SQLite file.
+//!
+//! This is the only crate with SQL. Its API blocks: callers on an async runtime use their own blocking threads.
+//! One thread owns the only connection that writes (`writer`), readers share a pool of read-only connections
+//! (`reader`), and what the request path wants to keep travels through a bounded queue ([`Recorder`]), so that it
+//! never waits for the disk.
+//!
+//! **Must never know:** hyper, HTTP, the proxy, tokio, the configuration file.
+
+mod channels;
+mod declared;
+mod error;
+mod exchanges;
+mod keys;
+mod mappings;
+mod metrics;
+mod models;
+mod recorder;
+mod secrets;
+mod sessions;
+mod settings;
+mod store;
+mod stored;
+mod users;
+
+pub use channels::ChannelPatch;
+pub use error::{Result, StorageError};
+pub use exchanges::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY, StoredAttempt, StoredExchange};
+pub use keys::key_digest;
+pub use mappings::MappingPatch;
+pub use metrics::LifetimeMetrics;
+pub use recorder::{Record, Recorder};
+pub use secrets::MasterKey;
+pub use sessions::SessionRow;
+pub use store::{Store, StoreOptions};
+pub use stored::{Removed, Stored};
+pub use users::UserPatch;
