@@ -1,0 +1,24 @@
+//! What the gateway knows of the OpenAI wire format: pure functions over bytes.
+//!
+//! Nothing here does I/O, reads a clock or knows a channel. A request body is read once ([`peek`]) and changed in one
+//! place only ([`splice`]); an answer is never changed, only watched as it passes ([`Scanner`], [`usage_of`],
+//! [`error_of`]). Every function takes whatever bytes the network sends and never panics on them.
+
+mod endpoint;
+mod error_body;
+mod event;
+mod fields;
+mod peek;
+mod splice;
+mod sse;
+mod upstream_error;
+mod usage;
+
+pub use endpoint::{Endpoint, EndpointKind, Lookup, ModelRule, StreamDialect, lookup};
+pub use error_body::ErrorBody;
+pub use event::{Heard, hear};
+pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
+pub use splice::{Spliced, splice};
+pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
+pub use upstream_error::{UpstreamError, error_of};
+pub use usage::usage_of;

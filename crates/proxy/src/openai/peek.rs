@@ -1,0 +1,329 @@
+//! Reads from a request body what the gateway must know, and leaves the body as it is.
+//!
+//! The body that is read here is the body that is forwarded, so the reading must not allow a second opinion: a body
+//! with two top-level `model` members is refused, because the upstream might pick the other one than we authorised.
+//! For the same reason anything but plain UTF-8 JSON is refused, and escaped spellings of a key are recognised.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+use super::fields::{each_field, is_object, is_true, text_of};
+
+/// How deep arrays and objects may nest. Real requests stay below 20; parsers behind us may be recursive.
+pub const MAX_DEPTH: usize = 128;
+
+/// How many characters a model name may have.
+pub const MAX_MODEL_CHARS: usize = 512;
+
+/// The top-level members that are read. Each of them may be given once; what else is given twice is passed on.
+const READ: [&str; 9] = [
+    "model",
+    "stream",
+    "stream_options",
+    "prompt_cache_key",
+    "user",
+    "store",
+    "previous_response_id",
+    "background",
+    "metadata",
+];
+
+/// The members of `metadata` that name a conversation, best first.
+const SESSION_NAMES: [&str; 4] = ["session", "session_id", "conversation", "conversation_id"];
+
+/// What a request body says, as far as the gateway cares. Borrowed from the body.
+///
+/// Members of a wrong type (`"stream": "yes"`) count as absent: to judge them is the upstream's business.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peek<'a> {
+    /// The top-level `model`. `None` when it is absent or `null`.
+    pub model: Option<ModelSpan<'a>>,
+    /// Whether `stream` is `true`.
+    pub stream: bool,
+    /// Whether `stream_options.include_usage` is `true`.
+    pub include_usage: bool,
+    /// `prompt_cache_key`, when it is a string.
+    pub prompt_cache_key: Option<Cow<'a, str>>,
+    /// `user`, when it is a string: the caller's own name for its end user.
+    pub user: Option<Cow<'a, str>>,
+    /// `store`; `None` when it is absent, because its default differs between endpoints.
+    pub store: Option<bool>,
+    /// `previous_response_id`, when it is a string: the call continues state that lives at one upstream account.
+    pub previous_response_id: Option<Cow<'a, str>>,
+    /// Whether `background` is `true`.
+    pub background: bool,
+    /// The conversation named in `metadata` (`session`, `session_id`, `conversation` or `conversation_id`).
+    pub session: Option<Cow<'a, str>>,
+}
+
+/// The model name and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSpan<'a> {
+    /// The decoded name: 1 to [`MAX_MODEL_CHARS`] characters, none of them a control character.
+    pub value: Cow<'a, str>,
+    /// The bytes of the JSON string in the body, quotes included.
+    pub span: Range<usize>,
+}
+
+/// Why a body was refused, in words for the one who sent it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct PeekError {
+    message: String,
+    param: Option<&'static str>,
+    code: &'static str,
+}
+
+/// Validates the whole body and finds the members of [`Peek`] at its top level.
+pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
+    let text = plain_text(body)?;
+    if let Some(at) = too_deep_at(body) {
+        return Err(PeekError::invalid_json(&format!(
+            "it nests deeper than {MAX_DEPTH} levels at byte {at}; flatten it"
+        )));
+    }
+    let mut found = Found { text, peek: Peek::default(), seen: 0, refused: None };
+    each_field(text, |key, value| found.take(key, value)).map_err(|e| PeekError::syntax(&e, body))?;
+    match found.refused {
+        Some(refused) => Err(refused),
+        None => Ok(found.peek),
+    }
+}
+
+struct Found<'a> {
+    text: &'a str,
+    peek: Peek<'a>,
+    /// One bit per name in [`READ`], set once the name was met.
+    seen: u16,
+    /// The first thing found wrong with a member. Kept aside so that a syntax error further on is told first.
+    refused: Option<PeekError>,
+}
+
+// === impl Peek ===
+
+impl<'a> Peek<'a> {
+    /// The model, for endpoints that cannot do without.
+    pub fn require_model(&self) -> Result<&ModelSpan<'a>, PeekError> {
+        self.model.as_ref().ok_or_else(PeekError::missing_model)
+    }
+}
+
+// === impl Found ===
+
+impl<'a> Found<'a> {
+    fn take(&mut self, key: &str, value: &'a RawValue) {
+        let Some((at, name)) = READ.iter().enumerate().find(|(_, name)| **name == key) else { return };
+        let bit = 1 << at;
+        if self.seen & bit != 0 {
+            self.refuse(PeekError::duplicate(name));
+            return;
+        }
+        self.seen |= bit;
+        match *name {
+            "model" => match self.model(value) {
+                Ok(model) => self.peek.model = model,
+                Err(error) => self.refuse(error),
+            },
+            "stream" => self.peek.stream = is_true(value),
+            "stream_options" => self.stream_options(value),
+            "prompt_cache_key" => self.peek.prompt_cache_key = text_of(value),
+            "user" => self.peek.user = text_of(value),
+            "store" => self.peek.store = serde_json::from_str(value.get()).ok(),
+            "previous_response_id" => self.peek.previous_response_id = text_of(value),
+            "background" => self.peek.background = is_true(value),
+            _ => self.metadata(value),
+        }
+    }
+
+    fn refuse(&mut self, error: PeekError) {
+        self.refused.get_or_insert(error);
+    }
+
+    fn model(&self, raw: &'a RawValue) -> Result<Option<ModelSpan<'a>>, PeekError> {
+        let start = raw.get().as_ptr().addr() - self.text.as_ptr().addr();
+        let span = start..start + raw.get().len();
+        if raw.get() == "null" {
+            return Ok(None);
+        }
+        if !raw.get().starts_with('"') {
+            return Err(PeekError::model("invalid_type", "must be a string", start));
+        }
+        let Some(value) = text_of(raw) else {
+            return Err(PeekError::model("invalid_value", "is not Unicode text (a lone surrogate)", start));
+        };
+        if value.is_empty() {
+            return Err(PeekError::model("invalid_value", "is empty", start));
+        }
+        // Characters are counted only when the bytes leave a doubt.
+        if value.len() > MAX_MODEL_CHARS && value.chars().count() > MAX_MODEL_CHARS {
+            return Err(PeekError::model("invalid_value", "is longer than 512 characters", start));
+        }
+        if value.chars().any(char::is_control) {
+            return Err(PeekError::model("invalid_value", "holds a control character", start));
+        }
+        Ok(Some(ModelSpan { value, span }))
+    }
+
+    fn stream_options(&mut self, raw: &'a RawValue) {
+        let mut seen = false;
+        let mut twice = false;
+        if is_object(raw) {
+            let walked = each_field(raw.get(), |key, value| {
+                if key == "include_usage" {
+                    twice |= seen;
+                    seen = true;
+                    self.peek.include_usage = is_true(value);
+                }
+            });
+            debug_assert!(walked.is_ok(), "a part of a valid document is valid");
+        }
+        if twice {
+            self.refuse(PeekError::duplicate("stream_options.include_usage"));
+        }
+    }
+
+    fn metadata(&mut self, raw: &'a RawValue) {
+        let mut names: [Option<&'a RawValue>; 4] = [None; 4];
+        let mut twice = false;
+        if is_object(raw) {
+            let walked = each_field(raw.get(), |key, value| {
+                let slot = SESSION_NAMES.iter().position(|name| *name == key);
+                if let Some(slot) = slot.and_then(|at| names.get_mut(at)) {
+                    twice |= slot.replace(value).is_some();
+                }
+            });
+            debug_assert!(walked.is_ok(), "a part of a valid document is valid");
+        }
+        if twice {
+            self.refuse(PeekError::duplicate("metadata"));
+        }
+        self.peek.session = names.into_iter().flatten().filter_map(text_of).find(|name| !name.is_empty());
+    }
+}
+
+// === impl PeekError ===
+
+impl PeekError {
+    /// What is wrong, where, and what to do about it; a sentence for the `message` of the answer.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The member that is wrong; `None` when the whole body is.
+    pub fn param(&self) -> Option<&'static str> {
+        self.param
+    }
+
+    /// The machine-readable `code` of the answer.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The body names no model, and the endpoint needs one.
+    pub fn missing_model() -> Self {
+        Self {
+            message:
+                "Missing required parameter: 'model'. Name the model at the top level of the request body."
+                    .into(),
+            param: Some("model"),
+            code: "missing_required_parameter",
+        }
+    }
+
+    fn model(code: &'static str, why: &str, at: usize) -> Self {
+        let message =
+            format!("Invalid 'model': the value at byte {at} {why}; give the name of a model as a string.");
+        Self { message, param: Some("model"), code }
+    }
+
+    fn duplicate(param: &'static str) -> Self {
+        let what =
+            if param == "metadata" { "it, or one of its members that name the conversation," } else { "it" };
+        let message = format!("Duplicate parameter '{param}': {what} is given twice; send it once.");
+        Self { message, param: Some(param), code: "duplicate_parameter" }
+    }
+
+    fn invalid_json(why: &str) -> Self {
+        let message = format!("The request body is not valid JSON: {why}.");
+        Self { message, param: None, code: "invalid_json" }
+    }
+
+    fn syntax(error: &serde_json::Error, body: &[u8]) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let told = error.to_string();
+        let what = told.split(" at line ").next().unwrap_or(&told);
+        let before: usize =
+            body.split_inclusive(|b| *b == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+        let byte = (before + column.saturating_sub(1)).min(body.len());
+        Self::invalid_json(&format!("{what} at line {line}, column {column} (byte {byte})"))
+    }
+}
+
+/// The body as text, when it can be a JSON object at all.
+fn plain_text(body: &[u8]) -> Result<&str, PeekError> {
+    if body.starts_with(b"\xEF\xBB\xBF") {
+        return Err(PeekError::invalid_json(
+            "it starts with a byte order mark at byte 0; send UTF-8 without one",
+        ));
+    }
+    let text = std::str::from_utf8(body).map_err(|e| {
+        PeekError::invalid_json(&format!("it is not UTF-8 from byte {} on; send UTF-8", e.valid_up_to()))
+    })?;
+    let blank = text.bytes().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count();
+    match text.as_bytes().get(blank) {
+        Some(b'{') => Ok(text),
+        Some(_) => {
+            Err(PeekError::invalid_json(&format!("it must be an object, but byte {blank} is no `{{`")))
+        }
+        None => Err(PeekError::invalid_json("it is empty; send an object")),
+    }
+}
+
+/// The byte at which nesting exceeds [`MAX_DEPTH`], found without recursion, in text that may be malformed.
+fn too_deep_at(text: &[u8]) -> Option<usize> {
+    if openers(text) <= MAX_DEPTH {
+        return None;
+    }
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => at = string_end(text, at + 1)?,
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Some(at);
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// How many brackets open in `text`, those inside strings included: a bound on the depth that is cheap to have.
+fn openers(text: &[u8]) -> usize {
+    // Sums of at most 255 fit a byte, which lets the compiler count many bytes at once. `[` and `{` differ in one bit.
+    text.chunks(255)
+        .map(|chunk| usize::from(chunk.iter().map(|b| u8::from(b | 0x20 == b'{')).sum::<u8>()))
+        .sum()
+}
+
+/// The index of the quote that closes the string whose text starts at `from`.
+fn string_end(text: &[u8], from: usize) -> Option<usize> {
+    let mut from = from;
+    loop {
+        let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+}
+
+#[cfg(test)]
+mod tests;
