@@ -104,6 +104,20 @@ pub enum ExchangeOutcome {
 // === impl AttemptOutcome ===
 
 impl AttemptOutcome {
+    /// Every outcome, in the order of its declaration.
+    pub const ALL: [Self; 10] = [
+        Self::Ok,
+        Self::CallerError,
+        Self::RateLimited,
+        Self::Credentials,
+        Self::ServerError,
+        Self::Connect,
+        Self::Timeout,
+        Self::Broken,
+        Self::BadAnswer,
+        Self::Cancelled,
+    ];
+
     /// The word for it in metrics, logs and the admin API.
     pub const fn as_str(self) -> &'static str {
         match self {
