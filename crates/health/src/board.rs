@@ -1,0 +1,210 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gateway_domain::{ChannelId, HealthReport, HealthStatus, UnixMillis};
+use tokio::sync::watch;
+
+use crate::{Observation, Rules, Status, Tick, Witness};
+
+/// How many ticks of a channel's history are kept.
+const HISTORY: usize = 60;
+
+/// The health of all channels: told by anyone, read by anyone.
+///
+/// The proxy may ask [`Board::is_usable`] for every request: that is two atomic loads and a look into a map, and waits
+/// for nobody. Telling locks one channel for some nanoseconds.
+#[derive(Debug)]
+pub struct Board {
+    rules: ArcSwap<Rules>,
+    channels: ArcSwap<HashMap<ChannelId, Arc<Entry>>>,
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// What the status says, readable without the lock.
+    usable: AtomicBool,
+    record: Mutex<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    status: Status,
+    history: VecDeque<Tick>,
+}
+
+// === impl Board ===
+
+impl Board {
+    /// A board on which every channel is [`HealthStatus::Unknown`].
+    pub fn new(rules: Rules) -> Arc<Self> {
+        Arc::new(Self {
+            rules: ArcSwap::from_pointee(rules),
+            channels: ArcSwap::default(),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    /// Takes in what a witness saw of a channel.
+    pub fn observe(&self, channel: ChannelId, seen: Observation, now: UnixMillis) {
+        let rules = self.rules.load();
+        let (witness, ok, latency) = match &seen {
+            Observation::ProbeOk { latency } => (Witness::Probe, true, Some(*latency)),
+            Observation::ProbeFailed { .. } | Observation::ProbeRefused { .. } => {
+                (Witness::Probe, false, None)
+            }
+            Observation::TrafficOk => (Witness::Traffic, true, None),
+            Observation::TrafficFailed { .. } => (Witness::Traffic, false, None),
+        };
+        self.change(channel, &self.entry(channel), |record| {
+            record.tick(now, &rules);
+            let before = record.status.verdict();
+            record.status.observe(&seen, now, &rules);
+            if witness == Witness::Probe || record.status.verdict() != before {
+                record.note(now, witness, ok, latency);
+            }
+        });
+    }
+
+    /// Lets time pass, so that pauses end on channels of which nobody tells anything. To be called about once a second;
+    /// [`run_prober`](crate::run_prober) does.
+    pub fn tick(&self, now: UnixMillis) {
+        let rules = self.rules.load();
+        for (channel, entry) in self.channels.load().iter() {
+            self.change(*channel, entry, |record| record.tick(now, &rules));
+        }
+    }
+
+    /// Forgets what is known of a channel whose address or key has changed: the old failures were another's.
+    pub fn reset(&self, channel: ChannelId) {
+        if let Some(entry) = self.channels.load().get(&channel) {
+            self.change(channel, entry, |record| record.status = Status::default());
+        }
+    }
+
+    /// Notes that a channel is probed no longer, so that no verdict waits for a probe that never comes.
+    pub fn probing_ended(&self, channel: ChannelId, now: UnixMillis) {
+        let rules = self.rules.load();
+        if let Some(entry) = self.channels.load().get(&channel) {
+            self.change(channel, entry, |record| record.status.probing_ended(now, &rules));
+        }
+    }
+
+    /// Forgets all channels but these.
+    pub fn retain(&self, known: &[ChannelId]) {
+        self.channels.rcu(|channels| {
+            let mut kept = HashMap::clone(channels);
+            kept.retain(|channel, _| known.contains(channel));
+            kept
+        });
+    }
+
+    /// Changes the rules, from the next observation on.
+    pub fn set_rules(&self, rules: Rules) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// Whether the channel may get traffic. A channel of which nothing is known may.
+    pub fn is_usable(&self, channel: ChannelId) -> bool {
+        self.channels.load().get(&channel).is_none_or(|entry| entry.usable.load(Ordering::Acquire))
+    }
+
+    /// What is known of a channel.
+    pub fn report(&self, channel: ChannelId) -> HealthReport {
+        match self.channels.load().get(&channel) {
+            Some(entry) => entry.lock().status.report(channel),
+            None => Status::default().report(channel),
+        }
+    }
+
+    /// What is known of all channels that anything is known of, by id.
+    pub fn reports(&self) -> Vec<HealthReport> {
+        let channels = self.channels.load();
+        let mut reports: Vec<_> =
+            channels.iter().map(|(channel, entry)| entry.lock().status.report(*channel)).collect();
+        reports.sort_unstable_by_key(|report| report.channel);
+        reports
+    }
+
+    /// The last 60 ticks of a channel, the oldest first.
+    pub fn history(&self, channel: ChannelId) -> Vec<Tick> {
+        let channels = self.channels.load();
+        channels.get(&channel).map(|entry| entry.lock().history.iter().copied().collect()).unwrap_or_default()
+    }
+
+    /// A number that grows whenever the verdict on any channel changes.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn entry(&self, channel: ChannelId) -> Arc<Entry> {
+        if let Some(entry) = self.channels.load().get(&channel) {
+            return Arc::clone(entry);
+        }
+        let new = Arc::new(Entry { usable: AtomicBool::new(true), record: Mutex::default() });
+        self.channels.rcu(|channels| {
+            let mut more = HashMap::clone(channels);
+            more.entry(channel).or_insert_with(|| Arc::clone(&new));
+            more
+        });
+        self.channels.load().get(&channel).map_or(new, Arc::clone)
+    }
+
+    /// Changes a record, and tells the world when the verdict is another one afterwards.
+    fn change(&self, channel: ChannelId, entry: &Entry, change: impl FnOnce(&mut Record)) {
+        let mut record = entry.lock();
+        let before = record.status.verdict();
+        change(&mut record);
+        let after = record.status.verdict();
+        if before == after {
+            return;
+        }
+        entry.usable.store(record.status.is_usable(), Ordering::Release);
+        let report = record.status.report(channel);
+        drop(record);
+        tell(&report);
+        self.changes.send_modify(|count| *count += 1);
+    }
+}
+
+fn tell(report: &HealthReport) {
+    let (channel, failures) = (report.channel.0, report.consecutive_failures);
+    match report.status {
+        HealthStatus::Unhealthy => {
+            let why = report.last_error.as_deref().unwrap_or_default();
+            tracing::warn!(channel, failures, why, "channel left rotation");
+        }
+        HealthStatus::Unknown => tracing::info!(channel, "channel is tried again"),
+        HealthStatus::Healthy => tracing::info!(channel, "channel is healthy"),
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Record ===
+
+impl Record {
+    fn tick(&mut self, now: UnixMillis, rules: &Rules) {
+        let before = self.status.verdict();
+        self.status.tick(now, rules);
+        if self.status.verdict() != before {
+            self.note(now, Witness::Time, true, None);
+        }
+    }
+
+    fn note(&mut self, at: UnixMillis, witness: Witness, ok: bool, latency: Option<Duration>) {
+        if self.history.len() == HISTORY {
+            self.history.pop_front();
+        }
+        self.history.push_back(Tick { at, witness, ok, status: self.status.verdict(), latency });
+    }
+}

@@ -1,0 +1,42 @@
+use std::time::Duration;
+
+use gateway_domain::{HealthStatus, UnixMillis};
+
+/// One line of a channel's history: a probe, or a change of the verdict by something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// When.
+    pub at: UnixMillis,
+    /// Who spoke.
+    pub witness: Witness,
+    /// Whether it spoke well of the channel.
+    pub ok: bool,
+    /// The verdict from then on.
+    pub status: HealthStatus,
+    /// How long a good probe took.
+    pub latency: Option<Duration>,
+}
+
+/// Who told something about a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Witness {
+    /// A probe.
+    Probe,
+    /// A call of a client. Only those that change the verdict enter the history.
+    Traffic,
+    /// Nobody: a pause was over.
+    Time,
+}
+
+// === impl Witness ===
+
+impl Witness {
+    /// The word for it on every surface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Traffic => "traffic",
+            Self::Time => "time",
+        }
+    }
+}

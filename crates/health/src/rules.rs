@@ -1,0 +1,64 @@
+use std::time::Duration;
+
+/// When a channel leaves rotation and when it may return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// This many failed probes in a row take a channel out. 0 is read as 1.
+    pub unhealthy_after: u32,
+    /// This many good probes in a row bring it back. 0 is read as 1.
+    pub healthy_after: u32,
+    /// This many failed calls in a row take a channel out, whatever its probes say. 0 is read as 1.
+    pub ejected_after: u32,
+    /// For how long failed calls take a channel out the first time; each time soon after doubles it.
+    pub first_pause: Duration,
+    /// The longest such time.
+    pub longest_pause: Duration,
+    /// For how long refused credentials take a channel out: nobody but an operator can help, so asking often is
+    /// pointless.
+    pub credentials_pause: Duration,
+}
+
+/// What a witness saw. Errors of the caller's own making (its 4xx), calls that the client cancelled and 429 say
+/// nothing about health and are never reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// A probe was answered well.
+    ProbeOk {
+        /// From the start of the probe to the end of its answer.
+        latency: Duration,
+    },
+    /// A probe was not answered, or not well.
+    ProbeFailed {
+        /// The reason, for people, without secrets.
+        why: String,
+    },
+    /// A probe was answered, but the channel's key was refused.
+    ProbeRefused {
+        /// The reason, for people, without secrets.
+        why: String,
+    },
+    /// A call was served.
+    TrafficOk,
+    /// A call failed by the channel's fault.
+    TrafficFailed {
+        /// The reason, for people, without secrets.
+        why: String,
+        /// Whether it failed because the channel's key was refused (401, 402, 403).
+        credentials: bool,
+    },
+}
+
+// === impl Rules ===
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            unhealthy_after: 3,
+            healthy_after: 1,
+            ejected_after: 5,
+            first_pause: Duration::from_secs(2),
+            longest_pause: Duration::from_secs(120),
+            credentials_pause: Duration::from_secs(300),
+        }
+    }
+}

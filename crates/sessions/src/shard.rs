@@ -1,0 +1,183 @@
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{BTreeMap, HashMap};
+
+use gateway_domain::{ChannelId, SessionId, UnixMillis};
+
+use crate::{Session, SessionKey};
+
+/// One part of the table, behind one lock.
+///
+/// **Invariants:** `by_age` holds exactly the keys of `entries`; `dirty` holds only ids of living entries; `gone`
+/// holds only ids that storage was told of. So nothing here grows when nobody takes the changes.
+#[derive(Debug, Default)]
+pub(crate) struct Shard {
+    entries: HashMap<SessionKey, Entry>,
+    /// Oldest first: what is swept and what is shed stands in front.
+    by_age: BTreeMap<Age, SessionKey>,
+    /// Living sessions that differ from their row.
+    dirty: HashMap<SessionId, SessionKey>,
+    /// Rows of sessions that live no more.
+    gone: Vec<SessionId>,
+}
+
+/// When a session was last used. Milliseconds tie under load, so `touch`, which never repeats, decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Age {
+    pub(crate) last_used_at: UnixMillis,
+    pub(crate) touch: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: SessionId,
+    channel: ChannelId,
+    created_at: UnixMillis,
+    age: Age,
+    /// Whether storage was ever told of it.
+    stored: bool,
+}
+
+// === impl Shard ===
+
+impl Shard {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn oldest(&self) -> Option<Age> {
+        self.by_age.first_key_value().map(|(age, _)| *age)
+    }
+
+    /// The channel of a session that has been used within `idle` milliseconds.
+    pub(crate) fn channel_of(&self, key: &SessionKey, now: UnixMillis, idle: u64) -> Option<ChannelId> {
+        self.entries.get(key).filter(|entry| !entry.age.is_idle(now, idle)).map(|entry| entry.channel)
+    }
+
+    /// Binds the key to the channel. A session that was idle too long is over: `new_id` names its successor.
+    pub(crate) fn remember(
+        &mut self,
+        key: &SessionKey,
+        channel: ChannelId,
+        age: Age,
+        idle: u64,
+        new_id: impl FnOnce() -> SessionId,
+    ) -> SessionId {
+        if self.entries.get(key).is_some_and(|entry| entry.age.is_idle(age.last_used_at, idle)) {
+            self.remove(key);
+        }
+        let entry = match self.entries.entry(key.clone()) {
+            Slot::Occupied(slot) => {
+                let entry = slot.into_mut();
+                self.by_age.remove(&entry.age);
+                entry.channel = channel;
+                entry.age = age;
+                entry
+            }
+            Slot::Vacant(slot) => {
+                slot.insert(Entry { id: new_id(), channel, created_at: age.last_used_at, age, stored: false })
+            }
+        };
+        self.by_age.insert(age, key.clone());
+        self.dirty.entry(entry.id).or_insert_with(|| key.clone());
+        entry.id
+    }
+
+    /// Takes in a row. Of two rows with one key the one used last lives, the other is removed from storage.
+    pub(crate) fn restore(&mut self, row: Session, touch: u64) {
+        let age = Age { last_used_at: row.last_used_at, touch };
+        if let Some(known) = self.entries.get(&row.key) {
+            if known.age > age {
+                self.gone.push(row.id);
+                return;
+            }
+            self.remove(&row.key);
+        }
+        self.by_age.insert(age, row.key.clone());
+        let entry = Entry { id: row.id, channel: row.channel, created_at: row.created_at, age, stored: true };
+        self.entries.insert(row.key, entry);
+    }
+
+    pub(crate) fn remove(&mut self, key: &SessionKey) -> bool {
+        let Some(entry) = self.entries.remove(key) else { return false };
+        self.by_age.remove(&entry.age);
+        self.dirty.remove(&entry.id);
+        if entry.stored {
+            self.gone.push(entry.id);
+        }
+        true
+    }
+
+    pub(crate) fn remove_id(&mut self, id: SessionId) -> bool {
+        let key = self.entries.iter().find(|(_, entry)| entry.id == id).map(|(key, _)| key.clone());
+        key.is_some_and(|key| self.remove(&key))
+    }
+
+    pub(crate) fn remove_oldest(&mut self) -> bool {
+        let key = self.by_age.first_key_value().map(|(_, key)| key.clone());
+        key.is_some_and(|key| self.remove(&key))
+    }
+
+    /// Removes what `unwanted` says, and tells how many that were.
+    pub(crate) fn forget(&mut self, unwanted: impl Fn(&SessionKey, ChannelId) -> bool) -> usize {
+        let keys: Vec<SessionKey> = self
+            .entries
+            .iter()
+            .filter(|(key, entry)| unwanted(key, entry.channel))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in &keys {
+            self.remove(key);
+        }
+        keys.len()
+    }
+
+    /// Removes what has been idle too long, and tells how many that were.
+    pub(crate) fn sweep(&mut self, now: UnixMillis, idle: u64) -> usize {
+        let mut swept = 0;
+        while self.oldest().is_some_and(|age| age.is_idle(now, idle)) && self.remove_oldest() {
+            swept += 1;
+        }
+        swept
+    }
+
+    pub(crate) fn get(&self, id: SessionId) -> Option<Session> {
+        self.entries.iter().find(|(_, entry)| entry.id == id).map(|(key, entry)| entry.session(key))
+    }
+
+    pub(crate) fn list(&self, into: &mut Vec<(Age, Session)>) {
+        into.extend(self.entries.iter().map(|(key, entry)| (entry.age, entry.session(key))));
+    }
+
+    /// Moves what changed since the last call to the two lists.
+    pub(crate) fn take_changes(&mut self, gone: &mut Vec<SessionId>, changed: &mut Vec<Session>) {
+        gone.append(&mut self.gone);
+        for (_, key) in self.dirty.drain() {
+            if let Some(entry) = self.entries.get_mut(&key) {
+                entry.stored = true;
+                changed.push(entry.session(&key));
+            }
+        }
+    }
+}
+
+// === impl Age ===
+
+impl Age {
+    fn is_idle(self, now: UnixMillis, idle: u64) -> bool {
+        now.since(self.last_used_at) > idle
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn session(&self, key: &SessionKey) -> Session {
+        Session {
+            id: self.id,
+            key: key.clone(),
+            channel: self.channel,
+            created_at: self.created_at,
+            last_used_at: self.age.last_used_at,
+        }
+    }
+}
