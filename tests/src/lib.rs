@@ -1,1 +1,56 @@
-//! placeholder
+//! The harness: a whole gateway between scripted upstreams and a client, all on ports that the system chose.
+//!
+//! A test reads as a story in three lines: upstreams with a script, a gateway that serves a model from them, a
+//! call. What goes wrong off stage (a script not played to its end, a request beyond it, a user key that reached an
+//! upstream, a panic in the server, a call that was never counted out, a record that was lost) fails the test when
+//! the actor concerned is dropped.
+//!
+//! **Must never know:** private items of the product. Everything goes through `App::build`, the binary, sockets
+//! and files.
+#![expect(
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a harness speaks by panicking: that is how a test fails"
+)]
+
+mod admin;
+mod answer;
+mod client;
+mod eventually;
+mod gateway;
+mod inspect;
+mod process;
+mod raw;
+mod script;
+mod settings;
+mod sse;
+mod upstream;
+mod wire;
+
+pub use admin::{Admin, Tried};
+pub use answer::{Answer, ErrorObject, events};
+pub use client::{Call, Chat, NoAnswer, Opened};
+pub use eventually::{eventually, patience, soon, until};
+pub use gateway::Gateway;
+pub use inspect::Metrics;
+pub use process::GatewayProcess;
+pub use raw::{Raw, RawAnswer};
+pub use script::{
+    Gate, Reply, body, chat, chat_as, close, hang, html, json_body, ms, raw, redirect, reset, sse, status,
+};
+pub use settings::{GatewayBuilder, in_order, weighted};
+pub use sse::Sse;
+pub use upstream::{Received, Upstream, UpstreamBuilder};
+
+/// Part of every user key that a test makes. Nothing that leaves the gateway may hold it, the first answer to
+/// whoever made the key excepted.
+pub const USER_KEY_MARK: &str = "canaryuser";
+
+/// Part of every channel key that a test makes. Nothing but the upstream itself may see it.
+pub const CHANNEL_KEY_MARK: &str = "canarychannel";
+
+/// The key of the user that every gateway under test has.
+pub const USER_KEY: &str = "sk-canaryuser-5d1e8f02b7";
+
+/// The admin token of every gateway under test.
+pub const ADMIN_TOKEN: &str = "admin-token-of-the-tests-93c1";

@@ -1,0 +1,32 @@
+//! Waiting for what happens soon, without guessing how soon.
+
+use std::time::{Duration, Instant};
+
+/// How long a test waits for something that must happen: `GATEWAY_TEST_PATIENCE_MS`, 5,000 when it is not set.
+pub fn patience() -> Duration {
+    let set = std::env::var("GATEWAY_TEST_PATIENCE_MS").ok().and_then(|text| text.parse().ok());
+    Duration::from_millis(set.unwrap_or(5_000))
+}
+
+/// Waits until `condition` holds; fails the test when it still does not after [`patience`].
+pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    until(what, async || condition().then_some(())).await;
+}
+
+/// Waits until `look` gives something; fails the test when it still does not after [`patience`].
+pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + patience();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {:?}, but this did not happen: {what}", patience());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Gives what `future` gives; fails the test when that takes longer than [`patience`].
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(patience(), future).await;
+    ended.unwrap_or_else(|_elapsed| panic!("waited {:?} for {what}", patience()))
+}

@@ -1,0 +1,547 @@
+//! An upstream account that says what its script tells it to, and remembers what it was asked.
+//!
+//! It complains when it is dropped: about replies that nobody asked for, about requests beyond the end of the
+//! script, about calls without its own key, and about the gateway's user keys in what it was sent.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+
+use crate::USER_KEY_MARK;
+use crate::script::{Reply, json_body, status};
+use crate::wire::{self, Incoming, RequestHead};
+
+/// A fake upstream account on a port of its own.
+#[derive(Debug)]
+pub struct Upstream {
+    address: SocketAddr,
+    name: String,
+    key: String,
+    state: Arc<State>,
+    task: Option<AbortHandle>,
+    // Sockets that keep an address refusing or silent.
+    _held: Vec<TcpSocket>,
+    _connections: Vec<TcpStream>,
+}
+
+/// An [`Upstream`] before it listens.
+#[derive(Debug, Default)]
+pub struct UpstreamBuilder {
+    state: State,
+}
+
+/// A request as an upstream received it.
+#[derive(Clone, Debug)]
+pub struct Received {
+    head: RequestHead,
+    /// The body without its framing, byte for byte. Empty when the reply was an early one.
+    pub body: Bytes,
+    /// Which connection it came on, counted from 0.
+    pub connection: u64,
+    /// When it was read.
+    pub at: Instant,
+}
+
+type Answering = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
+
+#[derive(Default)]
+struct State {
+    script: Mutex<Script>,
+    seen: Mutex<Seen>,
+    in_flight: AtomicUsize,
+    peak: AtomicUsize,
+    connections: AtomicU64,
+    departures: AtomicU64,
+    stale_drops: AtomicU64,
+    unwell: AtomicBool,
+    key: String,
+    models: Vec<String>,
+    drops_reused: bool,
+}
+
+#[derive(Default)]
+struct Script {
+    steps: VecDeque<Reply>,
+    always: Option<Reply>,
+    answering: Option<Answering>,
+    anybody: bool,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    requests: Vec<Received>,
+    probes: u64,
+    complaints: Vec<String>,
+}
+
+/// All fakes of a test process live here, so that a test may block its own thread without stopping them.
+static FAKES: LazyLock<Runtime> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime for the fakes can be made")
+});
+
+// === impl UpstreamBuilder ===
+
+impl UpstreamBuilder {
+    /// The next reply of the script.
+    #[must_use]
+    pub fn reply(self, reply: impl Into<Reply>) -> Self {
+        lock(&self.state.script).steps.push_back(reply.into());
+        self
+    }
+
+    /// The next reply of the script: reads better after the first.
+    #[must_use]
+    pub fn then(self, reply: impl Into<Reply>) -> Self {
+        self.reply(reply)
+    }
+
+    /// The same reply this many times.
+    #[must_use]
+    pub fn times(self, count: usize, reply: impl Into<Reply>) -> Self {
+        let reply = reply.into();
+        lock(&self.state.script).steps.extend(std::iter::repeat_n(reply, count));
+        self
+    }
+
+    /// What is said to every request after the script's end, be there none or many.
+    #[must_use]
+    pub fn always(self, reply: impl Into<Reply>) -> Self {
+        lock(&self.state.script).always = Some(reply.into());
+        self
+    }
+
+    /// The model names that `GET /models` lists (health probes ask it; it is no part of the script).
+    #[must_use]
+    pub fn models(mut self, names: impl IntoIterator<Item: AsRef<str>>) -> Self {
+        self.state.models = names.into_iter().map(|name| name.as_ref().to_owned()).collect();
+        self
+    }
+
+    /// Resets a connection that brings a second request, as a server does whose keep-alive time was over.
+    #[must_use]
+    pub fn drops_reused_connections(mut self) -> Self {
+        self.state.drops_reused = true;
+        self
+    }
+
+    /// Accepts calls with any key or none (for channels that share an upstream).
+    #[must_use]
+    pub fn for_anybody(self) -> Self {
+        lock(&self.state.script).anybody = true;
+        self
+    }
+
+    /// Begins to listen.
+    pub async fn start(mut self) -> Upstream {
+        let listener = FAKES.spawn(TcpListener::bind("127.0.0.1:0")).await.expect("the fakes' runtime lives");
+        let listener = listener.expect("a port of the loopback can be had");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let key = key_for(address);
+        self.state.key.clone_from(&key);
+        let state = Arc::new(self.state);
+        let accepting = accept(listener, Arc::clone(&state));
+        let task = Some(FAKES.spawn(accepting).abort_handle());
+        Upstream {
+            name: name_for(address),
+            address,
+            key,
+            state,
+            task,
+            _held: Vec::new(),
+            _connections: Vec::new(),
+        }
+    }
+}
+
+// === impl Upstream ===
+
+impl Upstream {
+    /// An upstream that plays a script, and complains about every request beyond it.
+    pub fn scripted() -> UpstreamBuilder {
+        UpstreamBuilder::default()
+    }
+
+    /// An upstream that makes its reply out of each request.
+    pub fn answering(answer: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> UpstreamBuilder {
+        let builder = UpstreamBuilder::default();
+        lock(&builder.state.script).answering = Some(Arc::new(answer));
+        builder
+    }
+
+    /// An address that refuses connections. The port stays taken, so nobody else can begin to listen there.
+    pub fn refusing() -> Self {
+        let (socket, address) = bound();
+        Self::silent(address, vec![socket], Vec::new(), None)
+    }
+
+    /// An address where connections are neither accepted nor refused: its queue is full, so a SYN gets no answer.
+    pub async fn black_hole() -> Self {
+        let (socket, address) = bound();
+        let _runtime = FAKES.enter();
+        let listener = socket.listen(1).expect("a bound socket can listen");
+        let mut connections = Vec::new();
+        for _ in 0..16 {
+            let connecting = FAKES.spawn(TcpStream::connect(address));
+            match tokio::time::timeout(std::time::Duration::from_millis(50), connecting).await {
+                Ok(Ok(Ok(connection))) => connections.push(connection),
+                _ => break,
+            }
+        }
+        // The listener must live, and must never accept.
+        let held = FAKES.spawn(async move {
+            let _listener = listener;
+            std::future::pending::<()>().await;
+        });
+        Self::silent(address, Vec::new(), connections, Some(held.abort_handle()))
+    }
+
+    /// The channel name that the gateway knows it by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The `base_url` of its channel.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The key that it takes; the channel's `api_key`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// All requests so far, health probes not among them.
+    pub fn requests(&self) -> Vec<Received> {
+        lock(&self.state.seen).requests.clone()
+    }
+
+    /// The only request so far; fails the test when there are more or none.
+    pub fn only_request(&self) -> Received {
+        let requests = self.requests();
+        assert_eq!(requests.len(), 1, "{} was to get exactly one request", self.name);
+        requests.into_iter().next().expect("there is one")
+    }
+
+    /// How many requests have come, health probes not counted.
+    pub fn count(&self) -> usize {
+        lock(&self.state.seen).requests.len()
+    }
+
+    /// How many health probes (`GET /models`) have come.
+    pub fn probes(&self) -> u64 {
+        lock(&self.state.seen).probes
+    }
+
+    /// How many connections have been accepted.
+    pub fn connections(&self) -> u64 {
+        self.state.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were left by their caller before the reply was played to its end.
+    pub fn departures(&self) -> u64 {
+        self.state.departures.load(Ordering::SeqCst)
+    }
+
+    /// How many requests were dropped because their connection was a reused one.
+    pub fn stale_drops(&self) -> u64 {
+        self.state.stale_drops.load(Ordering::SeqCst)
+    }
+
+    /// Requests that are being answered at this moment.
+    pub fn in_flight(&self) -> usize {
+        self.state.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// The most requests that were answered at one time.
+    pub fn peak(&self) -> usize {
+        self.state.peak.load(Ordering::SeqCst)
+    }
+
+    /// From now on health probes are answered with 503 (`false`) or with the list of models (`true`).
+    pub fn set_well(&self, well: bool) {
+        self.state.unwell.store(!well, Ordering::SeqCst);
+    }
+
+    /// From now on this is said to every request; replaces what is left of the script.
+    pub fn set_always(&self, reply: impl Into<Reply>) {
+        let mut script = lock(&self.state.script);
+        script.steps.clear();
+        script.always = Some(reply.into());
+    }
+
+    /// Ends the checks that follow a drop: for an upstream that is to be left in the middle of its script.
+    pub fn forgive(&self) {
+        lock(&self.state.script).steps.clear();
+        lock(&self.state.seen).complaints.clear();
+    }
+
+    /// What it will complain about when it is dropped.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut complaints = lock(&self.state.seen).complaints.clone();
+        let left = lock(&self.state.script).steps.len();
+        if left > 0 {
+            complaints.push(format!("{left} replies of the script were not asked for"));
+        }
+        complaints
+    }
+
+    fn silent(
+        address: SocketAddr,
+        held: Vec<TcpSocket>,
+        connections: Vec<TcpStream>,
+        task: Option<AbortHandle>,
+    ) -> Self {
+        let (name, key) = (name_for(address), key_for(address));
+        Self { address, name, key, state: Arc::default(), task, _held: held, _connections: connections }
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+        let complaints = self.complaints();
+        let content = complaints.is_empty() || std::thread::panicking();
+        assert!(content, "upstream {} complains: {}", self.name, complaints.join("; "));
+    }
+}
+
+// === impl Received ===
+
+impl Received {
+    /// `GET`, `POST`, ….
+    pub fn method(&self) -> &str {
+        &self.head.method
+    }
+
+    /// Path and query.
+    pub fn target(&self) -> &str {
+        &self.head.target
+    }
+
+    /// The first header of this name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.header(name)
+    }
+
+    /// All headers, in order, as they were spelled.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.head.headers
+    }
+
+    /// The body as JSON; `null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The model that was asked for; empty when the body names none.
+    pub fn model(&self) -> String {
+        self.json().get("model").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// Whether a stream was asked for.
+    pub fn wants_stream(&self) -> bool {
+        self.json().get("stream") == Some(&Value::Bool(true))
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn complain(&self, what: String) {
+        lock(&self.seen).complaints.push(what);
+    }
+
+    fn models_reply(&self) -> Reply {
+        if self.unwell.load(Ordering::SeqCst) {
+            return status(503);
+        }
+        let data: Vec<Value> = self.models.iter().map(|id| json!({"id": id, "object": "model"})).collect();
+        json_body(&json!({"object": "list", "data": data}))
+    }
+
+    /// The reply for a request whose head is known, when it does not depend on the body.
+    fn early_step(&self) -> Option<Reply> {
+        let mut script = lock(&self.script);
+        if script.steps.front().is_some_and(|step| step.early) { script.steps.pop_front() } else { None }
+    }
+
+    fn next_step(&self, request: &Received) -> Option<Reply> {
+        let mut script = lock(&self.script);
+        if let Some(step) = script.steps.pop_front() {
+            return Some(step);
+        }
+        if let Some(answer) = script.answering.clone() {
+            drop(script);
+            return Some(answer(request));
+        }
+        script.always.clone()
+    }
+
+    fn inspect(&self, head: &RequestHead, body: &[u8]) {
+        let wanted = format!("Bearer {}", self.key);
+        let shown = head.header("authorization").unwrap_or_default();
+        if shown != wanted && !lock(&self.script).anybody {
+            self.complain(format!(
+                "{} {} came with another key than the channel's",
+                head.method, head.target
+            ));
+        }
+        let mark = USER_KEY_MARK.as_bytes();
+        let in_headers = head.headers.iter().any(|(_, value)| value.contains(USER_KEY_MARK));
+        if in_headers
+            || head.target.contains(USER_KEY_MARK)
+            || body.windows(mark.len()).any(|part| part == mark)
+        {
+            self.complain(format!("{} {} brought a user key", head.method, head.target));
+        }
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut open = HashMap::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let number = state.connections.fetch_add(1, Ordering::SeqCst);
+        let task = FAKES.spawn(converse(stream, number, Arc::clone(&state)));
+        open.retain(|_, task: &mut AbortOnDrop| !task.0.is_finished());
+        open.insert(number, AbortOnDrop(task.abort_handle()));
+    }
+}
+
+async fn converse(stream: TcpStream, connection: u64, state: Arc<State>) {
+    let _delay = stream.set_nodelay(true);
+    let (read, mut write) = stream.into_split();
+    let mut incoming = Incoming::new(read);
+    let mut served = 0_u64;
+    while let Some(head) = incoming.head().await {
+        let probe = head.method == "GET" && head.target.ends_with("/models");
+        if state.drops_reused && served > 0 && !probe {
+            state.stale_drops.fetch_add(1, Ordering::SeqCst);
+            wire::reset(&write);
+            return;
+        }
+        served += 1;
+        let early = if probe { None } else { state.early_step() };
+        let body = match &early {
+            Some(_) => Bytes::new(),
+            None => match incoming.body(&head).await {
+                Some(body) => body,
+                None => return,
+            },
+        };
+        state.inspect(&head, &body);
+        let request = Received { head, body, connection, at: Instant::now() };
+        let reply = if probe {
+            lock(&state.seen).probes += 1;
+            Some(state.models_reply())
+        } else {
+            lock(&state.seen).requests.push(request.clone());
+            early.or_else(|| state.next_step(&request))
+        };
+        let Some(reply) = reply else {
+            state.complain(format!(
+                "{} {} is beyond the end of the script",
+                request.method(),
+                request.target()
+            ));
+            return;
+        };
+        if !answer(&reply, &mut incoming, &mut write, &state).await {
+            return;
+        }
+    }
+}
+
+/// Plays the reply and watches for the caller's leaving meanwhile. Tells whether the connection goes on.
+async fn answer(
+    reply: &Reply,
+    incoming: &mut Incoming,
+    write: &mut tokio::net::tcp::OwnedWriteHalf,
+    state: &State,
+) -> bool {
+    let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+    state.peak.fetch_max(now, Ordering::SeqCst);
+    let _counted = InFlight(&state.in_flight);
+    let left = async {
+        // An early answer leaves the body unread: what arrives is no departure, and an end would be no news.
+        if reply.early { std::future::pending().await } else { incoming.left().await }
+    };
+    tokio::select! {
+        biased;
+        played = wire::play(reply, write) => match played {
+            Ok(_) if reply.early => {
+                // Closing over unread bytes would be a reset, and could take the answer with it.
+                wire::drain(incoming, write).await;
+                false
+            }
+            Ok(goes_on) => goes_on,
+            Err(_gone) => {
+                state.departures.fetch_add(1, Ordering::SeqCst);
+                false
+            }
+        },
+        () = left => {
+            state.departures.fetch_add(1, Ordering::SeqCst);
+            false
+        }
+    }
+}
+
+/// Counts a request out again, however its task ends.
+struct InFlight<'a>(&'a AtomicUsize);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Ends a connection with its listener.
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn bound() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("a socket can be made");
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port of the loopback can be had");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    (socket, address)
+}
+
+fn name_for(address: SocketAddr) -> String {
+    format!("up-{}", address.port())
+}
+
+fn key_for(address: SocketAddr) -> String {
+    format!("sk-{}-{:05}-7f3a9c", crate::CHANNEL_KEY_MARK, address.port())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
