@@ -62,7 +62,7 @@ impl Board {
         self.change(channel, &self.entry(channel), |record| {
             record.tick(now, &rules);
             let before = record.status.verdict();
-            record.status.observe(&seen, now, &rules);
+            record.status.observe(seen, now, &rules);
             if witness == Witness::Probe || record.status.verdict() != before {
                 record.note(now, witness, ok, latency);
             }

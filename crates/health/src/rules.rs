@@ -57,8 +57,8 @@ impl Default for Rules {
             healthy_after: 1,
             ejected_after: 5,
             first_pause: Duration::from_secs(2),
-            longest_pause: Duration::from_secs(120),
-            credentials_pause: Duration::from_secs(300),
+            longest_pause: Duration::from_mins(2),
+            credentials_pause: Duration::from_mins(5),
         }
     }
 }

@@ -85,19 +85,20 @@ impl Status {
     }
 
     /// Takes in what a witness saw.
-    pub fn observe(&mut self, seen: &Observation, now: UnixMillis, rules: &Rules) {
+    pub fn observe(&mut self, seen: Observation, now: UnixMillis, rules: &Rules) {
         self.tick(now, rules);
         self.last_checked = Some(now);
+        let good_news = matches!(seen, Observation::ProbeOk { .. } | Observation::TrafficOk);
         match seen {
             Observation::ProbeOk { .. } => self.probe_ok(rules),
-            Observation::ProbeFailed { why } => self.probe_failed(why, now, rules),
-            Observation::ProbeRefused { why } => self.probe_refused(why, now, rules),
+            Observation::ProbeFailed { why } => self.probe_failed(clean(&why, ""), now, rules),
+            Observation::ProbeRefused { why } => self.probe_refused(clean(&why, ""), now, rules),
             Observation::TrafficOk => self.traffic_ok(now),
             Observation::TrafficFailed { why, credentials } => {
-                self.traffic_failed(why, *credentials, now, rules);
+                self.traffic_failed(clean(&why, ""), credentials, now, rules);
             }
         }
-        self.conclude(matches!(seen, Observation::ProbeOk { .. } | Observation::TrafficOk));
+        self.conclude(good_news);
     }
 
     /// Lets time pass: ends pauses that are over and forgives what is long past.
@@ -141,7 +142,7 @@ impl Status {
         }
     }
 
-    fn probe_failed(&mut self, why: &str, now: UnixMillis, rules: &Rules) {
+    fn probe_failed(&mut self, why: String, now: UnixMillis, rules: &Rules) {
         self.probes.bad(why, false, now);
         self.dead_probes = self.dead_probes.saturating_add(1);
         if self.dead_probes >= rules.unhealthy_after.max(1) {
@@ -149,7 +150,7 @@ impl Status {
         }
     }
 
-    fn probe_refused(&mut self, why: &str, now: UnixMillis, rules: &Rules) {
+    fn probe_refused(&mut self, why: String, now: UnixMillis, rules: &Rules) {
         self.probes.bad(why, true, now);
         self.dead_probes = 0;
         let known = matches!(self.by_probes, Some(ProbeHold::Refused(_)));
@@ -172,7 +173,7 @@ impl Status {
         }
     }
 
-    fn traffic_failed(&mut self, why: &str, credentials: bool, now: UnixMillis, rules: &Rules) {
+    fn traffic_failed(&mut self, why: String, credentials: bool, now: UnixMillis, rules: &Rules) {
         self.traffic.bad(why, credentials, now);
         self.window.add(false, now);
         self.calm_since = now;
@@ -225,8 +226,8 @@ impl Streak {
         *self = Self { successes: self.successes.saturating_add(1), ..Self::default() };
     }
 
-    fn bad(&mut self, why: &str, refused: bool, now: UnixMillis) {
+    fn bad(&mut self, why: String, refused: bool, now: UnixMillis) {
         let failures = self.failures.saturating_add(1);
-        *self = Self { failures, successes: 0, error: Some((now, clean(why, ""))), refused };
+        *self = Self { failures, successes: 0, error: Some((now, why)), refused };
     }
 }

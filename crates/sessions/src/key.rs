@@ -81,7 +81,7 @@ mod tests {
     }
 
     const GOLDEN_USER: u64 = 18_145_384_525_206_388_244;
-    const GOLDEN_CONVERSATION: u64 = 6215411057237327324;
+    const GOLDEN_CONVERSATION: u64 = 6_215_411_057_237_327_324;
 
     #[test]
     fn every_part_of_the_key_changes_the_hash() {
