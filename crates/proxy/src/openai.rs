@@ -9,6 +9,8 @@ mod error_body;
 mod event;
 mod fields;
 mod peek;
+#[cfg(test)]
+mod random_json;
 mod splice;
 mod sse;
 mod upstream_error;

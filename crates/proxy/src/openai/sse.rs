@@ -31,7 +31,7 @@ pub struct Scanner {
     name: String,
     /// Whether the unfinished event has any field yet.
     open: bool,
-    /// Bytes since the last boundary.
+    /// Bytes since the last boundary, line ends not counted.
     pending: usize,
     /// The last byte was a carriage return: a line feed that follows belongs to it.
     after_cr: bool,
@@ -139,7 +139,7 @@ impl Scanner {
         let mut pass = Pass { chunk, here: None, complete: 0 };
         let mut at = self.skip_line_feed(&mut pass);
         while let Some((line, next)) = self.next_line(chunk, at) {
-            self.grow(next - at, pass.complete)?;
+            self.grow(line.len(), pass.complete)?;
             at = next;
             if self.take_line(line, next, &mut pass, &mut on_event)?.is_break() {
                 return Ok(Fed { complete: pass.complete, stopped: true });

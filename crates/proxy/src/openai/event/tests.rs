@@ -1,1 +1,60 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::openai::random_json::noise;
+
+#[test]
+fn chat_chunks_are_told_apart() {
+    for (data, heard) in [
+        (r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}"#, Heard::Content),
+        (r#"{"choices":[{"delta":{"role":"assistant"}}]}"#, Heard::Content),
+        (r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, Heard::Content),
+        (r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":null}"#, Heard::Finish),
+        (r#"{"choices":[{"finish_reason" : null},{"finish_reason":"length"}]}"#, Heard::Finish),
+        (r#"{"choices":[{"text":"x","finish_reason":"stop"}],"error":null}"#, Heard::Finish),
+        (r#"{"error":{"message":"overloaded"}}"#, Heard::Error),
+        (r#"{"error":"overloaded"}"#, Heard::Error),
+        ("[DONE]", Heard::Done),
+        (" [DONE] ", Heard::Done),
+        ("", Heard::Empty),
+        (" ", Heard::Empty),
+        ("{\"choices\":[", Heard::Malformed),
+        ("{\"choices\":[]}}", Heard::Malformed),
+        ("ping", Heard::Malformed),
+        ("[1,2]", Heard::Content),
+    ] {
+        assert_eq!(hear("", data), heard, "{data}");
+    }
+}
+
+#[test]
+fn responses_events_are_told_apart() {
+    for (data, heard) in [
+        (r#"{"type":"response.created","response":{"error":null}}"#, Heard::Content),
+        (r#"{"type":"response.output_text.delta","delta":"Hi"}"#, Heard::Content),
+        (r#"{"type":"response.completed","response":{}}"#, Heard::Finish),
+        (r#"{"type":"response.incomplete","response":{}}"#, Heard::Finish),
+        (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, Heard::Error),
+        (r#"{"type":"error","code":"server_error","message":"m"}"#, Heard::Error),
+    ] {
+        assert_eq!(hear("any.name", data), heard, "{data}");
+    }
+    assert_eq!(hear("error", "{}"), Heard::Error);
+}
+
+#[test]
+fn words_inside_the_answer_end_nothing() {
+    for content in [r#"\"finish_reason\":\"stop\""#, r#"{\"error\":1}"#, r#"\"type\":\"error\""#, "[DONE]"] {
+        let data = format!(r#"{{"choices":[{{"delta":{{"content":"{content}"}},"finish_reason":null}}]}}"#);
+        assert_eq!(hear("", &data), Heard::Content, "{data}");
+    }
+    let nested = r#"{"choices":[{"delta":{"finish_reason":"stop"},"finish_reason":null}]}"#;
+    assert_eq!(hear("", nested), Heard::Content);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_it_panic(bytes in noise()) {
+        let _ = hear("", &String::from_utf8_lossy(&bytes));
+    }
+}
