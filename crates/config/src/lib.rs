@@ -9,20 +9,40 @@
 //! is handed in). It reads files: the configuration, and what `file:` secrets name.
 
 mod change;
+mod check;
+mod declare;
+mod duration;
+mod entry;
+mod environment;
+mod example;
+mod field;
+mod file;
+mod findings;
+mod keys;
 mod live;
 mod load;
+mod lower;
 mod origin;
+mod original;
 mod problem;
 mod publish;
+mod raw;
+mod reference;
+mod refused;
+mod secret;
 mod settings;
+mod size;
 mod snapshot;
+mod suggest;
 
 pub use change::restart_needed;
+pub use example::example;
 pub use live::Live;
 pub use load::{Environment, Loaded, Source, load};
 pub use origin::{Origin, Origins};
 pub use problem::{Problem, Problems};
 pub use publish::{Cause, PublishError, PublishRequest, Published, Publisher, ReloadStatus};
+pub use reference::{KeyReference, Reload, reference};
 pub use settings::{
     AdminAuth, AdminSettings, DatabaseSettings, HealthCheckSettings, LogFormat, LogSettings, MetricsSettings,
     Policy, ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,

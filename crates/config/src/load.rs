@@ -1,16 +1,23 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gateway_domain::Declaration;
+use toml::de::DeTable;
 
-use crate::{Origins, Problem, Problems, Settings};
+use crate::field::Surroundings;
+use crate::file::{self, Found};
+use crate::findings::{Findings, Spot};
+use crate::keys::KEYS;
+use crate::lower::{Lists, Lowering};
+use crate::refused::Refused;
+use crate::{Origins, Problem, Problems, Settings, check, declare, environment};
 
 /// Where the configuration is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
-    /// `--config`: this file and no other.
+    /// `--config`: this file and no other. `None`: `GATEWAY_CONFIG` of the environment, or else the search.
     pub path: Option<PathBuf>,
-    /// Otherwise `gateway.toml` and `config/gateway.toml` are searched here.
+    /// The working directory: here `gateway.toml` and `config/gateway.toml` are searched, in this order.
     pub directory: PathBuf,
 }
 
@@ -32,7 +39,59 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads the configuration: file, then environment over it, then checks. Returns everything that is wrong at once.
-pub fn load(_source: &Source, _env: &Environment) -> Result<Loaded, Problems> {
-    Ok(Loaded::default())
+/// Reads the configuration: the file, the environment over it, then the checks of everything together.
+///
+/// Whatever is wrong is returned at once, in the order of the file. A file that is no TOML is the exception: then
+/// only its syntax and the environment are judged, because the rest would be guesswork.
+pub fn load(source: &Source, env: &Environment) -> Result<Loaded, Problems> {
+    let (document, warning) = match file::find(source, env)? {
+        Found::File(document) => (Some(document), None),
+        Found::Nothing(warning) => (None, warning),
+    };
+    let (path, text) = match &document {
+        Some(document) => (Some(document.path.as_path()), document.text.as_str()),
+        None => (None, ""),
+    };
+    let mut findings = Findings::new(path.map(|path| (path, text)));
+    if let Some(warning) = warning {
+        findings.warn(warning);
+    }
+    let folder = path.and_then(Path::parent).unwrap_or(&source.directory);
+    let (settings, declaration, origins) = read(text, Surroundings { folder, env }, &mut findings);
+    let (problems, warnings) = findings.into_parts();
+    match Problems::new(problems) {
+        Some(problems) => Err(problems),
+        None => Ok(Loaded { settings, declaration, file: document.map(|it| it.path), origins, warnings }),
+    }
+}
+
+fn read<'a>(
+    text: &str,
+    around: Surroundings<'a>,
+    findings: &mut Findings<'a>,
+) -> (Settings, Declaration, Origins) {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let spot = error.span().map_or(Spot::Nowhere, |span| Spot::File(span.start));
+        findings.problem(&spot, "", Refused::new(format!("this is not TOML: {}", error.message())));
+    }
+    let is_toml = findings.is_clean();
+    let mut lowering = Lowering::new(around, findings);
+    let lists = if is_toml { lowering.read_file(root.get_ref()) } else { Lists::default() };
+    environment::overlay(&mut lowering, around.env);
+    let declaration = declare::declare(lists, &mut lowering);
+    if is_toml {
+        check::check(&mut lowering, &declaration);
+    }
+    let origins = origins(&lowering);
+    (lowering.settings, declaration, origins)
+}
+
+fn origins(lowering: &Lowering<'_, '_>) -> Origins {
+    let row = |key: &crate::keys::Key| {
+        let origin = lowering.findings.origin(&lowering.known.spot(key.name));
+        let value = key.field.show(&lowering.settings).map(|shown| shown.plain());
+        (key.name.to_owned(), origin, value.unwrap_or_default())
+    };
+    KEYS.iter().map(row).collect()
 }

@@ -278,6 +278,9 @@ impl AdminAuth {
     /// Every way, in the order of the documentation.
     pub const ALL: [Self; 2] = [Self::Token, Self::None];
 
+    /// Their words, in the same order.
+    pub(crate) const WORDS: [&str; 2] = [Self::Token.as_str(), Self::None.as_str()];
+
     /// The word for it in the file.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -312,6 +315,15 @@ impl Policy {
     pub const ALL: [Self; 5] =
         [Self::Adaptive, Self::WeightedScore, Self::Weighted, Self::LeastInflight, Self::RoundRobin];
 
+    /// Their words, in the same order.
+    pub(crate) const WORDS: [&str; 5] = [
+        Self::Adaptive.as_str(),
+        Self::WeightedScore.as_str(),
+        Self::Weighted.as_str(),
+        Self::LeastInflight.as_str(),
+        Self::RoundRobin.as_str(),
+    ];
+
     /// The word for it in the file.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -337,6 +349,9 @@ impl Default for LogSettings {
 impl LogFormat {
     /// Every format, in the order of the documentation.
     pub const ALL: [Self; 3] = [Self::Auto, Self::Json, Self::Pretty];
+
+    /// Their words, in the same order.
+    pub(crate) const WORDS: [&str; 3] = [Self::Auto.as_str(), Self::Json.as_str(), Self::Pretty.as_str()];
 
     /// The word for it in the file.
     pub const fn as_str(self) -> &'static str {

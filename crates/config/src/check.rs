@@ -1,0 +1,134 @@
+//! What the values must be together. A check is left out when one of its values was refused already.
+
+use gateway_domain::Declaration;
+
+use crate::duration::show;
+use crate::field::Field;
+use crate::findings::{Findings, Spot};
+use crate::keys::Key;
+use crate::lower::{Known, Lowering};
+use crate::refused::Refused;
+use crate::{AdminAuth, Settings, secret, suggest};
+
+/// Fewer characters can be guessed over a network.
+const SHORTEST_TOKEN: usize = 16;
+
+/// Times that lie within another: the inner one, the outer one.
+const NESTED: [(&str, &str); 4] = [
+    ("server.read_timeout", "server.body_timeout"),
+    ("health_check.timeout", "health_check.interval"),
+    ("proxy.connect_timeout", "proxy.first_byte_timeout"),
+    ("proxy.first_byte_timeout", "proxy.total_timeout"),
+];
+
+pub(crate) fn check(lowering: &mut Lowering<'_, '_>, declaration: &Declaration) {
+    let Lowering { settings, known, findings, .. } = lowering;
+    check_times(settings, known, findings);
+    check_tls(settings, known, findings);
+    check_admin(settings, known, findings);
+    check_ports(settings, known, findings);
+    check_default_channel(settings, known, findings, declaration);
+}
+
+fn check_times(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
+    for (inner, outer) in NESTED {
+        let (Some(short), Some(long)) = (time(settings, inner), time(settings, outer)) else { continue };
+        if short <= long || !known.is_sound(inner) || !known.is_sound(outer) {
+            continue;
+        }
+        // The one that somebody wrote is the one to look at.
+        let (key, message) = if known.is_set(inner) {
+            (inner, format!("{} is longer than {outer}, which is {}", show(short), show(long)))
+        } else {
+            (outer, format!("{} is shorter than {inner}, which is {}", show(long), show(short)))
+        };
+        let advice = format!("{inner} lies within {outer}");
+        findings.problem(&known.spot(key), key, Refused::new(message).advise(advice));
+    }
+}
+
+fn time(settings: &Settings, name: &str) -> Option<std::time::Duration> {
+    let Field::Duration(place, ..) = &Key::find(name)?.field else { return None };
+    Some((place.get)(settings))
+}
+
+fn check_tls(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
+    let Some(tls) = &settings.server.tls else { return };
+    for (path, missing, other) in
+        [(&tls.cert, "server.tls.cert", "server.tls.key"), (&tls.key, "server.tls.key", "server.tls.cert")]
+    {
+        if path.as_os_str().is_empty() && known.is_sound(missing) {
+            let refused = Refused::new("is missing").advise("TLS needs both a certificate and its key");
+            findings.problem(&known.spot(other), missing, refused);
+        }
+    }
+}
+
+fn check_admin(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
+    let on_loopback = settings.admin_on_loopback();
+    let place_is_sound = known.is_sound("admin.listen") && known.is_sound("server.host");
+    if settings.admin.auth == AdminAuth::None && !on_loopback && place_is_sound {
+        let at = match settings.admin.listen {
+            Some(address) => address.to_string(),
+            None => settings.server.host.clone(),
+        };
+        let refused =
+            Refused::new(format!("\"none\" is accepted only on loopback, and the admin API is at {at}"));
+        let advice = "set admin.listen to \"127.0.0.1:9000\", or auth to \"token\"";
+        findings.problem(&known.spot("admin.auth"), "admin.auth", refused.advise(advice));
+    }
+    let Some(token) = &settings.admin.token else { return };
+    let spot = known.spot("admin.token");
+    if let Err(refused) = secret::check_header_safe(token) {
+        findings.problem(&spot, "admin.token", refused);
+    }
+    if token.expose().chars().count() < SHORTEST_TOKEN && place_is_sound {
+        let refused =
+            Refused::new(format!("has fewer than {SHORTEST_TOKEN} characters, so it can be guessed"))
+                .advise("take a longer one, for example from `openssl rand -hex 32`");
+        if on_loopback {
+            findings.warning(&spot, "admin.token", refused);
+        } else {
+            findings.problem(&spot, "admin.token", refused);
+        }
+    }
+}
+
+/// Two listeners cannot share a port. 0 takes a free one, so it never meets another.
+fn check_ports(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
+    let public = settings.server.port;
+    let admin = settings.admin.listen.map(|address| address.port());
+    if admin.is_some_and(|port| port == public && port != 0) {
+        let refused = Refused::new(format!("takes port {public}, which is server.port"));
+        findings.problem(&known.spot("admin.listen"), "admin.listen", refused);
+    }
+    let Some(metrics) = settings.metrics.port.filter(|port| *port != 0) else { return };
+    let advice = "leave metrics.port out and the same listener serves /metrics";
+    for (port, key) in [(Some(public), "server.port"), (admin, "admin.listen")] {
+        if port == Some(metrics) {
+            let refused =
+                Refused::new(format!("takes port {metrics}, which is that of {key}")).advise(advice);
+            findings.problem(&known.spot("metrics.port"), "metrics.port", refused);
+        }
+    }
+}
+
+/// The channel may have been made through the admin API, so an undeclared name is no error; a near miss of a
+/// declared one is worth a word.
+fn check_default_channel(
+    settings: &Settings,
+    known: &Known,
+    findings: &mut Findings<'_>,
+    declaration: &Declaration,
+) {
+    let Some(name) = &settings.proxy.default_channel else { return };
+    let declared = || declaration.channels.iter().map(|channel| &*channel.name);
+    if declared().any(|channel| channel == name) {
+        return;
+    }
+    if let Some(meant) = suggest::did_you_mean(name, declared()) {
+        let spot: Spot = known.spot("proxy.default_channel");
+        let refused = Refused::new("no channel of this name is declared").advise(meant);
+        findings.warning(&spot, "proxy.default_channel", refused);
+    }
+}

@@ -1,0 +1,400 @@
+//! Every key, once.
+
+use std::time::Duration;
+
+use crate::duration::Unit::{Minutes, Seconds};
+use crate::field::{Field, Place, check_host, check_level};
+use crate::{AdminAuth, LogFormat, Policy, Reload, Settings, TlsSettings};
+
+/// One key of the configuration.
+pub(crate) struct Key {
+    /// Its dotted name.
+    pub(crate) name: &'static str,
+    /// What it takes and where that goes.
+    pub(crate) field: Field,
+    /// When a change is applied.
+    pub(crate) reload: Reload,
+    /// A value to show where there is no default, as it is written in TOML.
+    pub(crate) example: &'static str,
+    /// What it means, in one line.
+    pub(crate) meaning: &'static str,
+}
+
+/// Variables that do not follow the rule: their name, and the key they stand for.
+pub(crate) const ALIASES: [(&str, &str); 2] =
+    [("GATEWAY_ADMIN_TOKEN", "admin.token"), ("GATEWAY_MASTER_KEY", "database.master_key")];
+
+const NOTHING: Duration = Duration::ZERO;
+const INSTANT: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+
+macro_rules! place {
+    ($($part:ident).+) => {
+        Place { get: |s| s.$($part).+.clone(), put: |s, value| s.$($part).+ = value }
+    };
+}
+
+/// Any width of number; the field's bounds keep it within the narrower type.
+macro_rules! number {
+    ($($part:ident).+) => {
+        Place {
+            get: |s| s.$($part).+.try_into().unwrap_or(u64::MAX),
+            put: |s, value| s.$($part).+ = value.try_into().unwrap_or(s.$($part).+),
+        }
+    };
+}
+
+macro_rules! word {
+    ($kind:ident, $($part:ident).+) => {
+        Field::Word(
+            Place {
+                get: |s| s.$($part).+.as_str(),
+                put: |s, word| {
+                    if let Some(value) = $kind::ALL.into_iter().find(|value| value.as_str() == word) {
+                        s.$($part).+ = value;
+                    }
+                },
+            },
+            &$kind::WORDS,
+        )
+    };
+}
+
+const fn hot(name: &'static str, field: Field, meaning: &'static str) -> Key {
+    Key { name, field, reload: Reload::Hot, example: "", meaning }
+}
+
+const fn cold(name: &'static str, field: Field, meaning: &'static str) -> Key {
+    Key { name, field, reload: Reload::Restart, example: "", meaning }
+}
+
+/// All keys, grouped by section, in the order of the documentation.
+pub(crate) static KEYS: &[Key] = &[
+    cold("server.host", Field::Text(place!(server.host), check_host), "Address or name to listen on."),
+    cold(
+        "server.port",
+        Field::Number(number!(server.port), 0, 65_535),
+        "Port to listen on; 0 takes any free one.",
+    ),
+    cold(
+        "server.workers",
+        Field::Number(number!(server.workers), 0, 1_024),
+        "Threads that carry calls; 0 is one per core.",
+    ),
+    hot(
+        "server.read_timeout",
+        Field::Duration(place!(server.read_timeout), Seconds, INSTANT),
+        "Longest silence while a request body arrives.",
+    ),
+    hot(
+        "server.write_timeout",
+        Field::Duration(place!(server.write_timeout), Seconds, INSTANT),
+        "Longest wait for a client that does not read its answer.",
+    ),
+    hot(
+        "server.header_timeout",
+        Field::Duration(place!(server.header_timeout), Seconds, INSTANT),
+        "Longest time for a TLS handshake, a connection's first byte, and a request's headers, each.",
+    ),
+    hot(
+        "server.body_timeout",
+        Field::Duration(place!(server.body_timeout), Seconds, INSTANT),
+        "Longest time for a whole request body.",
+    ),
+    hot(
+        "server.keep_alive",
+        Field::Duration(place!(server.keep_alive), Seconds, INSTANT),
+        "How long an idle client connection is kept.",
+    ),
+    hot(
+        "server.max_body_bytes",
+        Field::Size(number!(server.max_body_bytes), 1 << 10, 1 << 30),
+        "Largest request body; a larger one gets 413.",
+    ),
+    // hyper asserts that its read buffer is no smaller than 8 KiB.
+    hot(
+        "server.max_header_bytes",
+        Field::Size(number!(server.max_header_bytes), 8 << 10, 1 << 20),
+        "Largest request head; a larger one gets 431.",
+    ),
+    cold(
+        "server.max_connections",
+        Field::Number(number!(server.max_connections), 1, 10_000_000),
+        "Most client connections at a time.",
+    ),
+    hot(
+        "server.shutdown_grace",
+        Field::Duration(place!(server.shutdown_grace), Seconds, NOTHING),
+        "How long a stopping gateway lets running calls finish.",
+    ),
+    hot(
+        "server.shutdown_delay",
+        Field::Duration(place!(server.shutdown_delay), Seconds, NOTHING),
+        "How long a stopping gateway says \"not ready\" but still accepts, before the grace begins.",
+    ),
+    Key {
+        example: "\"tls/cert.pem\"",
+        ..cold(
+            "server.tls.cert",
+            Field::File(Place {
+                get: |s| {
+                    s.server
+                        .tls
+                        .as_ref()
+                        .map(|tls| tls.cert.clone())
+                        .filter(|path| !path.as_os_str().is_empty())
+                },
+                put: |s, path| tls(s).cert = path.unwrap_or_default(),
+            }),
+            "Certificate chain, PEM; with it the public listener speaks TLS.",
+        )
+    },
+    Key {
+        example: "\"tls/key.pem\"",
+        ..cold(
+            "server.tls.key",
+            Field::File(Place {
+                get: |s| {
+                    s.server
+                        .tls
+                        .as_ref()
+                        .map(|tls| tls.key.clone())
+                        .filter(|path| !path.as_os_str().is_empty())
+                },
+                put: |s, path| tls(s).key = path.unwrap_or_default(),
+            }),
+            "Private key of the certificate, PEM.",
+        )
+    },
+    cold(
+        "database.path",
+        Field::Path(place!(database.path)),
+        "SQLite file; a relative path starts at the working directory.",
+    ),
+    hot(
+        "database.keep_requests",
+        Field::Number(place!(database.keep_requests), 0, 1_000_000_000),
+        "How many finished calls are remembered; 0 remembers none.",
+    ),
+    Key {
+        example: "\"env:GATEWAY_MASTER_KEY\"",
+        ..cold(
+            "database.master_key",
+            Field::Secret(place!(master_key)),
+            "Encrypts the channel keys in the database; without it a key file is made beside the database.",
+        )
+    },
+    hot(
+        "health_check.interval",
+        Field::Duration(place!(health_check.interval), Seconds, SECOND),
+        "From one probe of a channel to the next.",
+    ),
+    hot(
+        "health_check.timeout",
+        Field::Duration(place!(health_check.timeout), Seconds, INSTANT),
+        "Longest wait for a probe's answer.",
+    ),
+    hot(
+        "health_check.unhealthy_after",
+        Field::Number(number!(health_check.unhealthy_after), 1, 1_000),
+        "Failures in a row that take a channel out of rotation.",
+    ),
+    hot(
+        "health_check.healthy_after",
+        Field::Number(number!(health_check.healthy_after), 1, 1_000),
+        "Successes in a row that bring it back.",
+    ),
+    hot(
+        "session.idle_timeout",
+        Field::Duration(place!(session.idle_timeout), Minutes, SECOND),
+        "How long a silent user keeps its channel.",
+    ),
+    hot("metrics.enabled", Field::Flag(place!(metrics.enabled)), "Whether GET /metrics answers."),
+    Key {
+        example: "9090",
+        ..cold(
+            "metrics.port",
+            Field::OptionalPort(place!(metrics.port)),
+            "Port of its own for /metrics; without it the admin listener serves it.",
+        )
+    },
+    cold(
+        "admin.auth",
+        word!(AdminAuth, admin.auth),
+        "Whether the admin API asks for a token; \"none\" only on loopback.",
+    ),
+    Key {
+        example: "\"env:GATEWAY_ADMIN_TOKEN\"",
+        ..cold(
+            "admin.token",
+            Field::Secret(place!(admin.token)),
+            "Token of the admin API, 16 characters or more; without it one is made at first start and printed once.",
+        )
+    },
+    Key {
+        example: "\"127.0.0.1:9000\"",
+        ..cold(
+            "admin.listen",
+            Field::Address(place!(admin.listen)),
+            "Address of its own for admin API, web pages and metrics; without it the public listener serves them.",
+        )
+    },
+    hot(
+        "admin.allowed_hosts",
+        Field::Hosts(place!(admin.allowed_hosts)),
+        "Host names under which the admin API answers; empty is any.",
+    ),
+    Key {
+        example: "\"openai\"",
+        ..hot(
+            "proxy.default_channel",
+            Field::OptionalText(place!(proxy.default_channel)),
+            "Channel of calls that name no model; without it the only channel that serves any model.",
+        )
+    },
+    hot(
+        "proxy.public_models",
+        Field::Flag(place!(proxy.public_models)),
+        "Whether GET /v1/models answers without a key.",
+    ),
+    hot(
+        "proxy.max_attempts",
+        Field::Number(number!(proxy.max_attempts), 1, 20),
+        "Most channels tried for one call.",
+    ),
+    hot(
+        "proxy.connect_timeout",
+        Field::Duration(place!(proxy.connect_timeout), Seconds, INSTANT),
+        "Longest time for a connection to an upstream, TLS included.",
+    ),
+    hot(
+        "proxy.first_byte_timeout",
+        Field::Duration(place!(proxy.first_byte_timeout), Seconds, INSTANT),
+        "Longest wait for the first byte of a streamed answer, per attempt.",
+    ),
+    hot(
+        "proxy.stream_gap_timeout",
+        Field::Duration(place!(proxy.stream_gap_timeout), Seconds, INSTANT),
+        "Longest silence inside a streamed answer.",
+    ),
+    hot(
+        "proxy.total_timeout",
+        Field::Duration(place!(proxy.total_timeout), Seconds, INSTANT),
+        "Longest time for a call that is not streamed; a stream has no limit.",
+    ),
+    cold(
+        "proxy.pool_idle_timeout",
+        Field::Duration(place!(proxy.pool_idle_timeout), Seconds, INSTANT),
+        "How long an idle upstream connection is kept.",
+    ),
+    hot("proxy.policy", word!(Policy, proxy.policy), "How a channel is chosen among those that can serve."),
+    cold(
+        "log.format",
+        word!(LogFormat, log.format),
+        "How a log line looks; auto is pretty on a terminal and JSON elsewhere.",
+    ),
+    cold(
+        "log.level",
+        Field::Text(place!(log.level), check_level),
+        "What is logged: a level, or directives such as \"info,gateway_proxy=debug\".",
+    ),
+];
+
+/// A key of the entries of `[[channels]]`, `[[models]]` and `[[users]]`.
+#[derive(Debug)]
+pub(crate) struct EntryKey {
+    /// Its name within the entry.
+    pub(crate) name: &'static str,
+    /// What it takes.
+    pub(crate) kind: &'static str,
+    /// As it is written in TOML; empty: there is none.
+    pub(crate) default: &'static str,
+    /// What it means, in one line.
+    pub(crate) meaning: &'static str,
+}
+
+const fn entry(
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    meaning: &'static str,
+) -> EntryKey {
+    EntryKey { name, kind, default, meaning }
+}
+
+/// The keys of a list's entries.
+pub(crate) static LISTS: &[(&str, &[EntryKey])] =
+    &[("channels", CHANNEL), ("models", MODEL), ("models.channels", MAPPING), ("users", USER)];
+
+pub(crate) static CHANNEL: &[EntryKey] = &[
+    entry("name", "string, required", "", "Its name: unique, shown in headers, logs and metrics."),
+    entry("base_url", "URL, required", "", "Where it answers; with an empty path /v1 is appended."),
+    entry("api_key", "secret", "\"\"", "The upstream key; empty for servers that want none."),
+    entry(
+        "weight",
+        "number from 0 to 1000000",
+        "10",
+        "Its share of traffic relative to its neighbours; 0 drains it.",
+    ),
+    entry("enabled", "true or false", "true", "A disabled channel gets no traffic."),
+    entry("max_concurrency", "number from 1", "", "Most calls at a time; without it there is no limit."),
+    entry(
+        "models",
+        "list of strings",
+        "[]",
+        "Models it serves under their own names; \"*\" is every model not mapped otherwise.",
+    ),
+    entry(
+        "probe",
+        "\"models\" | \"off\" | \"/path\" | { chat = \"model\" }",
+        "\"models\"",
+        "How its health is asked.",
+    ),
+];
+
+pub(crate) static MODEL: &[EntryKey] = &[
+    entry("name", "string, required", "", "The name that clients ask for; unique."),
+    entry("channels", "list of tables, required", "", "The channels that serve it."),
+];
+
+pub(crate) static MAPPING: &[EntryKey] = &[
+    entry("channel", "string, required", "", "The name of a declared channel."),
+    entry("model", "string", "the model's name", "What that channel calls the model."),
+    entry(
+        "weight",
+        "number from 0 to 1000000",
+        "10",
+        "Multiplies the channel's weight for this model; 0 drains.",
+    ),
+];
+
+pub(crate) static USER: &[EntryKey] = &[
+    entry("name", "string, required", "", "Recognises the user; unique among the declared ones."),
+    entry("key", "secret", "", "Its gateway key; this or keys."),
+    entry("keys", "list of secrets", "", "Its gateway keys, when it has several."),
+    entry("enabled", "true or false", "true", "A disabled user's keys are refused."),
+    entry("models", "list of strings", "[\"*\"]", "The models its keys may use; \"*\" is all."),
+];
+
+// === impl Key ===
+
+impl Key {
+    /// The key of this name.
+    pub(crate) fn find(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// The section it stands in (`server.tls`), and its name there (`cert`).
+    pub(crate) fn parts(&self) -> (&'static str, &'static str) {
+        self.name.rsplit_once('.').unwrap_or(("", self.name))
+    }
+
+    /// Its environment variable: `GATEWAY_SERVER__TLS__CERT`.
+    pub(crate) fn variable(&self) -> String {
+        format!("GATEWAY_{}", self.name.to_ascii_uppercase().replace('.', "__"))
+    }
+}
+
+fn tls(settings: &mut Settings) -> &mut TlsSettings {
+    settings.server.tls.get_or_insert_default()
+}
