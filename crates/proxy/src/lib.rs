@@ -1,3 +1,122 @@
-//! placeholder
+//! The data plane: carries an OpenAI call to the best channel and its answer back.
+//!
+//! The path of a request is one function in `gateway.rs`, read top to bottom. This is the only crate that knows the
+//! OpenAI wire format ([`openai`]).
+//!
+//! **Must never know:** storage, the admin API, SQL. Records leave through the [`Sink`], which must not block.
+//!
+//! **Invariants.** One [`Snapshot`] per call. Bytes that need not change are not changed. Nothing on the path of a
+//! request waits for a database, for a lock held across an await, or for another request. A client that leaves
+//! cancels its upstream call. No key reaches an answer, a log line or a metric.
 
+mod admit;
+mod attempt;
+mod body;
+mod call;
+mod clock;
+mod drain;
+mod error;
+mod gateway;
+mod headers;
+mod journal;
+mod metrics;
+mod models;
 pub mod openai;
+mod plane;
+mod relay;
+mod request_id;
+mod respond;
+mod scrub;
+mod tasks;
+mod upstream;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gateway_config::Snapshot;
+use gateway_health::Board;
+use gateway_routing::Pools;
+use gateway_sessions::Sessions;
+
+pub use body::{Body, BodyError};
+pub use clock::Clock;
+pub use gateway::Worker;
+pub use journal::Sink;
+pub use metrics::Metrics;
+pub use plane::AdoptError;
+pub use request_id::{REQUEST_ID, RequestId, seed};
+
+use drain::Cut;
+use gateway::Shared;
+use journal::Journal;
+use plane::Plane;
+use upstream::Upstreams;
+
+/// What the data plane is built from.
+pub struct Parts {
+    /// Where each model's pool lives.
+    pub pools: Arc<Pools>,
+    /// Which channel served whom last.
+    pub sessions: Arc<Sessions>,
+    /// What is known of the channels' health.
+    pub board: Arc<Board>,
+    /// What Prometheus reads.
+    pub metrics: Metrics,
+    /// How upstreams are trusted.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// Where finished exchanges go.
+    pub sink: Sink,
+    /// One clock for all workers.
+    pub clock: Clock,
+}
+
+/// The data plane's control side: takes snapshots, gives workers.
+pub struct Proxy {
+    shared: Arc<Shared>,
+    pools: Arc<Pools>,
+    metrics: Metrics,
+    tls: Arc<rustls::ClientConfig>,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// A data plane that serves this first snapshot.
+    pub fn new(parts: Parts, first: Arc<Snapshot>) -> Result<Self, AdoptError> {
+        let Parts { pools, sessions, board, metrics, tls, sink, clock } = parts;
+        let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics)?);
+        let journal = Arc::new(Journal { clock, board: Arc::clone(&board), metrics: metrics.clone(), sink });
+        let shared = Arc::new(Shared { plane, sessions, board, journal, cut: Cut::default() });
+        Ok(Self { shared, pools, metrics, tls })
+    }
+
+    /// Puts a snapshot in force. Calls under way keep the one they began with. On an error the old one stays.
+    pub fn adopt(&self, snapshot: Arc<Snapshot>) -> Result<(), AdoptError> {
+        let plane = Plane::build(snapshot, &self.pools, &self.metrics)?;
+        self.shared.plane.store(Arc::new(plane));
+        Ok(())
+    }
+
+    /// A worker with upstream connections of its own: one per core.
+    pub fn worker(&self) -> Worker {
+        Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls))
+    }
+
+    /// Ends every stream that is still running with an error event, for the end of a shutdown's grace.
+    pub fn cut(&self) {
+        self.shared.cut.now();
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Proxy")
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Parts")
+    }
+}

@@ -1,0 +1,149 @@
+//! Who may come in, and with what: key → user, then the body within its limits, then what the body asks for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use gateway_config::{ServerSettings, Snapshot};
+use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout_at};
+
+use crate::call::Call;
+use crate::error::ProxyError;
+use crate::headers;
+use crate::openai::{Endpoint, ModelRule, peek};
+
+/// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
+static OTHER_KEY_HEADERS: [HeaderName; 2] =
+    [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+/// Reserved at once for a body whose length is announced; the rest as it comes, so that announcing costs nothing.
+const RESERVE_AT_MOST: u64 = 1 << 20;
+
+/// Whose key the request bears.
+pub(crate) fn identify(
+    snapshot: &Snapshot,
+    headers: &HeaderMap,
+    now: UnixMillis,
+) -> Result<(Arc<User>, KeyId), ProxyError> {
+    let key = presented_key(headers).ok_or(ProxyError::InvalidKey)?;
+    let digest = KeyDigest(Sha256::digest(key).into());
+    let (key, user) = snapshot.identify(&digest, now).ok_or(ProxyError::InvalidKey)?;
+    Ok((Arc::clone(user), key.id))
+}
+
+/// The one key of a request. Two of a kind are none: the upstream of a proxy before us might have meant the other.
+fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let key = match (given.next(), given.next()) {
+        (Some(only), None) => bearer(only.as_bytes())?,
+        (Some(_), Some(_)) => return None,
+        (None, _) => {
+            let mut given = OTHER_KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
+            match (given.next(), given.next()) {
+                (Some(only), None) => only.as_bytes().trim_ascii(),
+                _ => return None,
+            }
+        }
+    };
+    Some(key).filter(|key| !key.is_empty())
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, key) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
+}
+
+/// Refuses what the body's headers say already.
+pub(crate) fn check_head(headers: &HeaderMap) -> Result<(), ProxyError> {
+    if !headers::is_json(headers.get(CONTENT_TYPE)) {
+        return Err(ProxyError::ContentType);
+    }
+    match headers.get(CONTENT_ENCODING) {
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
+            Err(ProxyError::ContentEncoding)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the whole body: it is needed whole to find the model, and kept whole so that another channel can be tried.
+pub(crate) async fn read_body(mut body: Incoming, limits: &ServerSettings) -> Result<Bytes, ProxyError> {
+    let limit = limits.max_body_bytes as u64;
+    let too_large = || ProxyError::BodyTooLarge { limit };
+    let announced = body.size_hint().exact();
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let end = Instant::now() + limits.body_timeout;
+    let Some(first) = next_data(&mut body, limits.read_timeout, end).await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(mut data) = next_data(&mut body, limits.read_timeout, end).await? else {
+        // The common case: the body came in one piece, and is not copied.
+        return if first.len() as u64 > limit { Err(too_large()) } else { Ok(first) };
+    };
+    let reserve = usize::try_from(announced.unwrap_or(0).min(RESERVE_AT_MOST)).unwrap_or(0);
+    let mut whole = BytesMut::with_capacity(reserve.max(first.len() + data.len()));
+    whole.extend_from_slice(&first);
+    loop {
+        if (whole.len() + data.len()) as u64 > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&data);
+        match next_data(&mut body, limits.read_timeout, end).await? {
+            Some(next) => data = next,
+            None => return Ok(whole.freeze()),
+        }
+    }
+}
+
+async fn next_data(body: &mut Incoming, idle: Duration, end: Instant) -> Result<Option<Bytes>, ProxyError> {
+    loop {
+        let limit = end.min(Instant::now() + idle);
+        match timeout_at(limit, body.frame()).await {
+            Err(_) => return Err(ProxyError::BodyTimeout),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(ProxyError::BodyBroken),
+            // Trailers are read and dropped: nothing below /v1 has any.
+            Ok(Some(Ok(frame))) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+        }
+    }
+}
+
+/// What the body asks for.
+pub(crate) fn understand(
+    endpoint: &'static Endpoint,
+    head: &http::request::Parts,
+    body: Bytes,
+    user: Arc<User>,
+) -> Result<Call, ProxyError> {
+    let seen = peek(&body).map_err(|error| ProxyError::BadRequest {
+        message: error.message().to_owned(),
+        param: error.param(),
+        code: error.code(),
+    })?;
+    if endpoint.model == ModelRule::Required && seen.model.is_none() {
+        return Err(ProxyError::ModelMissing);
+    }
+    let model = seen.model.as_ref().map(|model| (Arc::from(&*model.value), model.span.clone()));
+    let stream = seen.stream;
+    Ok(Call {
+        endpoint,
+        query: head.uri.query().map(ToOwned::to_owned),
+        headers: headers::for_upstream(&head.headers),
+        model,
+        stream,
+        user,
+        body,
+    })
+}

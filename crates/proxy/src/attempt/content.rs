@@ -1,0 +1,288 @@
+//! An upstream's 2xx answer: read as far as it takes to know that it is one.
+//!
+//! JSON is read whole and checked, so that half a document can still be had whole from another channel. Of a stream
+//! the first event is awaited, so that an upstream that says 200 and dies has not cost the client its answer. Other
+//! bodies, and JSON too large to keep, are let through after their first bytes.
+
+use std::ops::ControlFlow;
+
+use bytes::{Bytes, BytesMut};
+use gateway_domain::{AttemptOutcome, Usage};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use serde::de::IgnoredAny;
+use tokio::time::{Instant, timeout_at};
+
+use super::{Answer, Coming, Content, Failure};
+use crate::call::Call;
+use crate::error::{ProxyError, UpstreamAnswer};
+use crate::headers;
+use crate::journal::Entry;
+use crate::openai::{EndpointKind, Heard, Scanner, error_of, usage_of};
+use crate::scrub::scrub;
+use crate::upstream::Lease;
+
+/// JSON up to this size is read whole before the client gets any of it.
+const KEEP_WHOLE: usize = 1 << 20;
+/// How much of a stream is held back while its first event is awaited.
+const HOLD_AT_MOST: usize = 64 << 10;
+
+/// A body as far as it was read.
+#[derive(Debug)]
+pub(super) enum Collected {
+    /// All of it.
+    Whole(Bytes),
+    /// More than the limit: what was read, and the rest.
+    Over(Bytes, Incoming),
+}
+
+/// Takes a 2xx answer.
+pub(crate) async fn take(
+    response: Response<Incoming>,
+    lease: Lease,
+    call: &Call,
+    key: &str,
+    limit: Instant,
+    entry: &mut Entry,
+) -> Result<Answer, Failure> {
+    let (head, body) = response.into_parts();
+    let (status, headers) = (head.status, head.headers);
+    let taken = if headers::is_event_stream(&headers) {
+        first_event(body, lease, key, limit, entry).await
+    } else if call.endpoint.kind == EndpointKind::Speech || headers.contains_key(CONTENT_ENCODING) {
+        first_bytes(body, lease, &headers, limit, entry).await
+    } else {
+        whole_json(body, lease, key, limit, entry).await
+    };
+    let content = taken.map_err(|failure| failure.with_status(status))?;
+    Ok(Answer { status, headers: client_headers(headers, &content), content })
+}
+
+/// The first event of a stream, and whatever came with it.
+async fn first_event(
+    mut body: Incoming,
+    lease: Lease,
+    key: &str,
+    limit: Instant,
+    entry: &mut Entry,
+) -> Result<Content, Failure> {
+    let mut scanner = Scanner::default();
+    let mut held = Vec::new();
+    let mut partial: Vec<Bytes> = Vec::new();
+    let mut usage = Usage::default();
+    let mut size = 0;
+    let mut begun = false;
+    while !begun && size < HOLD_AT_MOST {
+        let Some(data) = next(&mut body, limit).await? else {
+            return Err(Failure::blamed(
+                ProxyError::Closed,
+                AttemptOutcome::Broken,
+                "the stream ended before its first event".to_owned(),
+            ));
+        };
+        if size == 0 {
+            entry.first_byte();
+        }
+        size += data.len();
+        let mut refused = None;
+        let fed = scanner
+            .feed(&data, |event| match event.heard {
+                Heard::Error if !begun => {
+                    refused = Some(error_inside(event.data.as_bytes(), key));
+                    ControlFlow::Break(())
+                }
+                Heard::Malformed => {
+                    refused = Some(invalid("the stream's first event is not JSON"));
+                    ControlFlow::Break(())
+                }
+                Heard::Error | Heard::Done | Heard::Content | Heard::Finish => {
+                    begun = true;
+                    if let Some(found) = usage_of(event.data.as_bytes()) {
+                        usage = found;
+                    }
+                    ControlFlow::Continue(())
+                }
+                Heard::Empty => ControlFlow::Continue(()),
+            })
+            .map_err(|error| invalid(&error.to_string()))?;
+        if let (false, Some(failure)) = (begun, refused) {
+            return Err(failure);
+        }
+        hold(data, fed.complete, &mut held, &mut partial);
+    }
+    Ok(Content::Coming(Box::new(Coming { held, partial, rest: body, lease, scanner: Some(scanner), usage })))
+}
+
+/// Puts what is whole events to `held`, and the beginning of the next one to `partial`.
+pub(crate) fn hold(mut data: Bytes, complete: usize, held: &mut Vec<Bytes>, partial: &mut Vec<Bytes>) {
+    if complete > 0 {
+        held.append(partial);
+        held.push(data.split_to(complete.min(data.len())));
+    }
+    if !data.is_empty() {
+        partial.push(data);
+    }
+}
+
+/// The first bytes of a body that is not looked into.
+async fn first_bytes(
+    mut body: Incoming,
+    lease: Lease,
+    headers: &HeaderMap,
+    limit: Instant,
+    entry: &mut Entry,
+) -> Result<Content, Failure> {
+    let html = headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    match next(&mut body, limit).await? {
+        Some(first) if !html => {
+            entry.first_byte();
+            Ok(Content::Coming(Box::new(Coming {
+                held: vec![first],
+                partial: Vec::new(),
+                rest: body,
+                lease,
+                scanner: None,
+                usage: Usage::default(),
+            })))
+        }
+        _ => Err(invalid("the answer is empty or a web page")),
+    }
+}
+
+/// A whole JSON document, or the beginning of a very long one.
+async fn whole_json(
+    mut body: Incoming,
+    lease: Lease,
+    key: &str,
+    limit: Instant,
+    entry: &mut Entry,
+) -> Result<Content, Failure> {
+    let Some(first) = next(&mut body, limit).await? else { return Err(invalid("the answer is empty")) };
+    entry.first_byte();
+    if first.trim_ascii_start().first().is_some_and(|byte| *byte != b'{' && *byte != b'[') {
+        return Err(invalid("the answer is not a JSON document"));
+    }
+    let collected = timeout_at(limit, collect_after(first, body, KEEP_WHOLE))
+        .await
+        .map_err(|_| Failure::timeout())?
+        .map_err(|error| broken(&error))?;
+    match collected {
+        Collected::Whole(body) => {
+            lease.release();
+            serde_json::from_slice::<IgnoredAny>(&body)
+                .map_err(|error| invalid(&format!("the answer is not JSON: {error}")))?;
+            if error_of(&body).is_some() {
+                return Err(error_inside(&body, key));
+            }
+            let usage = usage_of(&body).unwrap_or_default();
+            Ok(Content::Whole { body, usage })
+        }
+        Collected::Over(read, rest) => Ok(Content::Coming(Box::new(Coming {
+            held: vec![read],
+            partial: Vec::new(),
+            rest,
+            lease,
+            scanner: None,
+            usage: Usage::default(),
+        }))),
+    }
+}
+
+/// An error in the clothes of a 200: treated as the status it stands for.
+fn error_inside(json: &[u8], key: &str) -> Failure {
+    let status = error_of(json).and_then(|error| error.status()).unwrap_or(502);
+    let outcome = match status {
+        401..=403 => AttemptOutcome::Credentials,
+        429 => AttemptOutcome::RateLimited,
+        400..=499 => AttemptOutcome::CallerError,
+        _ => AttemptOutcome::ServerError,
+    };
+    let nested = json.trim_ascii_start().starts_with(b"{\"error\"");
+    let body = nested.then(|| scrub(Bytes::copy_from_slice(json), key));
+    let error = if outcome == AttemptOutcome::Credentials {
+        ProxyError::UpstreamCredentials
+    } else {
+        ProxyError::Upstream(Box::new(UpstreamAnswer {
+            status: if status >= 500 { 502 } else { status },
+            headers: HeaderMap::new(),
+            body,
+            retry_after: None,
+        }))
+    };
+    let mut failure = Failure::blamed(error, outcome, "an error inside an answer of 200".to_owned());
+    failure.elsewhere = outcome != AttemptOutcome::CallerError;
+    failure
+}
+
+async fn next(body: &mut Incoming, limit: Instant) -> Result<Option<Bytes>, Failure> {
+    loop {
+        match timeout_at(limit, body.frame()).await {
+            Err(_) => return Err(Failure::timeout()),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(error))) => return Err(broken(&error)),
+            Ok(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) if !data.is_empty() => return Ok(Some(data)),
+                _ => {}
+            },
+        }
+    }
+}
+
+/// Reads a body until its end or until it is longer than `limit` bytes.
+pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Collected, hyper::Error> {
+    collect_after(Bytes::new(), body, limit).await
+}
+
+async fn collect_after(first: Bytes, mut body: Incoming, limit: usize) -> Result<Collected, hyper::Error> {
+    let mut pieces = vec![first];
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            size += data.len();
+            pieces.push(data);
+            if size > limit {
+                return Ok(Collected::Over(join(&pieces), body));
+            }
+        }
+    }
+    Ok(Collected::Whole(join(&pieces)))
+}
+
+/// One buffer of several; no copy where only one holds anything.
+fn join(pieces: &[Bytes]) -> Bytes {
+    let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
+    match (filled.next(), filled.next()) {
+        (None, _) => Bytes::new(),
+        (Some(only), None) => only.clone(),
+        _ => {
+            let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+            for piece in pieces {
+                whole.extend_from_slice(piece);
+            }
+            whole.freeze()
+        }
+    }
+}
+
+fn client_headers(mut headers: HeaderMap, content: &Content) -> HeaderMap {
+    headers::for_client(&mut headers);
+    // A body that is read whole gets its length from itself. A stream is given none: its end may have to be told.
+    match content {
+        Content::Coming(coming) if coming.scanner.is_none() => {}
+        Content::Whole { .. } | Content::Coming(_) => {
+            headers.remove(CONTENT_LENGTH);
+        }
+    }
+    headers
+}
+
+fn invalid(why: &str) -> Failure {
+    Failure::blamed(ProxyError::InvalidAnswer, AttemptOutcome::BadAnswer, why.to_owned())
+}
+
+fn broken(error: &hyper::Error) -> Failure {
+    let why = format!("the answer broke off: {error}");
+    Failure::blamed(ProxyError::Protocol, AttemptOutcome::Broken, why)
+}

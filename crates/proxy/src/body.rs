@@ -1,0 +1,64 @@
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use crate::relay::Relay;
+
+/// What the body of an answer can fail with: the connection is then cut, so that the client sees that the answer is
+/// not whole.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer: known bytes, or an upstream's answer as it comes.
+#[derive(Debug)]
+pub struct Body(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Full(Option<Bytes>),
+    Relay(Box<Relay>),
+}
+
+// === impl Body ===
+
+impl Body {
+    /// A body of known bytes.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        Self(Inner::Full(if bytes.is_empty() { None } else { Some(bytes) }))
+    }
+
+    pub(crate) fn relay(relay: Relay) -> Self {
+        Self(Inner::Relay(Box::new(relay)))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Inner::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Inner::Relay(relay) => relay.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Inner::Full(bytes) => bytes.is_none(),
+            Inner::Relay(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Inner::Relay(relay) => relay.size_hint(),
+        }
+    }
+}

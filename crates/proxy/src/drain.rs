@@ -1,0 +1,67 @@
+//! The end of the gateway, as streams see it: at some point what still runs is told and cut.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+
+/// Cuts all streams at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cut(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    cut: AtomicBool,
+    notify: Arc<Notify>,
+}
+
+/// One stream's view of the cut.
+pub(crate) struct CutWatch {
+    state: Arc<State>,
+    /// Registered once, with the first poll; the task that polls a body stays the same.
+    waiting: Option<Pin<Box<OwnedNotified>>>,
+    registered: bool,
+}
+
+// === impl Cut ===
+
+impl Cut {
+    /// Every stream ends with its error event now.
+    pub(crate) fn now(&self) {
+        self.0.cut.store(true, Ordering::SeqCst);
+        self.0.notify.notify_waiters();
+    }
+
+    pub(crate) fn watch(&self) -> CutWatch {
+        CutWatch {
+            waiting: Some(Box::pin(Arc::clone(&self.0.notify).notified_owned())),
+            state: Arc::clone(&self.0),
+            registered: false,
+        }
+    }
+}
+
+// === impl CutWatch ===
+
+impl CutWatch {
+    /// Whether the stream must end; registers to be woken when it must.
+    pub(crate) fn poll_cut(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(waiting) = self.waiting.as_mut().filter(|_| !self.registered) {
+            self.registered = true;
+            if let Poll::Ready(()) = waiting.as_mut().poll(cx) {
+                self.waiting = None;
+            }
+        }
+        self.state.cut.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for CutWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CutWatch")
+    }
+}

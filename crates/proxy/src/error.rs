@@ -1,0 +1,158 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use gateway_routing::NoRoute;
+use http::HeaderMap;
+
+use crate::call::Call;
+
+/// Everything that can end a call without a good answer. `respond.rs` alone says which status each becomes.
+///
+/// The texts are for the client: what is wrong, where, and what to do. They never hold a key or an upstream address.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProxyError {
+    // --- the client's own doing ---
+    /// No row of the endpoint table.
+    #[error("unknown path {path}: the gateway serves OpenAI's /v1 endpoints")]
+    UnknownPath {
+        /// As it came, cut.
+        path: String,
+    },
+    /// A known path with another method.
+    #[error("this endpoint takes {allow}, not {method}")]
+    WrongMethod {
+        /// As it came.
+        method: String,
+        /// What the endpoint takes.
+        allow: &'static str,
+    },
+    /// No key, more than one, an unknown, expired or revoked one: one text for all of them.
+    #[error(
+        "no valid API key: send a gateway key as `Authorization: Bearer <key>` (it is not the upstream's key)"
+    )]
+    InvalidKey,
+    /// Not JSON.
+    #[error("the body must be JSON: send it with content-type: application/json")]
+    ContentType,
+    /// Compressed request bodies are not opened.
+    #[error("the body must not be compressed: send it without content-encoding")]
+    ContentEncoding,
+    /// Over `server.max_body_bytes`.
+    #[error("the body is larger than {limit} bytes, the most this gateway takes (server.max_body_bytes)")]
+    BodyTooLarge {
+        /// The limit.
+        limit: u64,
+    },
+    /// The body stopped coming.
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
+    /// Chunk framing broken, or cut off.
+    #[error("the body could not be read: its HTTP framing is broken or it was cut off")]
+    BodyBroken,
+    /// The body is not what the endpoint takes.
+    #[error("{message}")]
+    BadRequest {
+        /// What is wrong, where, and what to do.
+        message: String,
+        /// The field.
+        param: Option<&'static str>,
+        /// The machine-readable word.
+        code: &'static str,
+    },
+    /// Not a model of this gateway, or not one for this key.
+    #[error("the model `{model}` does not exist or you do not have access to it")]
+    ModelNotFound {
+        /// As the client gave it, cut.
+        model: String,
+    },
+    /// No model named, and nobody to take such calls.
+    #[error("you must provide a model parameter")]
+    ModelMissing,
+
+    // --- behind the gateway ---
+    /// The upstream's own error answer, kept: status, body and the headers that matter.
+    #[error("the upstream answered {}", _0.status)]
+    Upstream(Box<UpstreamAnswer>),
+    /// Refused, reset or unreachable.
+    #[error("no connection to the upstream could be made")]
+    Connect,
+    /// The host name has no address.
+    #[error("the upstream's host name could not be resolved")]
+    Dns,
+    /// The certificate or the handshake is bad.
+    #[error("no trusted TLS connection to the upstream could be made")]
+    Tls,
+    /// Connect, first byte or total time is over.
+    #[error("the upstream did not answer in time")]
+    Timeout,
+    /// Closed before an answer.
+    #[error("the upstream closed the connection before it answered")]
+    Closed,
+    /// Framing broken, or shorter than announced.
+    #[error("the upstream's answer was cut off or broke HTTP's rules")]
+    Protocol,
+    /// HTML, an empty body, `null`, half a document.
+    #[error("the upstream's answer is not what this endpoint gives")]
+    InvalidAnswer,
+    /// 3xx, never followed.
+    #[error("the upstream answered with a redirect, which the gateway does not follow")]
+    Redirect,
+    /// 401, 402, 403 of the upstream: the gateway's key, not the client's.
+    #[error("the upstream refused the gateway's own credentials; tell whoever runs this gateway")]
+    UpstreamCredentials,
+    /// Every channel is limited.
+    #[error("every channel for this model is rate limited; try again in {} s", retry_after.as_secs().max(1))]
+    AllLimited {
+        /// Until the first of them is free again.
+        retry_after: Duration,
+    },
+    /// No channel can serve.
+    #[error("no channel can serve the model `{model}` now ({why})")]
+    NoChannel {
+        /// The public name.
+        model: String,
+        /// How many are out, and why.
+        why: String,
+    },
+
+    // --- the gateway's own doing ---
+    /// A defect: what cannot happen happened.
+    #[error("the gateway failed; the request id names the log line that says why")]
+    Internal,
+}
+
+/// An upstream's error answer, ready for the client.
+#[derive(Debug)]
+pub(crate) struct UpstreamAnswer {
+    /// What the client gets.
+    pub status: u16,
+    /// The upstream's headers that concern the client (rate limits, its request id).
+    pub headers: HeaderMap,
+    /// The upstream's OpenAI-shaped body without secrets; `None` when it sent something else.
+    pub body: Option<Bytes>,
+    /// How long the upstream asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+// === impl ProxyError ===
+
+impl ProxyError {
+    /// The model is unknown, or not for this key; the two look the same from outside.
+    pub(crate) fn model_not_found(model: &str) -> Self {
+        Self::ModelNotFound { model: model.chars().take(100).collect() }
+    }
+
+    /// Routing found nobody, and nobody had been tried before.
+    pub(crate) fn no_route(no_route: &NoRoute, call: &Call) -> Self {
+        let model = call.model.as_ref().map_or("", |(name, _)| name).chars().take(100).collect();
+        let why = match no_route {
+            NoRoute::AllLimited { retry_after } => {
+                return Self::AllLimited { retry_after: Duration::from_micros(retry_after.0) };
+            }
+            NoRoute::Empty => "none is configured and enabled".to_owned(),
+            NoRoute::AllExcluded => "every one has been tried".to_owned(),
+            NoRoute::Unavailable { exclusions } => format!("{} are out of rotation", exclusions.len()),
+        };
+        Self::NoChannel { model, why }
+    }
+}

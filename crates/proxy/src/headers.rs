@@ -1,0 +1,182 @@
+//! Which headers pass, in either direction. What is not named here passes unchanged.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::request_id::REQUEST_ID;
+
+/// Where the upstream's own request id is kept: `x-request-id` is the gateway's.
+const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
+
+/// Headers of one connection (RFC 9110 §7.6.1): never forwarded, in either direction. `content-length` is made anew
+/// from the body that is really sent, so that no disagreement about framing can pass through.
+const HOP_BY_HOP: [HeaderName; 10] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::EXPECT,
+];
+
+/// What a client sends for the gateway, or what would tell the upstream about the client's network.
+const NOT_FOR_UPSTREAM: [HeaderName; 15] = [
+    header::HOST,
+    header::CONTENT_LENGTH,
+    header::AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    header::COOKIE,
+    // The gateway reads answers on their way: they have to come as they are.
+    header::ACCEPT_ENCODING,
+    // They name the client's account; the channel's key belongs to another one, and OpenAI refuses a mismatch.
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("openai-project"),
+    header::FORWARDED,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+    REQUEST_ID,
+];
+
+/// What an upstream sets for its own name and connection, and what would bind a browser to it.
+const NOT_FOR_CLIENT: [HeaderName; 7] = [
+    header::SET_COOKIE,
+    header::ALT_SVC,
+    header::STRICT_TRANSPORT_SECURITY,
+    header::SERVER,
+    header::VIA,
+    header::WWW_AUTHENTICATE,
+    REQUEST_ID,
+];
+
+/// The client's headers as the upstream gets them; the channel's own key is added by the attempt.
+pub(crate) fn for_upstream(client: &HeaderMap) -> HeaderMap {
+    let named = connection_named(client);
+    let mut passed = HeaderMap::with_capacity(client.len() + 3);
+    for (name, value) in client {
+        let stays = HOP_BY_HOP.contains(name)
+            || NOT_FOR_UPSTREAM.contains(name)
+            || name.as_str().starts_with("x-gateway-")
+            || named.contains(name);
+        if !stays {
+            passed.append(name.clone(), value.clone());
+        }
+    }
+    passed
+}
+
+/// The upstream's headers as the client gets them, in place.
+pub(crate) fn for_client(headers: &mut HeaderMap) {
+    let named = connection_named(headers);
+    if let Some(id) = headers.get(REQUEST_ID).cloned() {
+        headers.insert(UPSTREAM_REQUEST_ID, id);
+    }
+    for name in HOP_BY_HOP.iter().chain(&NOT_FOR_CLIENT).chain(&named) {
+        headers.remove(name);
+    }
+    let own: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with("x-accel-") || name.as_str().starts_with("x-gateway-"))
+        .cloned()
+        .collect();
+    for name in own {
+        headers.remove(name);
+    }
+}
+
+/// The headers that `Connection` declares to be of this connection only.
+fn connection_named(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect()
+}
+
+/// Whether a content type means JSON. A missing one is taken as JSON: what is inside is checked anyway.
+pub(crate) fn is_json(value: Option<&HeaderValue>) -> bool {
+    value.is_none_or(|value| {
+        let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
+        essence.eq_ignore_ascii_case(b"application/json")
+            || essence.last_chunk::<5>().is_some_and(|end| end.eq_ignore_ascii_case(b"+json"))
+    })
+}
+
+/// Whether a content type means a stream of server-sent events.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        value.as_bytes().get(..17).is_some_and(|v| v.eq_ignore_ascii_case(b"text/event-stream"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn the_clients_key_and_connection_stay_behind_and_the_rest_goes_up() {
+        let client = map(&[
+            ("authorization", "Bearer user"),
+            ("x-api-key", "user"),
+            ("api-key", "user"),
+            ("connection", "keep-alive, x-private"),
+            ("x-private", "1"),
+            ("host", "gateway"),
+            ("accept-encoding", "gzip"),
+            ("x-gateway-explain", "1"),
+            ("openai-organization", "org-client"),
+            ("openai-beta", "assistants=v2"),
+            ("x-stainless-lang", "python"),
+            ("idempotency-key", "k"),
+            ("x-unheard-of", "1"),
+        ]);
+        assert_eq!(
+            names(&for_upstream(&client)),
+            ["idempotency-key", "openai-beta", "x-stainless-lang", "x-unheard-of"]
+        );
+    }
+
+    #[test]
+    fn the_upstreams_request_id_is_kept_under_another_name() {
+        let mut headers = map(&[
+            ("x-request-id", "up-1"),
+            ("x-ratelimit-remaining-requests", "9"),
+            ("set-cookie", "a=b"),
+            ("x-accel-buffering", "no"),
+            ("keep-alive", "timeout=5"),
+            ("openai-processing-ms", "12"),
+        ]);
+        for_client(&mut headers);
+        assert_eq!(
+            names(&headers),
+            ["openai-processing-ms", "x-ratelimit-remaining-requests", "x-upstream-request-id"]
+        );
+    }
+
+    #[test]
+    fn json_is_told_from_other_content() {
+        let json = |v: &'static str| is_json(Some(&HeaderValue::from_static(v)));
+        assert!(is_json(None) && json("application/json") && json("Application/JSON; charset=utf-8"));
+        assert!(json("application/problem+json"));
+        assert!(
+            !json("text/plain") && !json("application/x-www-form-urlencoded") && !json("multipart/form-data")
+        );
+    }
+}

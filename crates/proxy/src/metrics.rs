@@ -1,0 +1,288 @@
+//! What Prometheus reads of the data plane. A value handed down, not a global: two gateways in one process do not
+//! share counters. Handles are registered when a snapshot is adopted and kept, so that counting is one atomic step.
+//!
+//! Label values are bounded: endpoints of the table, configured channels, configured models (`*` for names that only
+//! a wildcard channel serves), never a raw string of a client.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use gateway_domain::{AttemptOutcome, Usage};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
+
+/// How much the newest attempt weighs in `gateway_channel_error_rate`.
+const ERROR_RATE_STEP: f64 = 0.05;
+
+static METADATA: Metadata<'static> = Metadata::new("gateway_proxy", Level::INFO, Some("gateway_proxy"));
+
+/// The data plane's metrics.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    recorder: Arc<dyn Recorder + Send + Sync>,
+    endpoints: Mutex<HashMap<(&'static str, &'static str), Arc<EndpointMetrics>>>,
+    channels: Mutex<HashMap<Arc<str>, Arc<ChannelMetrics>>>,
+    routes: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<RouteMetrics>>>,
+    active_streams: Gauge,
+    in_flight: Gauge,
+    http_errors: Counter,
+}
+
+/// Counted once per request, by endpoint and method.
+pub(crate) struct EndpointMetrics {
+    recorder: Arc<dyn Recorder + Send + Sync>,
+    method: &'static str,
+    endpoint: &'static str,
+    duration: Histogram,
+    /// One counter per status from 100 to 599, made when it is first needed.
+    statuses: Vec<OnceLock<Counter>>,
+}
+
+/// Counted once per attempt, by channel.
+pub(crate) struct ChannelMetrics {
+    attempts: [Counter; AttemptOutcome::ALL.len()],
+    failures: Counter,
+    error_rate: Gauge,
+    /// The bits of the moving error rate behind the gauge.
+    rate: AtomicU64,
+}
+
+/// Counted once per attempt, by channel and model.
+pub(crate) struct RouteMetrics {
+    latency: Histogram,
+    first_token: Histogram,
+    prompt: Counter,
+    completion: Counter,
+    cached: Counter,
+    reasoning: Counter,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Registers and describes the data plane's metrics with a recorder.
+    pub fn new(recorder: Arc<dyn Recorder + Send + Sync>) -> Self {
+        describe(&*recorder);
+        let gauge = |name| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
+        Self(Arc::new(Inner {
+            active_streams: gauge("gateway_active_streams"),
+            in_flight: gauge("gateway_requests_in_flight"),
+            http_errors: counter(&*recorder, "gateway_errors_total", &[("type", "http"), ("channel", "")]),
+            endpoints: Mutex::default(),
+            channels: Mutex::default(),
+            routes: Mutex::default(),
+            recorder,
+        }))
+    }
+
+    pub(crate) fn endpoint(&self, method: &'static str, endpoint: &'static str) -> Arc<EndpointMetrics> {
+        let mut known = self.0.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(known.entry((method, endpoint)).or_insert_with(|| {
+            let labels = [("method", method), ("endpoint", endpoint)];
+            Arc::new(EndpointMetrics {
+                recorder: Arc::clone(&self.0.recorder),
+                method,
+                endpoint,
+                duration: histogram(&*self.0.recorder, "gateway_request_duration_seconds", &labels),
+                statuses: (100..600).map(|_| OnceLock::new()).collect(),
+            })
+        }))
+    }
+
+    pub(crate) fn channel(&self, name: &Arc<str>) -> Arc<ChannelMetrics> {
+        let mut known = self.0.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(name) {
+            return Arc::clone(found);
+        }
+        let recorder = &*self.0.recorder;
+        let made = Arc::new(ChannelMetrics {
+            attempts: AttemptOutcome::ALL.map(|outcome| {
+                counter(
+                    recorder,
+                    "gateway_attempts_total",
+                    &[("channel", name), ("outcome", outcome.as_str())],
+                )
+            }),
+            failures: counter(recorder, "gateway_errors_total", &[("type", "channel"), ("channel", name)]),
+            error_rate: recorder
+                .register_gauge(&key("gateway_channel_error_rate", &[("channel", name)]), &METADATA),
+            rate: AtomicU64::new(0),
+        });
+        made.error_rate.set(0.0);
+        known.insert(Arc::clone(name), Arc::clone(&made));
+        made
+    }
+
+    pub(crate) fn route(&self, channel: &Arc<str>, model: &Arc<str>) -> Arc<RouteMetrics> {
+        let mut known = self.0.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (Arc::clone(channel), Arc::clone(model));
+        Arc::clone(known.entry(place).or_insert_with(|| {
+            let recorder = &*self.0.recorder;
+            let labels: [(&'static str, &str); 2] = [("channel", channel), ("model", model)];
+            let tokens = |kind: &str| {
+                counter(
+                    recorder,
+                    "gateway_tokens_total",
+                    &[("channel", channel), ("model", model), ("kind", kind)],
+                )
+            };
+            Arc::new(RouteMetrics {
+                latency: histogram(recorder, "gateway_channel_latency_seconds", &labels),
+                first_token: histogram(recorder, "gateway_time_to_first_token_seconds", &labels),
+                prompt: tokens("prompt"),
+                completion: tokens("completion"),
+                cached: tokens("cached"),
+                reasoning: tokens("reasoning"),
+            })
+        }))
+    }
+
+    pub(crate) fn entered(&self) {
+        self.0.in_flight.increment(1.0);
+    }
+
+    pub(crate) fn left(&self) {
+        self.0.in_flight.decrement(1.0);
+    }
+
+    pub(crate) fn stream_began(&self) {
+        self.0.active_streams.increment(1.0);
+    }
+
+    pub(crate) fn stream_ended(&self) {
+        self.0.active_streams.decrement(1.0);
+    }
+
+    pub(crate) fn http_error(&self) {
+        self.0.http_errors.increment(1);
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+impl fmt::Debug for ChannelMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChannelMetrics")
+    }
+}
+
+impl fmt::Debug for RouteMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RouteMetrics")
+    }
+}
+
+// === impl EndpointMetrics ===
+
+impl EndpointMetrics {
+    pub(crate) fn finished(&self, status: u16, total: Duration) {
+        self.duration.record(total.as_secs_f64());
+        let place = usize::from(status.clamp(100, 599) - 100);
+        if let Some(slot) = self.statuses.get(place) {
+            let made = || {
+                let status = status.to_string();
+                let labels = [("method", self.method), ("endpoint", self.endpoint), ("status", &*status)];
+                counter(&*self.recorder, "gateway_requests_total", &labels)
+            };
+            slot.get_or_init(made).increment(1);
+        }
+    }
+}
+
+// === impl ChannelMetrics ===
+
+impl ChannelMetrics {
+    pub(crate) fn attempted(&self, outcome: AttemptOutcome) {
+        if let Some(counter) = self.attempts.get(outcome as usize) {
+            counter.increment(1);
+        }
+        let failed = outcome.blames_channel();
+        if failed {
+            self.failures.increment(1);
+        }
+        if failed || outcome == AttemptOutcome::Ok {
+            self.moves(if failed { 1.0 } else { 0.0 });
+        }
+    }
+
+    /// Two workers at once may lose one step of the two: the gauge is a picture, not an account.
+    fn moves(&self, newest: f64) {
+        let before = f64::from_bits(self.rate.load(Ordering::Relaxed));
+        let after = before + (newest - before) * ERROR_RATE_STEP;
+        self.rate.store(after.to_bits(), Ordering::Relaxed);
+        self.error_rate.set(after);
+    }
+}
+
+// === impl RouteMetrics ===
+
+impl RouteMetrics {
+    pub(crate) fn attempted(&self, total: Duration, first_byte: Option<Duration>) {
+        self.latency.record(total.as_secs_f64());
+        if let Some(first) = first_byte {
+            self.first_token.record(first.as_secs_f64());
+        }
+    }
+
+    pub(crate) fn used(&self, usage: &Usage) {
+        for (counter, tokens) in [
+            (&self.prompt, usage.prompt),
+            (&self.completion, usage.completion),
+            (&self.cached, usage.cached),
+            (&self.reasoning, usage.reasoning),
+        ] {
+            if let Some(tokens) = tokens {
+                counter.increment(tokens);
+            }
+        }
+    }
+}
+
+fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
+    let labels: Vec<Label> = labels.iter().map(|(n, v)| Label::new(*n, (*v).to_owned())).collect();
+    Key::from_parts(name, labels)
+}
+
+fn counter(recorder: &dyn Recorder, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
+    recorder.register_counter(&key(name, labels), &METADATA)
+}
+
+fn histogram(recorder: &dyn Recorder, name: &'static str, labels: &[(&'static str, &str)]) -> Histogram {
+    recorder.register_histogram(&key(name, labels), &METADATA)
+}
+
+fn describe(recorder: &dyn Recorder) {
+    let counters = [
+        ("gateway_requests_total", "Requests answered, by method, endpoint and status."),
+        ("gateway_errors_total", "Answers of 400 and above (type http) and failed attempts (type channel)."),
+        ("gateway_attempts_total", "Attempts at channels, by outcome."),
+        ("gateway_tokens_total", "Tokens as the upstreams counted them, by kind."),
+    ];
+    for (name, text) in counters {
+        recorder.describe_counter(KeyName::from_const_str(name), None, text.into());
+    }
+    let histograms = [
+        ("gateway_request_duration_seconds", "From a request's head to the end of its answer."),
+        ("gateway_channel_latency_seconds", "From sending to the end of an attempt, failures included."),
+        ("gateway_time_to_first_token_seconds", "From sending to the first byte of an attempt's answer."),
+    ];
+    for (name, text) in histograms {
+        recorder.describe_histogram(KeyName::from_const_str(name), None, text.into());
+    }
+    let gauges = [
+        ("gateway_channel_error_rate", "Share of a channel's recent attempts that failed (moving average)."),
+        ("gateway_active_streams", "Streamed answers under way."),
+        ("gateway_requests_in_flight", "Requests under way."),
+    ];
+    for (name, text) in gauges {
+        recorder.describe_gauge(KeyName::from_const_str(name), None, text.into());
+    }
+}

@@ -1,0 +1,328 @@
+//! An answer on its way to the client, frame by frame as the upstream sends it.
+//!
+//! Bytes pass unchanged. Of a stream only whole events pass: the beginning of an event waits for its end, so that an
+//! error event can always be appended where the client understands it. A stream that breaks ends with exactly one
+//! error event, no `[DONE]`, and a cut connection: whoever looks at it in any of the three ways sees that it broke.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gateway_domain::{AttemptOutcome, ExchangeOutcome, Usage};
+use http::StatusCode;
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::attempt::{Coming, hold};
+use crate::body::BodyError;
+use crate::drain::CutWatch;
+use crate::journal::{Ending, Entry};
+use crate::openai::{Endpoint, EndpointKind, ErrorBody, Heard, ScanError, Scanner, usage_of};
+use crate::upstream::Lease;
+
+/// Between the error event and the cut: time for the event to leave.
+const CUT_AFTER: Duration = Duration::from_millis(20);
+
+/// The body of a relayed answer.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    /// Ready for the client.
+    ready: VecDeque<Bytes>,
+    /// The beginning of an event.
+    partial: Vec<Bytes>,
+    source: Source,
+    scanner: Option<Scanner>,
+    usage: Usage,
+    endpoint: &'static Endpoint,
+    status: StatusCode,
+    /// The longest silence of the upstream.
+    gap: Duration,
+    /// When the upstream was last heard.
+    heard: Instant,
+    timer: Pin<Box<Sleep>>,
+    cut: CutWatch,
+    entry: Entry,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The upstream is sending.
+    Flowing(Incoming, Lease),
+    /// Everything has been said; what is ready still goes out.
+    Over,
+    /// The error event is on its way; then the connection is cut.
+    Breaking { told: bool },
+}
+
+/// Why an answer breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Break {
+    /// The upstream's connection ended early.
+    Interrupted,
+    /// The upstream fell silent.
+    Idle,
+    /// The upstream sent what no client could read.
+    Malformed,
+    /// The gateway is stopping.
+    Stopping,
+}
+
+// === impl Relay ===
+
+impl Relay {
+    pub(crate) fn new(
+        coming: Coming,
+        endpoint: &'static Endpoint,
+        status: StatusCode,
+        gap: Duration,
+        cut: CutWatch,
+        entry: Entry,
+    ) -> Self {
+        let heard = Instant::now();
+        Self {
+            ready: coming.held.into(),
+            partial: coming.partial,
+            source: Source::Flowing(coming.rest, coming.lease),
+            scanner: coming.scanner,
+            usage: coming.usage,
+            endpoint,
+            status,
+            gap,
+            heard,
+            timer: Box::pin(tokio::time::sleep_until(heard + gap)),
+            cut,
+            entry,
+        }
+    }
+
+    pub(crate) fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                self.entry.sent(bytes.len());
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            match &mut self.source {
+                Source::Over => {
+                    self.entry.settle(ExchangeOutcome::Ok);
+                    return Poll::Ready(None);
+                }
+                Source::Breaking { told: true } => {
+                    ready!(self.timer.as_mut().poll(cx));
+                    return Poll::Ready(Some(Err("the upstream's answer broke off".into())));
+                }
+                Source::Breaking { told } => {
+                    // The frames before this were handed over; let the server write them before it is cut off.
+                    *told = true;
+                    self.timer.as_mut().reset(Instant::now() + CUT_AFTER);
+                }
+                Source::Flowing(body, _) => match Pin::new(body).poll_frame(cx) {
+                    Poll::Ready(frame) => self.take(frame),
+                    Poll::Pending => ready!(self.poll_trouble(cx)),
+                },
+            }
+        }
+    }
+
+    /// While the upstream is silent: is it for too long, or must the stream be cut for another reason?
+    fn poll_trouble(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.cut.poll_cut(cx) {
+            self.break_off(Break::Stopping, "the gateway is stopping");
+            return Poll::Ready(());
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let end = self.heard + self.gap;
+            if end <= Instant::now() {
+                self.break_off(Break::Idle, "silent for too long");
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(end);
+        }
+        Poll::Pending
+    }
+
+    fn take(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) {
+        match frame {
+            Some(Ok(frame)) => {
+                self.heard = Instant::now();
+                if let Ok(data) = frame.into_data() {
+                    self.pass(data);
+                }
+            }
+            Some(Err(error)) => self.break_off(Break::Interrupted, &error.to_string()),
+            None => self.end(),
+        }
+    }
+
+    fn pass(&mut self, data: Bytes) {
+        let Some(scanner) = &mut self.scanner else {
+            self.ready.push_back(data);
+            return;
+        };
+        let usage = &mut self.usage;
+        let fed = scanner.feed(&data, |event| {
+            if event.heard == Heard::Malformed {
+                return ControlFlow::Break(());
+            }
+            if let Some(found) = usage_of(event.data.as_bytes()) {
+                *usage = found;
+            }
+            ControlFlow::Continue(())
+        });
+        let (complete, trouble) = match fed {
+            Ok(fed) if !fed.stopped => (fed.complete, None),
+            Ok(fed) => (fed.complete, Some("an event is not JSON".to_owned())),
+            Err(error @ (ScanError::TooLong { complete, .. } | ScanError::InvalidUtf8 { complete })) => {
+                (complete, Some(error.to_string()))
+            }
+        };
+        let mut whole = Vec::new();
+        hold(data, complete, &mut whole, &mut self.partial);
+        self.ready.extend(whole);
+        if let Some(why) = trouble {
+            self.break_off(Break::Malformed, &why);
+        }
+    }
+
+    /// The upstream has ended its answer, whole or not.
+    fn end(&mut self) {
+        let Some(scanner) = &mut self.scanner else {
+            self.complete();
+            return;
+        };
+        if !scanner.at_boundary() {
+            // The last event lacks its blank line, which some servers leave out. It is an event all the same.
+            let usage = &mut self.usage;
+            let closed = scanner.finish(|event| {
+                if event.heard == Heard::Malformed {
+                    return ControlFlow::Break(());
+                }
+                if let Some(found) = usage_of(event.data.as_bytes()) {
+                    *usage = found;
+                }
+                ControlFlow::Continue(())
+            });
+            if closed.is_err() {
+                self.break_off(Break::Interrupted, "the stream ended inside an event");
+                return;
+            }
+        }
+        let seen = scanner.seen();
+        if seen.done || seen.finish || !self.announces_its_end() {
+            if !self.partial.is_empty() {
+                self.ready.extend(self.partial.drain(..));
+                self.ready.push_back(Bytes::from_static(b"\n\n"));
+            }
+            if !seen.done && self.ends_with_done() {
+                self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+            }
+            self.complete();
+        } else {
+            self.break_off(Break::Interrupted, "the stream ended before the answer did");
+        }
+    }
+
+    fn complete(&mut self) {
+        if let Source::Flowing(_, lease) = std::mem::replace(&mut self.source, Source::Over) {
+            lease.release();
+        }
+        self.entry.used(self.usage);
+        self.entry.complete(self.status.as_u16());
+        // Not before the last byte has gone out: the client may still leave.
+        self.entry.settle(ExchangeOutcome::ClientGone);
+    }
+
+    fn break_off(&mut self, cause: Break, why: &str) {
+        // Dropping body and lease closes the upstream connection.
+        self.source = Source::Breaking { told: false };
+        self.partial.clear();
+        self.entry.used(self.usage);
+        self.entry.end(Ending {
+            outcome: cause.outcome(),
+            status: Some(self.status.as_u16()),
+            retry_after: None,
+            why: format!("the answer broke off: {why}"),
+        });
+        self.entry.settle(ExchangeOutcome::Interrupted);
+        if self.scanner.is_some() {
+            let (message, code) = cause.words();
+            let event = ErrorBody { message, kind: cause.kind(), param: None, code: Some(code) };
+            self.ready.push_back(event.to_event(self.endpoint.dialect, 0));
+        }
+    }
+
+    /// Whether a stream of this endpoint says when it is over, so that an end without it is a break.
+    fn announces_its_end(&self) -> bool {
+        match self.endpoint.kind {
+            EndpointKind::ChatCompletions | EndpointKind::Completions | EndpointKind::Responses => true,
+            EndpointKind::Embeddings
+            | EndpointKind::Moderations
+            | EndpointKind::ImageGenerations
+            | EndpointKind::Speech => false,
+        }
+    }
+
+    /// Whether the clients of this endpoint wait for `[DONE]`.
+    fn ends_with_done(&self) -> bool {
+        matches!(self.endpoint.kind, EndpointKind::ChatCompletions | EndpointKind::Completions)
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        // A body that is passed on as it is keeps the length that the upstream announced.
+        match (&self.scanner, &self.source) {
+            (None, Source::Flowing(body, _)) => {
+                let held: u64 = self.ready.iter().map(|bytes| bytes.len() as u64).sum();
+                body.size_hint()
+                    .exact()
+                    .map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + held))
+            }
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+// === impl Break ===
+
+impl Break {
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Interrupted => (
+                "the upstream's answer broke off; what came before this is not the whole answer",
+                "upstream_stream_interrupted",
+            ),
+            Self::Idle => (
+                "the upstream fell silent; what came before this is not the whole answer",
+                "stream_idle_timeout",
+            ),
+            Self::Malformed => (
+                "the upstream sent an event that no client can read; the answer ends here",
+                "upstream_malformed_event",
+            ),
+            Self::Stopping => {
+                ("the gateway is stopping; what came before this is not the whole answer", "gateway_stopping")
+            }
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Interrupted | Self::Idle | Self::Malformed => "upstream_error",
+            Self::Stopping => "server_error",
+        }
+    }
+
+    fn outcome(self) -> AttemptOutcome {
+        match self {
+            Self::Interrupted => AttemptOutcome::Broken,
+            Self::Idle => AttemptOutcome::Timeout,
+            Self::Malformed => AttemptOutcome::BadAnswer,
+            Self::Stopping => AttemptOutcome::Cancelled,
+        }
+    }
+}

@@ -1,0 +1,112 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// The header by which one request is known to client, gateway, log and upstream.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest id that is taken over from a client.
+const MAX_LEN: usize = 128;
+
+/// What names one client request everywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(Arc<str>);
+
+// === impl RequestId ===
+
+impl RequestId {
+    /// The client's own id when it gave one that is well-formed (1 to 128 letters, digits, `-`, `_`, `.`, `:`),
+    /// else a new one.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut given = headers.get_all(REQUEST_ID).iter();
+        match (given.next(), given.next()) {
+            (Some(only), None) => only.to_str().ok().filter(|text| well_formed(text)).map(|t| Self(t.into())),
+            _ => None,
+        }
+        .unwrap_or_else(Self::fresh)
+    }
+
+    /// A new id: `req_` and 128 bits that no other process or restart repeats.
+    pub fn fresh() -> Self {
+        Self(format!("req_{:016x}{:016x}", seed(), seed()).into())
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id's text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
+    /// The id as a header value.
+    pub fn header(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn well_formed(text: &str) -> bool {
+    (1..=MAX_LEN).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+}
+
+/// Chance for ids and routing: a `SplitMix64` sequence that starts at a random place in each process.
+///
+/// One relaxed atomic addition a call; unpredictable enough to spread load, not a secret.
+pub fn seed() -> u64 {
+    static STATE: AtomicU64 = AtomicU64::new(0);
+    let mut state = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    if state == 0 {
+        let start = getrandom::u64().unwrap_or(0x6a09_e667_f3bc_c909) | 1;
+        STATE.fetch_add(start, Ordering::Relaxed);
+        state = start;
+    }
+    let mut z = state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(values: &[&'static str]) -> HeaderMap {
+        values.iter().map(|v| (REQUEST_ID, HeaderValue::from_static(v))).collect()
+    }
+
+    #[test]
+    fn a_well_formed_id_of_the_client_is_kept() {
+        assert_eq!(RequestId::of(&given(&["trace-1_2.3:4"])).as_str(), "trace-1_2.3:4");
+    }
+
+    #[test]
+    fn anything_else_gets_a_new_one() {
+        let long: &'static str = "x".repeat(129).leak();
+        for values in [&[][..], &[""], &["a b"], &["a\tb"], &["a", "b"], &["\u{1b}[2J"], &[long]] {
+            if values.iter().any(|v| HeaderValue::from_str(v).is_err()) {
+                continue;
+            }
+            let id = RequestId::of(&given(values));
+            assert!(id.as_str().starts_with("req_") && id.as_str().len() == 36, "{id}");
+        }
+    }
+
+    #[test]
+    fn ids_do_not_repeat() {
+        let mut ids: Vec<_> = (0..10_000).map(|_| RequestId::fresh().to_string()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 10_000);
+    }
+}

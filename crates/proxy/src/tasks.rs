@@ -1,0 +1,33 @@
+//! The tasks that a worker starts beside its requests. There are two, and both end by themselves.
+
+use std::time::Duration;
+
+/// Drives one upstream connection until it is closed. Its errors reach the request that uses it; there is nobody else
+/// to tell.
+pub(crate) fn drive<C>(connection: C)
+where
+    C: Future<Output = Result<(), hyper::Error>> + Send + 'static,
+{
+    #[expect(clippy::disallowed_methods, reason = "this is the place where the worker's tasks are started")]
+    let task = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "upstream connection ended");
+        }
+    });
+    drop(task);
+}
+
+/// Calls `sweep` now and then until it says that nothing is left to look after.
+pub(crate) fn sweep(idle: Duration, sweep: impl Fn() -> bool + Send + 'static) {
+    let pause = idle.clamp(Duration::from_millis(100), Duration::from_secs(10));
+    #[expect(clippy::disallowed_methods, reason = "this is the place where the worker's tasks are started")]
+    let task = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(pause).await;
+            if !sweep() {
+                return;
+            }
+        }
+    });
+    drop(task);
+}

@@ -1,0 +1,115 @@
+//! The worker's side towards upstreams: connections, kept and made, and one request sent over one of them.
+//!
+//! Each worker owns its connections: nothing here is shared between cores, so the lock around the idle list is never
+//! contended. A failure says how far the request had got, because that decides whether it may be tried again.
+
+mod connect;
+mod outgoing;
+mod pool;
+mod target;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+pub(crate) use connect::{ConnectError, Connector};
+pub(crate) use outgoing::Outgoing;
+pub(crate) use pool::Lease;
+pub(crate) use target::Target;
+
+use pool::{Connection, Pool};
+
+/// One worker's connections to all upstreams.
+#[derive(Clone, Debug)]
+pub(crate) struct Upstreams {
+    pool: Arc<Pool>,
+    connector: Connector,
+}
+
+/// An answer's head, and the connection that its body is still arriving on.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// Head and body.
+    pub response: Response<Incoming>,
+    /// To be released when the body has been read to its end; dropped otherwise, which closes the connection.
+    pub lease: Lease,
+}
+
+/// Why no answer's head came.
+#[derive(Debug)]
+pub(crate) enum SendError {
+    /// No connection: nothing of the request was sent.
+    Connect(ConnectError),
+    /// The connection ended before an answer's head was whole. The upstream may have seen the request.
+    Closed(hyper::Error),
+    /// What came is not HTTP.
+    Protocol(hyper::Error),
+}
+
+// === impl Upstreams ===
+
+impl Upstreams {
+    /// Connections made with this TLS configuration, none yet.
+    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>) -> Self {
+        Self { pool: Arc::new(Pool::default()), connector: Connector::new(tls) }
+    }
+
+    /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.
+    ///
+    /// A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where
+    /// no byte of an answer came over such a connection, the request is sent once more over a fresh one.
+    pub(crate) async fn send(
+        &self,
+        target: &Target,
+        request: Request<Outgoing>,
+        timeouts: Timeouts,
+    ) -> Result<Sent, SendError> {
+        let request = match self.pool.take(target.origin(), timeouts.idle) {
+            Some(kept) => {
+                let again = request.clone();
+                match self.send_over(kept, target, request, timeouts).await {
+                    Err(SendError::Closed(_)) => again,
+                    settled => return settled,
+                }
+            }
+            None => request,
+        };
+        let fresh = self.connect(target, timeouts.connect).await.map_err(SendError::Connect)?;
+        self.send_over(fresh, target, request, timeouts).await
+    }
+
+    async fn send_over(
+        &self,
+        mut connection: Connection,
+        target: &Target,
+        mut request: Request<Outgoing>,
+        timeouts: Timeouts,
+    ) -> Result<Sent, SendError> {
+        target.address(&mut request, connection.is_h2());
+        match connection.send(request).await {
+            Ok(response) => {
+                let lease = Lease::new(connection, Arc::clone(&self.pool), target.origin(), timeouts.idle);
+                Ok(Sent { response, lease })
+            }
+            Err(error) if error.is_parse() => Err(SendError::Protocol(error)),
+            Err(error) => Err(SendError::Closed(error)),
+        }
+    }
+
+    async fn connect(&self, target: &Target, limit: Duration) -> Result<Connection, ConnectError> {
+        let connection = self.connector.connect(target, limit).await?;
+        self.pool.share(target.origin(), &connection);
+        Ok(connection)
+    }
+}
+
+/// The limits of one send.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeouts {
+    /// For name, TCP and TLS together.
+    pub connect: Duration,
+    /// How long an unused connection is kept.
+    pub idle: Duration,
+}
