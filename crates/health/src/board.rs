@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -95,6 +95,7 @@ impl Board {
 
     /// Forgets all channels but these.
     pub fn retain(&self, known: &[ChannelId]) {
+        let known: HashSet<ChannelId> = known.iter().copied().collect();
         self.channels.rcu(|channels| {
             let mut kept = HashMap::clone(channels);
             kept.retain(|channel, _| known.contains(channel));

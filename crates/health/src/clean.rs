@@ -49,3 +49,49 @@ fn visible(c: char) -> Option<char> {
         c => Some(c),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_masked_wherever_it_stands() {
+        assert_eq!(clean("sk-1 and Bearer sk-1.", "sk-1"), "[secret] and Bearer [secret].");
+        assert_eq!(clean("nothing to hide", ""), "nothing to hide");
+    }
+
+    #[test]
+    fn a_key_with_invisible_characters_inside_is_masked_too() {
+        assert_eq!(clean("a sk-\u{200b}can\u{0}ary\u{1b}[2J b", "sk-canary"), "a [secret][2J b");
+    }
+
+    #[test]
+    fn a_key_across_the_cut_leaves_nothing_of_itself() {
+        let text = format!("{}sk-canary-long", "x".repeat(MAX_WHY - 5));
+        let cleaned = clean(&text, "sk-canary-long");
+        assert!(!cleaned.contains("sk"), "{cleaned}");
+        assert_eq!(cleaned.chars().count(), MAX_WHY);
+    }
+
+    #[test]
+    fn control_characters_are_removed_and_lines_are_joined() {
+        assert_eq!(clean("one\ntwo\r\n\tthree\u{7}\u{202e}", ""), "one two   three");
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_characters_not_bytes() {
+        let cleaned = clean(&"ü".repeat(1000), "");
+        assert_eq!(cleaned.chars().count(), MAX_WHY);
+        assert!(cleaned.ends_with('…'));
+    }
+
+    #[test]
+    fn bytes_are_masked_only_where_they_hold_the_key() {
+        assert_eq!(
+            mask_bytes(b"{\"k\":\"sk-1sk-1\",\"\xff\"", b"sk-1").unwrap(),
+            b"{\"k\":\"[secret][secret]\",\"\xff\""
+        );
+        assert_eq!(mask_bytes(b"sk-", b"sk-1"), None);
+        assert_eq!(mask_bytes(b"anything", b""), None);
+    }
+}

@@ -14,14 +14,15 @@ use window::Window;
 /// A state machine without I/O: time comes in with every call, so a story can be replayed.
 ///
 /// Two holds can take a channel out of rotation, and it is usable while neither is there.
-/// - The *probes'* hold: enough probes failed in a row. Only good probes lift it. Refused credentials set it at once, and
-///   such a hold is also lifted by time or by a call that is served nevertheless: some keys may chat but not list models.
+/// - The *probes'* hold: enough probes failed in a row. Only good probes lift it, and with it the traffic's, which then
+///   came of the same outage. Refused credentials set it at once, and such a hold is also lifted by time or by a call
+///   that is served nevertheless: some keys may chat but not list models.
 /// - The *traffic's* hold: enough calls failed in a row, or too many of the last half minute's, whatever the probes
 ///   say. Time lifts it, and the next failure sets it again for twice as long. This is what keeps a channel out whose
 ///   `/models` is fine while its completions are not, and what lets a channel return that nobody probes.
 ///
-/// What returns by time alone is on trial, with nothing known: one failed call takes it out again, one served call makes
-/// it healthy.
+/// What traffic took out returns on trial, with nothing known: one failed call takes it out again, one served call makes
+/// it healthy, and probes, which did not see the fault, have no say. After a calm the past is forgiven.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
     verdict: HealthStatus,
@@ -32,12 +33,12 @@ pub struct Status {
     /// Probes failed outright in a row; a refusal is an answer and ends the row.
     dead_probes: u32,
     by_probes: Option<ProbeHold>,
-    by_traffic: Option<Pause>,
+    by_traffic: Option<TrafficHold>,
     /// How often the traffic's hold was set without a long calm between.
     relapses: u32,
-    /// Returned by time alone, and not yet judged.
+    /// Back after the traffic's hold, and not yet judged by a call.
     on_trial: bool,
-    /// Since when traffic gave no reason to complain; meaningful while something is to be forgiven.
+    /// Since when it is in rotation and no call failed.
     calm_since: UnixMillis,
     /// A call was served although the last probe's credentials were refused: such refusals prove nothing here.
     refusal_disproved: bool,
@@ -47,6 +48,13 @@ pub struct Status {
 enum ProbeHold {
     Dead,
     Refused(Pause),
+}
+
+#[derive(Clone, Debug)]
+struct TrafficHold {
+    pause: Pause,
+    /// Because the key was refused, which no good probe makes up for.
+    credentials: bool,
 }
 
 /// What one witness said lately.
@@ -98,14 +106,17 @@ impl Status {
                 self.traffic_failed(clean(&why, ""), credentials, now, rules);
             }
         }
-        self.conclude(good_news);
+        self.conclude(good_news, now);
     }
 
     /// Lets time pass: ends pauses that are over and forgives what is long past.
     pub fn tick(&mut self, now: UnixMillis, rules: &Rules) {
-        let traffic_over = self.by_traffic.as_mut().is_some_and(|pause| pause.is_over(now));
+        // A clock that was set back must not postpone forgiveness until it is where it was.
+        self.calm_since = self.calm_since.min(now);
+        let traffic_over = self.by_traffic.as_mut().is_some_and(|hold| hold.pause.is_over(now));
         if traffic_over {
             self.by_traffic = None;
+            self.on_trial = true;
         }
         let refusal_over = match &mut self.by_probes {
             Some(ProbeHold::Refused(pause)) => pause.is_over(now),
@@ -114,13 +125,10 @@ impl Status {
         if refusal_over {
             self.by_probes = None;
         }
-        if traffic_over || refusal_over {
-            self.on_trial = true;
-            self.calm_since = now;
-        } else if self.is_usable() {
+        if self.is_usable() {
             self.forgive(now, rules);
         }
-        self.conclude(false);
+        self.conclude(false, now);
     }
 
     /// Notes that the channel is probed no longer: a hold that only probes could lift becomes one that time lifts.
@@ -128,17 +136,23 @@ impl Status {
         self.probes = Streak::default();
         self.dead_probes = 0;
         if self.by_probes.take().is_some() && self.by_traffic.is_none() {
-            self.by_traffic = Some(Pause::new(now, rules.first_pause));
+            self.by_traffic =
+                Some(TrafficHold { pause: Pause::new(now, rules.first_pause), credentials: false });
         }
-        self.conclude(false);
+        self.conclude(false, now);
     }
 
     fn probe_ok(&mut self, rules: &Rules) {
         self.probes.good();
         self.dead_probes = 0;
         self.refusal_disproved = false;
-        if self.probes.successes >= rules.healthy_after {
-            self.by_probes = None;
+        if self.probes.successes < rules.healthy_after {
+            return;
+        }
+        if matches!(self.by_probes.take(), Some(ProbeHold::Dead))
+            && self.by_traffic.take_if(|hold| !hold.credentials).is_some()
+        {
+            self.on_trial = true;
         }
     }
 
@@ -179,12 +193,14 @@ impl Status {
         self.calm_since = now;
         if credentials {
             self.refusal_disproved = false;
-            if self.by_traffic.as_ref().is_none_or(|pause| pause.length() < rules.credentials_pause) {
-                self.by_traffic = Some(Pause::new(now, rules.credentials_pause));
+            if self.by_traffic.as_ref().is_none_or(|hold| !hold.credentials) {
+                let pause = Pause::new(now, rules.credentials_pause);
+                self.by_traffic = Some(TrafficHold { pause, credentials });
             }
         } else if self.is_usable() && self.is_too_much(rules, now) {
             // Calls that were under way when the channel was taken out fail too: only a channel in rotation can relapse.
-            self.by_traffic = Some(Pause::doubled(now, rules, self.relapses));
+            let pause = Pause::doubled(now, rules, self.relapses);
+            self.by_traffic = Some(TrafficHold { pause, credentials });
             self.relapses = self.relapses.saturating_add(1);
             self.window = Window::default();
         }
@@ -204,7 +220,8 @@ impl Status {
         }
     }
 
-    fn conclude(&mut self, good_news: bool) {
+    fn conclude(&mut self, good_news: bool, now: UnixMillis) {
+        let was_usable = self.is_usable();
         self.verdict = if self.by_probes.is_some() || self.by_traffic.is_some() {
             HealthStatus::Unhealthy
         } else if self.on_trial {
@@ -216,6 +233,9 @@ impl Status {
         } else {
             self.verdict
         };
+        if self.is_usable() && !was_usable {
+            self.calm_since = now;
+        }
     }
 }
 
@@ -231,3 +251,6 @@ impl Streak {
         *self = Self { failures, successes: 0, error: Some((now, why)), refused };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -226,3 +226,6 @@ fn shared(names: &mut HashSet<Arc<str>>, name: Arc<str>) -> Arc<str> {
     names.insert(Arc::clone(&name));
     name
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,10 +24,6 @@ impl Pause {
         Self::new(since, rules.first_pause.saturating_mul(factor).min(rules.longest_pause))
     }
 
-    pub(super) const fn length(&self) -> Duration {
-        self.length
-    }
-
     /// Whether it is over at `now`. A wall clock that was set back starts it anew, so that a pause can last twice as
     /// long at worst, and not until the clock is where it was.
     pub(super) fn is_over(&mut self, now: UnixMillis) -> bool {

@@ -1,0 +1,313 @@
+use std::time::Duration;
+
+use gateway_domain::HealthStatus::{self, Healthy, Unhealthy, Unknown};
+
+use super::*;
+
+/// A channel's story on a clock of its own.
+#[derive(Default)]
+struct Story {
+    status: Status,
+    rules: Rules,
+    now: UnixMillis,
+}
+
+impl Story {
+    fn with(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    fn see(&mut self, seen: Observation) -> HealthStatus {
+        self.status.observe(seen, self.now, &self.rules);
+        self.status.verdict()
+    }
+
+    fn probe_ok(&mut self) -> HealthStatus {
+        self.see(Observation::ProbeOk { latency: Duration::from_millis(20) })
+    }
+
+    fn probe_failed(&mut self) -> HealthStatus {
+        self.see(Observation::ProbeFailed { why: "connection refused".to_owned() })
+    }
+
+    fn probe_refused(&mut self) -> HealthStatus {
+        self.see(Observation::ProbeRefused { why: "answered 401".to_owned() })
+    }
+
+    fn call_ok(&mut self) -> HealthStatus {
+        self.see(Observation::TrafficOk)
+    }
+
+    fn call_failed(&mut self) -> HealthStatus {
+        self.see(Observation::TrafficFailed { why: "answered 502".to_owned(), credentials: false })
+    }
+
+    fn call_refused(&mut self) -> HealthStatus {
+        self.see(Observation::TrafficFailed { why: "answered 401".to_owned(), credentials: true })
+    }
+
+    fn after(&mut self, seconds: i64) -> HealthStatus {
+        self.now.0 += seconds * 1000;
+        self.status.tick(self.now, &self.rules);
+        self.status.verdict()
+    }
+
+    /// Fails calls until the channel is out.
+    fn eject(&mut self) {
+        for _ in 0..self.rules.ejected_after {
+            self.call_failed();
+        }
+        assert_eq!(self.status.verdict(), Unhealthy);
+    }
+
+    /// How many whole seconds pass until it is back.
+    fn seconds_out(&mut self) -> i64 {
+        (0..1000).find(|second| self.after(i64::from(*second > 0)) != Unhealthy).expect("it returns")
+    }
+
+    fn error(&self) -> Option<String> {
+        self.status.report(ChannelId(1)).last_error
+    }
+}
+
+#[test]
+fn a_new_channel_is_unknown_and_gets_traffic() {
+    let story = Story::default();
+    assert_eq!(story.status.verdict(), Unknown);
+    assert!(story.status.is_usable());
+}
+
+#[test]
+fn the_third_failed_probe_in_a_row_takes_a_channel_out_and_one_good_one_brings_it_back() {
+    let mut story = Story::default();
+    assert_eq!(story.probe_ok(), Healthy);
+    assert_eq!(
+        [story.probe_failed(), story.probe_failed(), story.probe_failed()],
+        [Healthy, Healthy, Unhealthy]
+    );
+    assert_eq!(story.after(100_000), Unhealthy, "no time lifts what probes set");
+    assert_eq!(story.probe_ok(), Healthy);
+}
+
+#[test]
+fn a_good_probe_between_ends_the_row() {
+    let mut story = Story::default();
+    for _ in 0..10 {
+        story.probe_failed();
+        story.probe_failed();
+        assert_eq!(story.probe_ok(), Healthy);
+    }
+}
+
+#[test]
+fn a_channel_returns_only_after_as_many_good_probes_as_the_rules_ask_for() {
+    let mut story = Story::with(Rules { healthy_after: 3, ..Rules::default() });
+    for _ in 0..3 {
+        story.probe_failed();
+    }
+    assert_eq!([story.probe_ok(), story.probe_ok(), story.probe_failed()], [Unhealthy; 3]);
+    assert_eq!([story.probe_ok(), story.probe_ok(), story.probe_ok()], [Unhealthy, Unhealthy, Healthy]);
+}
+
+#[test]
+fn thresholds_of_zero_are_thresholds_of_one() {
+    let rules = Rules { unhealthy_after: 0, healthy_after: 0, ejected_after: 0, ..Rules::default() };
+    let mut story = Story::with(rules);
+    assert_eq!([story.probe_ok(), story.probe_failed(), story.probe_ok()], [Healthy, Unhealthy, Healthy]);
+    assert_eq!([story.call_ok(), story.call_failed()], [Healthy, Unhealthy]);
+}
+
+#[test]
+fn failed_calls_alone_take_a_channel_out_though_its_probes_succeed() {
+    let mut story = Story::default();
+    story.probe_ok();
+    for _ in 0..4 {
+        assert_eq!(story.call_failed(), Healthy);
+        assert_eq!(story.probe_ok(), Healthy);
+    }
+    assert_eq!(story.call_failed(), Unhealthy);
+    assert_eq!(story.probe_ok(), Unhealthy, "a probe that never saw the fault cannot acquit");
+}
+
+#[test]
+fn what_calls_took_out_is_tried_again_after_two_seconds_and_one_served_call_makes_it_healthy() {
+    let mut story = Story::default();
+    story.eject();
+    assert_eq!([story.after(1), story.after(1)], [Unhealthy, Unknown]);
+    assert_eq!(story.probe_ok(), Unknown, "still on trial");
+    assert_eq!(story.call_ok(), Healthy);
+    assert_eq!(story.call_failed(), Healthy, "acquitted: one failure is one failure again");
+}
+
+#[test]
+fn every_relapse_doubles_the_pause_up_to_two_minutes() {
+    let mut story = Story::default();
+    story.eject();
+    let mut pauses = vec![story.seconds_out()];
+    for _ in 0..8 {
+        assert_eq!(story.call_failed(), Unhealthy, "one failed call is enough on trial");
+        pauses.push(story.seconds_out());
+    }
+    assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 120, 120, 120]);
+}
+
+#[test]
+fn flapping_is_not_forgiven_by_a_moment_of_success() {
+    let mut story = Story::default();
+    story.eject();
+    assert_eq!(story.seconds_out(), 2);
+    story.call_ok();
+    story.eject();
+    assert_eq!(story.seconds_out(), 4);
+}
+
+#[test]
+fn two_calm_minutes_forgive_the_past() {
+    let mut story = Story::default();
+    for pause in [2, 4] {
+        story.eject();
+        assert_eq!(story.seconds_out(), pause);
+    }
+    story.after(120);
+    assert_eq!(story.probe_ok(), Healthy, "the trial is over without a call");
+    assert_eq!((story.error(), story.status.report(ChannelId(1)).consecutive_failures), (None, 0));
+    story.eject();
+    assert_eq!(story.seconds_out(), 2);
+}
+
+#[test]
+fn failures_of_calls_that_were_under_way_do_not_prolong_the_pause() {
+    let mut story = Story::default();
+    story.eject();
+    for _ in 0..100 {
+        story.call_failed();
+    }
+    assert_eq!(story.seconds_out(), 2);
+}
+
+#[test]
+fn every_other_call_failing_takes_a_channel_out_within_twenty_calls() {
+    let mut story = Story::default();
+    let calls = (1..=100).find(|call| {
+        let verdict = if call % 2 == 0 { story.call_ok() } else { story.call_failed() };
+        verdict == Unhealthy
+    });
+    assert!(calls.is_some_and(|calls| (20..=21).contains(&calls)), "{calls:?}");
+}
+
+#[test]
+fn one_failed_call_in_four_is_borne() {
+    let mut story = Story::default();
+    for call in 0..1000 {
+        if call % 4 == 0 {
+            story.call_failed()
+        } else {
+            story.call_ok()
+        };
+        story.after(i64::from(call % 10 == 0));
+        assert!(story.status.is_usable());
+    }
+}
+
+#[test]
+fn a_burst_of_failures_is_forgotten_by_the_rate_after_half_a_minute() {
+    let mut story = Story::with(Rules { ejected_after: 1000, ..Rules::default() });
+    for _ in 0..19 {
+        story.call_failed();
+    }
+    story.after(35);
+    assert!(story.call_failed() != Unhealthy);
+}
+
+#[test]
+fn a_refused_key_takes_a_channel_out_at_once_and_for_long() {
+    let mut story = Story::default();
+    story.probe_ok();
+    assert_eq!(story.call_refused(), Unhealthy);
+    assert_eq!([story.after(60), story.probe_ok()], [Unhealthy; 2], "listing models proves no money");
+    assert_eq!([story.after(239), story.after(1)], [Unhealthy, Unknown]);
+    assert_eq!(story.call_refused(), Unhealthy);
+    assert_eq!(story.seconds_out(), 300);
+}
+
+#[test]
+fn a_probe_whose_key_is_refused_takes_a_channel_out_at_once_until_a_probe_is_taken() {
+    let mut story = Story::default();
+    assert_eq!(story.probe_refused(), Unhealthy);
+    assert_eq!([story.after(30), story.probe_refused()], [Unhealthy; 2]);
+    assert_eq!(story.probe_ok(), Healthy);
+}
+
+#[test]
+fn a_key_that_may_chat_but_not_list_models_serves_after_one_pause() {
+    let mut story = Story::default();
+    story.probe_refused();
+    for _ in 0..9 {
+        story.after(30);
+        assert_eq!(story.probe_refused(), Unhealthy, "a refusal that repeats does not begin the pause anew");
+    }
+    assert_eq!(story.after(30), Unknown);
+    assert_eq!(story.call_ok(), Healthy);
+    assert_eq!(story.probe_refused(), Healthy, "traffic has proved that this refusal means nothing");
+    assert_eq!(story.call_refused(), Unhealthy, "but a refused call does");
+}
+
+#[test]
+fn an_outage_that_probes_saw_begin_and_end_is_over_when_they_say_so() {
+    let mut story = Story::default();
+    for _ in 0..6 {
+        story.eject();
+        story.seconds_out();
+    }
+    story.eject();
+    for _ in 0..3 {
+        story.probe_failed();
+    }
+    assert_eq!(story.probe_ok(), Unknown, "on trial, for the calls have not been heard yet");
+    assert_eq!(story.call_failed(), Unhealthy);
+}
+
+#[test]
+fn a_channel_that_is_probed_no_longer_returns_by_time() {
+    let mut story = Story::default();
+    for _ in 0..3 {
+        story.probe_failed();
+    }
+    story.status.probing_ended(story.now, &story.rules);
+    assert_eq!(story.status.verdict(), Unhealthy);
+    assert_eq!(story.seconds_out(), 2);
+}
+
+#[test]
+fn a_wall_clock_set_back_an_hour_does_not_prolong_a_pause_by_an_hour() {
+    let mut story = Story::default();
+    story.now = UnixMillis(10_000_000);
+    story.eject();
+    story.after(-3600);
+    assert_eq!(story.seconds_out(), 2);
+}
+
+#[test]
+fn the_last_error_stays_until_its_own_witness_takes_it_back() {
+    let mut story = Story::default();
+    story.call_failed();
+    story.after(1);
+    story.probe_failed();
+    assert_eq!(story.error().as_deref(), Some("connection refused"));
+    story.probe_ok();
+    assert_eq!(story.error().as_deref(), Some("answered 502"));
+    story.call_ok();
+    assert_eq!(story.error(), None);
+}
+
+#[test]
+fn a_report_counts_failures_since_the_last_success_and_says_when_something_was_last_heard() {
+    let mut story = Story::default();
+    assert_eq!(story.status.report(ChannelId(1)).last_checked, None);
+    story.probe_failed();
+    story.after(30);
+    story.probe_failed();
+    story.after(30);
+    let report = story.status.report(ChannelId(1));
+    assert_eq!((report.consecutive_failures, report.last_checked), (2, Some(UnixMillis(30_000))));
+}
