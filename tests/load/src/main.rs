@@ -1,0 +1,62 @@
+//! A scripted upstream and a load generator, on raw sockets so that neither costs more than what it measures.
+//!
+//! `cargo xtask bench` runs both around the gateway. Everything stays on loopback and ends by itself.
+//!
+//! **Must never know:** the gateway's crates. It sees the gateway as any client and any upstream does.
+
+mod client;
+mod http1;
+mod upstream;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answers chat completions until it is told to stop (SIGTERM); prints its address first.
+    Upstream {
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:0")]
+        listen: SocketAddr,
+        /// How many events a stream has.
+        #[arg(long, default_value_t = 100)]
+        chunks: u32,
+        /// Milliseconds between two events of a stream.
+        #[arg(long, default_value_t = 10)]
+        gap_ms: u64,
+    },
+    /// Sends one request after the other on each of a number of connections; prints one JSON object.
+    Closed(client::Plan),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Upstream { listen, chunks, gap_ms } => {
+                upstream::serve(listen, chunks, Duration::from_millis(gap_ms)).await
+            }
+            Command::Closed(plan) => {
+                let report = client::run(plan).await?;
+                say(&report.to_string());
+                Ok(())
+            }
+        }
+    })
+}
+
+/// Prints a line for the program that started this one.
+#[expect(clippy::print_stdout, reason = "a command-line tool answers on standard output")]
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
