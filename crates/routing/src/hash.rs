@@ -4,8 +4,8 @@
 //! caller's `seed` and a purpose (so that a decision can be replayed from its record).
 //!
 //! The mixer is the finaliser of `SplitMix64` (Steele, Lea, Flood 2014; constants by Stafford, variant 13). A draw
-//! takes the upper 53 bits of a hash, `u = ((h >> 11) + ½) / 2⁵³`: uniform, never 0 and never 1, so that `ln u` is
-//! finite and below zero.
+//! takes the upper 52 bits of a hash, `u = ((h >> 12) + ½) / 2⁵²`: uniform, never 0 and never 1, so that `ln u` is
+//! finite and below zero. (With 53 bits the greatest draw would round to 1.)
 //!
 //! For key k and channel i, `E = −ln u(k, i)` is exponentially distributed with mean 1. Of independent exponential
 //! clocks with rates `w_i`, clock i rings first with probability `w_i / Σw`; the time it rings is `E / w_i`. Taking
@@ -48,9 +48,9 @@ pub(crate) const fn mix(x: u64) -> u64 {
 }
 
 /// A number in (0, 1) from a hash.
-#[expect(clippy::cast_precision_loss, reason = "53 bits fit a f64 exactly")]
+#[expect(clippy::cast_precision_loss, reason = "52 bits and a half fit a f64 exactly")]
 pub(crate) fn unit(hash: u64) -> f64 {
-    ((hash >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    ((hash >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
 }
 
 /// The draw of `seed` for one purpose.

@@ -5,19 +5,33 @@
 
 #![forbid(unsafe_code)]
 
+mod account;
+mod atomic_f64;
+mod breaker;
 mod channel_set;
+mod decide;
 mod decision;
+mod estimate;
 mod explain;
+mod field;
+mod fleet;
 mod hash;
+mod health;
+mod layout;
+mod limit;
 mod outcome;
 mod params;
+mod policies;
 mod policy;
 mod pool;
 mod pools;
+mod report;
+mod slot;
 mod spec;
 mod ticket;
 mod time;
 mod view;
+mod waiting;
 
 pub use channel_set::ChannelSet;
 pub use decision::{Decision, NoRoute, Reason, Request};

@@ -1,18 +1,30 @@
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use gateway_domain::ChannelId;
 
-use crate::{BuildError, Pool, PoolSpec};
+use crate::{BuildError, Pool, PoolSpec, spec};
 
 /// The pools of one configuration, by name.
 pub type PoolMap = HashMap<Arc<str>, Arc<Pool>>;
 
 /// All pools of a process: replaced as a whole when the configuration changes, read without waiting.
+///
+/// What is learned of a channel's latency, errors and limits is learned for each pool, because models differ. Its
+/// configured concurrency is the account's, so attempts are counted over all pools.
 #[derive(Debug, Default)]
 pub struct Pools {
     live: ArcSwap<PoolMap>,
+    ledger: Mutex<Ledger>,
+}
+
+/// What concerns channels whichever pools they are in.
+#[derive(Debug, Default)]
+struct Ledger {
+    not_admitted: HashSet<ChannelId>,
+    occupancy: HashMap<ChannelId, Arc<AtomicU32>>,
 }
 
 // === impl Pools ===
@@ -24,16 +36,28 @@ impl Pools {
     }
 
     /// Makes these the pools. All or nothing: on an error, everything stays as it was.
+    ///
+    /// A pool whose specification did not change stays the same pool. One that did is replaced by a pool that shares
+    /// the state of the channels they have in common; a request that began with the former map goes on with its
+    /// former configuration, and both learn from it.
     pub fn adopt(&self, wanted: &[PoolSpec]) -> Result<Arc<PoolMap>, BuildError> {
-        let mut map = PoolMap::with_capacity(wanted.len());
-        for spec in wanted {
-            map.insert(
-                Arc::clone(&spec.name),
-                Arc::new(Pool::new(&spec.channels, spec.policy, spec.params)?),
-            );
+        let mut names = HashSet::with_capacity(wanted.len());
+        for pool in wanted {
+            spec::check(&pool.channels, &pool.params)?;
+            if !names.insert(&pool.name) {
+                return Err(BuildError::PoolTwice(Arc::clone(&pool.name)));
+            }
         }
-        self.live.store(Arc::new(map));
-        Ok(self.load())
+        let mut ledger = self.ledger();
+        let former = self.live.load();
+        let next: PoolMap = wanted
+            .iter()
+            .map(|spec| (Arc::clone(&spec.name), ledger.adopt(spec, former.get(&spec.name))))
+            .collect();
+        let next = Arc::new(next);
+        self.live.store(Arc::clone(&next));
+        ledger.occupancy.retain(|_, count| Arc::strong_count(count) > 1);
+        Ok(next)
     }
 
     /// The pools as they are.
@@ -42,5 +66,38 @@ impl Pools {
     }
 
     /// Takes note of an outside verdict on a channel's health, in every pool that has it now or will.
-    pub fn set_admitted(&self, _id: ChannelId, _admitted: bool) {}
+    pub fn set_admitted(&self, id: ChannelId, admitted: bool) {
+        let mut ledger = self.ledger();
+        if admitted {
+            ledger.not_admitted.remove(&id);
+        } else {
+            ledger.not_admitted.insert(id);
+        }
+        for pool in self.live.load().values() {
+            pool.set_admitted(id, admitted);
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    /// The pool for a specification that was checked.
+    fn adopt(&mut self, spec: &PoolSpec, former: Option<&Arc<Pool>>) -> Arc<Pool> {
+        let PoolSpec { name: _, channels, policy, params } = spec;
+        let occupancy = |id| Arc::clone(self.occupancy.entry(id).or_default());
+        let pool = match former {
+            Some(pool) if pool.layout().is_as(channels, *policy, *params) => return Arc::clone(pool),
+            Some(pool) => Arc::new(pool.succeed(channels, *policy, *params, occupancy)),
+            None => Arc::new(Pool::build(channels, *policy, *params, occupancy)),
+        };
+        for channel in channels.iter().filter(|channel| self.not_admitted.contains(&channel.id)) {
+            pool.set_admitted(channel.id, false);
+        }
+        pool
+    }
 }

@@ -2,32 +2,127 @@ use std::sync::Arc;
 
 use gateway_domain::ChannelId;
 
-use crate::{Micros, Outcome, Pool};
+use crate::breaker::Position;
+use crate::decide::Choice;
+use crate::report::{self, Sent};
+use crate::slot::Slot;
+use crate::{ChannelSet, Kind, Micros, Outcome, Pool, Request};
+
+/// A channel below this health looks bad enough to give up an attempt.
+const BAD: f64 = 0.3;
+/// Another channel is a good place to try again when it is above this health…
+const GOOD: f64 = 0.7;
+/// … uses less than this part of its limit…
+const ROOMY: f64 = 0.8;
+/// … and is so many times faster.
+const TIMES_FASTER: f64 = 3.0;
 
 /// One attempt in flight.
+///
+/// Tell it of the first token and of the end. Dropping it says that the attempt was cancelled, at the latest moment
+/// that the pool has been told of.
 #[derive(Debug)]
+#[must_use = "dropping a ticket reports that the attempt was cancelled"]
 pub struct Ticket {
-    #[expect(dead_code, reason = "bodies follow")]
     pool: Arc<Pool>,
+    slot: Arc<Slot>,
     channel: ChannelId,
+    sent: Sent,
+    /// The time until the first token, in seconds, once it has come.
+    token: Option<f64>,
+    over: bool,
 }
 
 // === impl Ticket ===
 
 impl Ticket {
+    pub(crate) const fn new(pool: Arc<Pool>, slot: Arc<Slot>, channel: ChannelId, sent: Sent) -> Self {
+        Self { pool, slot, channel, sent, token: None, over: false }
+    }
+
     /// The channel that the attempt goes to.
     pub fn channel(&self) -> ChannelId {
         self.channel
     }
 
-    /// The first token of the answer (or the first byte, when the answer is no stream) has come.
-    pub fn first_token(&mut self, _now: Micros) {}
+    /// The first token of the answer (or its first byte, when it is no stream) has come. Only the first call counts.
+    pub fn first_token(&mut self, now: Micros) {
+        if self.token.is_none() {
+            self.pool.fleet().see(now);
+            let layout = self.pool.layout();
+            let around = layout.surroundings(self.pool.fleet(), self.sent.jitter);
+            self.token = Some(report::first_token(&self.slot, &self.sent, now, around));
+            layout.sum_up(self.pool.fleet());
+        }
+    }
 
-    /// Asked when the first-token deadline has passed: whether to give up this attempt and try elsewhere.
-    pub fn confirm_cut(&self, _now: Micros) -> bool {
-        false
+    /// Asked when [`Decision::first_token_deadline`](crate::Decision::first_token_deadline) has passed without a
+    /// token: whether to give up this attempt, report [`Kind::Cut`], and decide again. When not, keep waiting up to
+    /// your own hard limit.
+    ///
+    /// A trial is always given up. Any other attempt only if its channel looks bad by now, a much faster one has
+    /// room, and not too many have been given up lately: a yes takes from that budget, so ask once.
+    pub fn confirm_cut(&self, now: Micros) -> bool {
+        if self.token.is_some() {
+            return false;
+        }
+        self.pool.fleet().see(now);
+        if self.sent.trial {
+            return true;
+        }
+        let layout = self.pool.layout();
+        let fleet = self.pool.fleet();
+        layout.freshen(fleet, now, self.sent.jitter);
+        let mut excluded = ChannelSet::new();
+        excluded.insert(self.channel);
+        let request = Request {
+            session: None,
+            pinned: None,
+            streaming: self.sent.streaming,
+            attempt: 1,
+            excluded: &excluded,
+            filter: None,
+        };
+        let choice = Choice { layout: &layout, fleet, request: &request, now, seed: self.sent.jitter };
+        let crowds = layout.tiers.iter().map(|tier| (tier, choice.scan(tier, 0).crowd));
+        let mut looks_bad = self.slot.gate().get() != Position::Closed || !self.slot.is_admitted();
+        let mut has_better = false;
+        for (tier, crowd) in crowds {
+            for seat in tier {
+                let health = choice.factors(seat, crowd).health();
+                if seat.id == self.channel {
+                    looks_bad |= health < BAD;
+                } else if choice.is_candidate(seat) {
+                    let roomy = f64::from(seat.slot.inflight()) < ROOMY * seat.limit();
+                    let faster = TIMES_FASTER * seat.slot.latency() < self.slot.latency();
+                    has_better |= health > GOOD && roomy && faster;
+                }
+            }
+        }
+        looks_bad && has_better && fleet.take_cut()
     }
 
     /// The attempt is over.
-    pub fn finish(self, _outcome: Outcome, _now: Micros) {}
+    pub fn finish(mut self, outcome: Outcome, now: Micros) {
+        self.pool.fleet().see(now);
+        self.report(outcome, now);
+    }
+
+    fn report(&mut self, outcome: Outcome, now: Micros) {
+        self.over = true;
+        let fleet = self.pool.fleet();
+        let layout = self.pool.layout();
+        let around = layout.surroundings(fleet, self.sent.jitter);
+        report::finish(&self.slot, &self.sent, self.token, outcome, now, around);
+        layout.sum_up(fleet);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.over {
+            let now = self.pool.fleet().seen();
+            self.report(Outcome::of(Kind::Cancelled), now);
+        }
+    }
 }

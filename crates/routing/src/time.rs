@@ -29,6 +29,11 @@ impl Micros {
         self.0 as f64 / 1e6
     }
 
+    /// In milliseconds, rounded up: nothing that lasts counts as zero.
+    pub const fn millis_up(self) -> u64 {
+        self.0.div_ceil(1000)
+    }
+
     /// The length of time from `earlier` to this moment; zero when `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Self {

@@ -1,0 +1,351 @@
+//! Takes a channel out when it fails, and lets it back by trial.
+//!
+//! ```text
+//!            4 failures in a row, or far slower than another; 401/402/403 (60 s)
+//!   Closed ────────────────────────────────────────────────────────────────────► Open { until }
+//!     ▲                                                                            │    ▲
+//!     │ 2 good trials: all is forgotten, slow start                   until passed,│    │ bad trial:
+//!     │                                                               one request  ▼    │ 1.6 × longer, ≤ 10 s
+//!     └──────────────────────────────────────────────────────────────────────── Trial ──┘
+//! ```
+//!
+//! A trial is a real request, so it must not be a sacrifice: the first request whose home the channel is takes it
+//! (its prompt may still be in the cache there), it has a short deadline, at most 2 % of requests are trials, and a
+//! retry never is one. Two seconds after a trial fell due any request takes it; ten seconds after, even one whose
+//! session is at home elsewhere. Between the first and the second good trial the channel is Open again with a time
+//! that has passed. A 429, a caller's error or a cancelled trial decides nothing.
+//!
+//! Waiting times are spread by ±20 % so that replicas do not try together. Backing off is short (10 s at most),
+//! because a trial costs one request a retry at most.
+//!
+//! What decides is read and taken with one atomic word; the rest is kept under the slot's lock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::hash::unit;
+use crate::{Cause, Micros, State};
+
+/// Failures in a row that open.
+const FAILURES: u32 = 4;
+/// The first waiting time, in seconds.
+const FIRST_WAIT: f64 = 1.0;
+/// By how much a waiting time grows with each bad trial.
+const BACK_OFF: f64 = 1.6;
+/// The longest waiting time, in seconds.
+const LONGEST_WAIT: f64 = 10.0;
+/// How far a waiting time is spread to either side.
+const JITTER: f64 = 0.2;
+/// How long a refused key keeps a channel out, in seconds.
+const CREDENTIALS_WAIT: f64 = 60.0;
+/// Good trials that close.
+const GOOD_TRIALS: u8 = 2;
+
+/// What a decision sees of a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Position {
+    /// In use.
+    Closed,
+    /// Out of use; a trial is due from `until` on.
+    Open { until: Micros },
+    /// Out of use, and a trial is on its way.
+    Trial,
+}
+
+/// A breaker's position, read and changed without a lock.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(AtomicU64);
+
+/// The part of a breaker that reports change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Breaker {
+    failures: u32,
+    wait: f64,
+    good_trials: u8,
+    cause: Option<Cause>,
+    opened_at: Micros,
+}
+
+/// What a report has done to a breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing that others must know of.
+    None,
+    /// The channel is back: what was known of it is of the past.
+    Closed,
+}
+
+/// An attempt, as far as a breaker cares.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evidence {
+    /// When it was sent.
+    pub(crate) sent: Micros,
+    /// Whether it was a trial.
+    pub(crate) trial: bool,
+    /// What spreads a waiting time that follows from it.
+    pub(crate) jitter: u64,
+    /// The moment of the report.
+    pub(crate) now: Micros,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(crate) fn get(&self) -> Position {
+        decode(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set(&self, position: Position) {
+        self.0.store(encode(position), Ordering::Relaxed);
+    }
+
+    /// Takes the trial that is due; false when somebody else has.
+    pub(crate) fn take_trial(&self, due: Position) -> bool {
+        self.0
+            .compare_exchange(encode(due), encode(Position::Trial), Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
+impl Clone for Gate {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+// === impl Position ===
+
+impl Position {
+    /// Since when a trial is due, if it is.
+    pub(crate) fn due(self, now: Micros) -> Option<Micros> {
+        match self {
+            Self::Open { until } if until <= now => Some(until),
+            Self::Open { .. } | Self::Closed | Self::Trial => None,
+        }
+    }
+
+    pub(crate) fn state(self, now: Micros) -> State {
+        match self {
+            Self::Closed => State::Closed,
+            Self::Open { until } if until > now => State::Open,
+            Self::Open { .. } | Self::Trial => State::Half,
+        }
+    }
+
+    /// How long until a trial is due.
+    pub(crate) fn remaining(self, now: Micros) -> Micros {
+        match self {
+            Self::Open { until } => until.since(now),
+            Self::Closed | Self::Trial => Micros(0),
+        }
+    }
+}
+
+const fn encode(position: Position) -> u64 {
+    match position {
+        Position::Closed => 0,
+        Position::Open { until } => (until.0 << 2) | 1,
+        Position::Trial => 2,
+    }
+}
+
+const fn decode(word: u64) -> Position {
+    match word & 3 {
+        1 => Position::Open { until: Micros(word >> 2) },
+        2 => Position::Trial,
+        _ => Position::Closed,
+    }
+}
+
+// === impl Breaker ===
+
+impl Breaker {
+    pub(crate) const fn new() -> Self {
+        Self { failures: 0, wait: FIRST_WAIT, good_trials: 0, cause: None, opened_at: Micros(0) }
+    }
+
+    pub(crate) const fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// A first token came: failures are not in a row any more.
+    pub(crate) fn token(&mut self) {
+        self.failures = 0;
+    }
+
+    /// A good answer, `fast` as the others are.
+    pub(crate) fn good(&mut self, gate: &Gate, evidence: Evidence, fast: bool) -> Change {
+        self.failures = 0;
+        if gate.get() == Position::Closed || !self.concerns(evidence) {
+            return Change::None;
+        }
+        if !fast {
+            if evidence.trial {
+                self.wait_longer(gate, evidence);
+            }
+            return Change::None;
+        }
+        self.good_trials += 1;
+        if self.good_trials < GOOD_TRIALS {
+            if evidence.trial {
+                gate.set(Position::Open { until: evidence.now });
+            }
+            return Change::None;
+        }
+        *self = Self::new();
+        gate.set(Position::Closed);
+        Change::Closed
+    }
+
+    /// A failure. Opens when it is one too many in a row.
+    pub(crate) fn bad(&mut self, gate: &Gate, evidence: Evidence) {
+        self.failures = self.failures.saturating_add(1);
+        if evidence.trial {
+            self.wait_longer(gate, evidence);
+        } else if gate.get() == Position::Closed && self.failures >= FAILURES {
+            self.open(gate, Cause::Failures, evidence.now, evidence.jitter);
+        }
+    }
+
+    /// The channel is far slower than another.
+    pub(crate) fn slow(&mut self, gate: &Gate, now: Micros, jitter: u64) {
+        self.open(gate, Cause::Slow, now, jitter);
+    }
+
+    /// The channel's key was refused.
+    pub(crate) fn refused(&mut self, gate: &Gate, evidence: Evidence) {
+        self.opened_at = evidence.now;
+        self.cause = Some(Cause::Credentials);
+        self.good_trials = 0;
+        let until = evidence.now.after(Micros::from_seconds(CREDENTIALS_WAIT));
+        gate.set(Position::Open { until });
+    }
+
+    /// The attempt decided nothing; a trial is due again.
+    pub(crate) fn undecided(gate: &Gate, evidence: Evidence) {
+        if evidence.trial && gate.get() == Position::Trial {
+            gate.set(Position::Open { until: evidence.now });
+        }
+    }
+
+    /// Trials concern an open breaker, and so does whatever else was sent since it opened (in panic, everything).
+    fn concerns(&self, evidence: Evidence) -> bool {
+        evidence.trial || evidence.sent >= self.opened_at
+    }
+
+    fn open(&mut self, gate: &Gate, cause: Cause, now: Micros, jitter: u64) {
+        self.wait = FIRST_WAIT;
+        self.good_trials = 0;
+        self.cause = Some(cause);
+        self.opened_at = now;
+        gate.set(Position::Open { until: self.until(now, jitter) });
+    }
+
+    fn wait_longer(&mut self, gate: &Gate, evidence: Evidence) {
+        self.wait = (self.wait * BACK_OFF).min(LONGEST_WAIT);
+        self.good_trials = 0;
+        gate.set(Position::Open { until: self.until(evidence.now, evidence.jitter) });
+    }
+
+    fn until(&self, now: Micros, jitter: u64) -> Micros {
+        let spread = (2.0 * JITTER).mul_add(unit(jitter) - 0.5, 1.0);
+        now.after(Micros::from_seconds(self.wait * spread))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Breaker, Change, Evidence, Gate, Position};
+    use crate::{Cause, Micros};
+
+    fn at(millis: u64, trial: bool) -> Evidence {
+        Evidence {
+            sent: Micros::from_millis(millis),
+            trial,
+            jitter: 1 << 63,
+            now: Micros::from_millis(millis),
+        }
+    }
+
+    /// Opened by failures at second 1, due within 1.2 s.
+    fn open() -> (Breaker, Gate) {
+        let (mut breaker, gate) = (Breaker::new(), Gate::default());
+        for _ in 0..4 {
+            assert_eq!(gate.get(), Position::Closed);
+            breaker.bad(&gate, at(1000, false));
+        }
+        assert_eq!(breaker.cause(), Some(Cause::Failures));
+        (breaker, gate)
+    }
+
+    fn take(gate: &Gate, now: Micros) {
+        let position = gate.get();
+        assert!(position.due(now).is_some());
+        assert!(gate.take_trial(position) && !gate.take_trial(position), "one trial at a time");
+    }
+
+    #[test]
+    fn a_token_between_failures_keeps_it_closed() {
+        let (mut breaker, gate) = (Breaker::new(), Gate::default());
+        for _ in 0..20 {
+            for _ in 0..3 {
+                breaker.bad(&gate, at(1000, false));
+            }
+            breaker.token();
+        }
+        assert_eq!(gate.get(), Position::Closed);
+    }
+
+    #[test]
+    fn two_good_trials_close_it() {
+        let (mut breaker, gate) = open();
+        take(&gate, Micros::from_millis(2200));
+        assert_eq!(breaker.good(&gate, at(2200, true), true), Change::None);
+        take(&gate, Micros::from_millis(2200));
+        assert_eq!(breaker.good(&gate, at(2300, true), true), Change::Closed);
+        assert_eq!(gate.get(), Position::Closed);
+    }
+
+    #[test]
+    fn bad_and_slow_trials_wait_longer_each_time_but_not_for_ever() {
+        let (mut breaker, gate) = open();
+        let mut waits = Vec::new();
+        let mut now = 10_000;
+        for i in 0..10 {
+            take(&gate, Micros::from_millis(now));
+            if i % 2 == 0 {
+                breaker.bad(&gate, at(now, true));
+            } else {
+                breaker.good(&gate, at(now, true), false);
+            }
+            waits.push(gate.get().remaining(Micros::from_millis(now)).seconds());
+            now += 12_000;
+        }
+        assert!(waits.is_sorted() && waits[0] > 1.5 && waits[9] > 9.0 && waits[9] <= 10.0, "{waits:?}");
+    }
+
+    #[test]
+    fn a_cancelled_trial_is_due_again_at_once() {
+        let (_, gate) = open();
+        take(&gate, Micros::from_millis(3000));
+        Breaker::undecided(&gate, at(3500, true));
+        assert!(gate.get().due(Micros::from_millis(3500)).is_some());
+    }
+
+    #[test]
+    fn answers_to_attempts_sent_before_it_opened_do_not_close_it() {
+        let (mut breaker, gate) = open();
+        for _ in 0..5 {
+            let old = Evidence { sent: Micros::from_millis(500), ..at(1100, false) };
+            assert_eq!(breaker.good(&gate, old, true), Change::None);
+        }
+        assert_ne!(gate.get(), Position::Closed);
+    }
+
+    #[test]
+    fn a_refused_key_keeps_it_out_for_a_minute() {
+        let (mut breaker, gate) = (Breaker::new(), Gate::default());
+        breaker.refused(&gate, at(1000, false));
+        assert_eq!(gate.get().remaining(Micros::from_millis(1000)), Micros::from_millis(60_000));
+        assert_eq!(breaker.cause(), Some(Cause::Credentials));
+    }
+}

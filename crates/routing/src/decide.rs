@@ -1,0 +1,401 @@
+//! The whole decision, as a function of what the pool was told and of the arguments.
+//!
+//! ```text
+//! one channel only?  ──► it, unless it is rate limited or full
+//! tier by tier:
+//!   trial     the breaker of the key's home is due for one, and the budget allows it
+//!   pinned    the session's last channel, while its health passes the key's threshold
+//!   walk      channels in the key's order; the first whose health passes
+//! nobody passed      ──► the one with the greatest weight · health, in the key's draw
+//! nobody is in use   ──► panic: the least bad of all that is left
+//! nobody is left     ──► why
+//! ```
+//!
+//! The key is the session's, or drawn. A request without a session walks with two keys and takes the emptier of the
+//! two channels, relative to their weight and health: two random choices bring most of the balance that looking at
+//! all of them would (Mitzenmacher 1996), they keep the weights, and they do not herd.
+//!
+//! The policies other than the adaptive one replace only the walk, see `policies.rs`.
+
+use gateway_domain::ChannelId;
+
+use crate::field::Field;
+use crate::fleet::Fleet;
+use crate::hash::{Purpose, draw, loyalty, place};
+use crate::health::{Crowd, Factors, error_factor, latency_factor, load_factor, threshold};
+use crate::layout::{Layout, Seat};
+use crate::{Micros, PolicyKind, Reason, Request, breaker};
+
+/// How long a trial waits for a request that is at home before any request takes it…
+const TRIAL_FOR_ANY: Micros = Micros::from_millis(2_000);
+/// … and before even a request whose session has a channel takes it.
+const TRIAL_FOR_PINNED: Micros = Micros::from_millis(10_000);
+/// First-token deadlines, in seconds and in multiples: at least, of the channel's latency, of the best latency.
+const DEADLINE: (f64, f64, f64) = (3.0, 6.0, 3.0);
+/// Deadlines of trials, in seconds and in multiples of the best latency.
+const TRIAL_DEADLINE: (f64, f64) = (0.8, 2.5);
+
+/// One decision in the making.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Choice<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) now: Micros,
+    pub(crate) seed: u64,
+}
+
+/// A decision made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pick<'a> {
+    pub(crate) seat: &'a Seat,
+    pub(crate) reason: Reason,
+    pub(crate) probe: bool,
+    pub(crate) panic: bool,
+    pub(crate) deadline: Option<Micros>,
+}
+
+/// What one pass over a tier found for one key.
+#[derive(Debug)]
+pub(crate) struct Scan<'a> {
+    /// The first in the key's order, whatever its state.
+    pub(crate) home: Option<&'a Seat>,
+    /// Those that may be chosen.
+    pub(crate) field: Field<'a>,
+    pub(crate) crowd: Crowd,
+    /// The home, when a trial of it is due.
+    home_due: Option<&'a Seat>,
+    /// The pinned channel, when a trial of it is due.
+    pinned_due: Option<&'a Seat>,
+    /// The trial that has been due the longest, and since when.
+    longest_due: Option<(Micros, &'a Seat)>,
+}
+
+/// What a walk came to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Walk<'a> {
+    accepted: Option<&'a Seat>,
+    best: Option<(f64, &'a Seat)>,
+}
+
+// === impl Choice ===
+
+impl<'a> Choice<'a> {
+    /// The key of the session, or else one drawn from the seed; and whether it is the session's.
+    pub(crate) fn key(&self) -> (u64, bool) {
+        match self.request.session {
+            Some(session) if self.layout.params.sticky && self.is_adaptive() => (session.0, true),
+            _ => (draw(self.seed, Purpose::FirstKey), false),
+        }
+    }
+
+    /// Chooses a channel; `None` when none may be chosen. Takes a trial and its budget when it decides for one.
+    pub(crate) fn pick(&self) -> Option<Pick<'a>> {
+        if let Some(only) = self.only_one() {
+            return self.pick_only(only);
+        }
+        let (key, keyed) = self.key();
+        let mut home = None;
+        let mut best: Option<(f64, &Seat)> = None;
+        for tier in &self.layout.tiers {
+            let mut scan = self.scan(tier, key);
+            home = home.or(scan.home);
+            if let Some(seat) = self.trial(&scan) {
+                return Some(self.trial_pick(seat));
+            }
+            if let Some(seat) = self.pinned(tier, key, scan.crowd) {
+                return Some(self.chosen(seat, home, keyed));
+            }
+            let walk = self.prefer(tier, &mut scan, key, keyed);
+            if let Some(seat) = walk.accepted {
+                return Some(self.chosen(seat, home, keyed));
+            }
+            best = greater(best, walk.best);
+        }
+        match best {
+            Some((_, seat)) => Some(self.chosen(seat, home, keyed)),
+            None => self.panic(key),
+        }
+    }
+
+    /// Whether the request may use the channel in principle.
+    pub(crate) fn is_served_by(&self, seat: &Seat) -> bool {
+        seat.weight > 0.0 && self.request.filter.is_none_or(|filter| filter.contains(seat.id))
+    }
+
+    /// Whether the channel was not tried yet and has room.
+    fn is_free(&self, seat: &Seat) -> bool {
+        !self.request.excluded.contains(seat.id) && !seat.is_full()
+    }
+
+    /// Whether the channel may be asked, its breaker apart.
+    fn is_askable(&self, seat: &Seat) -> bool {
+        self.is_served_by(seat)
+            && self.is_free(seat)
+            && seat.slot.is_admitted()
+            && seat.slot.blocked_until() <= self.now
+    }
+
+    /// Whether the channel may be chosen.
+    pub(crate) fn is_candidate(&self, seat: &Seat) -> bool {
+        self.is_askable(seat) && seat.slot.gate().get() == breaker::Position::Closed
+    }
+
+    /// Health as it is now.
+    pub(crate) fn factors(&self, seat: &Seat, crowd: Crowd) -> Factors {
+        let slot = &seat.slot;
+        Factors {
+            latency: latency_factor(slot.latency(), self.fleet.reference(), self.layout.params.slack),
+            errors: error_factor(slot.success()),
+            load: load_factor(f64::from(slot.inflight()), seat.limit(), seat.weight, crowd),
+        }
+    }
+
+    /// One pass over a tier.
+    pub(crate) fn scan(&self, tier: &'a [Seat], key: u64) -> Scan<'a> {
+        let mut scan = Scan {
+            home: None,
+            field: Field::for_tier(tier.len()),
+            crowd: Crowd::default(),
+            home_due: None,
+            pinned_due: None,
+            longest_due: None,
+        };
+        let mut home_race = f64::NEG_INFINITY;
+        for seat in tier.iter().filter(|seat| self.is_served_by(seat)) {
+            let race = seat.race(key);
+            let is_home = race > home_race;
+            if is_home {
+                (home_race, scan.home, scan.home_due) = (race, Some(seat), None);
+            }
+            if !self.is_askable(seat) {
+                continue;
+            }
+            match seat.slot.gate().get() {
+                breaker::Position::Closed => {
+                    scan.crowd.add(seat);
+                    scan.field.push(race, seat);
+                }
+                position @ (breaker::Position::Open { .. } | breaker::Position::Trial) => {
+                    if let Some(since) = position.due(self.now) {
+                        scan.due(seat, since, is_home, self.request.pinned == Some(seat.id));
+                    }
+                }
+            }
+        }
+        scan
+    }
+
+    fn is_adaptive(&self) -> bool {
+        self.layout.policy == PolicyKind::Adaptive
+    }
+
+    /// The only channel that serves the request, if there is but one.
+    fn only_one(&self) -> Option<&'a Seat> {
+        let mut serving = self.layout.seats().filter(|seat| self.is_served_by(seat));
+        let first = serving.next()?;
+        serving.next().is_none().then_some(first)
+    }
+
+    /// With one channel the breaker only informs; its trials are whatever comes.
+    fn pick_only(&self, seat: &'a Seat) -> Option<Pick<'a>> {
+        if !self.is_free(seat) || seat.slot.blocked_until() > self.now {
+            return None;
+        }
+        let position = seat.slot.gate().get();
+        let probe = position.due(self.now).is_some() && seat.slot.gate().take_trial(position);
+        Some(Pick { seat, reason: Reason::OnlyOne, probe, panic: !seat.slot.is_in_use(), deadline: None })
+    }
+
+    /// A channel whose trial this request takes.
+    fn trial(&self, scan: &Scan<'a>) -> Option<&'a Seat> {
+        if self.request.attempt > 0 {
+            return None;
+        }
+        let (mine, patience) = if self.pin().is_some() {
+            (scan.pinned_due, TRIAL_FOR_PINNED)
+        } else {
+            (scan.home_due, TRIAL_FOR_ANY)
+        };
+        let overdue = scan.longest_due.filter(|(since, _)| self.now.since(*since) >= patience);
+        let seat = mine.or(overdue.map(|(_, seat)| seat))?;
+        let position = seat.slot.gate().get();
+        let taken = position.due(self.now).is_some()
+            && self.fleet.take_trial()
+            && seat.slot.gate().take_trial(position);
+        taken.then_some(seat)
+    }
+
+    fn pin(&self) -> Option<ChannelId> {
+        self.request.pinned.filter(|_| self.layout.params.sticky)
+    }
+
+    /// The session's last channel, if it is in this tier and well enough.
+    fn pinned(&self, tier: &'a [Seat], key: u64, crowd: Crowd) -> Option<&'a Seat> {
+        let pin = self.pin()?;
+        let seat = tier.iter().find(|seat| seat.id == pin)?;
+        let well = self.is_candidate(seat) && (!self.is_adaptive() || self.accepts(seat, key, crowd));
+        well.then_some(seat)
+    }
+
+    fn accepts(&self, seat: &Seat, key: u64, crowd: Crowd) -> bool {
+        self.factors(seat, crowd).health() >= threshold(loyalty(key, seat.key64))
+    }
+
+    fn prefer(&self, tier: &'a [Seat], scan: &mut Scan<'a>, key: u64, keyed: bool) -> Walk<'a> {
+        if !self.is_adaptive() {
+            return Walk { accepted: self.prefer_simply(tier, key), best: None };
+        }
+        let first = self.walk(&mut scan.field, key, scan.crowd);
+        if keyed {
+            return first;
+        }
+        let key = draw(self.seed, Purpose::SecondKey);
+        let second = self.walk(&mut self.scan(tier, key).field, key, scan.crowd);
+        let accepted = match (first.accepted, second.accepted) {
+            (Some(a), Some(b)) => {
+                let second_is_emptier = self.cost(b, scan.crowd) < self.cost(a, scan.crowd);
+                Some(if second_is_emptier { b } else { a })
+            }
+            (a, b) => a.or(b),
+        };
+        Walk { accepted, best: first.best }
+    }
+
+    /// Goes through the field in the key's order to the first channel that the key accepts.
+    fn walk(&self, field: &mut Field<'a>, key: u64, crowd: Crowd) -> Walk<'a> {
+        let mut best = None;
+        while let Some((race, seat)) = field.take_first() {
+            let health = self.factors(seat, crowd).health();
+            if health >= threshold(loyalty(key, seat.key64)) {
+                return Walk { accepted: Some(seat), best };
+            }
+            best = greater(best, Some((race * health, seat)));
+        }
+        Walk { accepted: None, best }
+    }
+
+    /// How full a channel is, relative to what it should have.
+    fn cost(&self, seat: &Seat, crowd: Crowd) -> f64 {
+        (f64::from(seat.slot.inflight()) + 1.0) / (seat.weight * self.factors(seat, crowd).health())
+    }
+
+    fn chosen(&self, seat: &'a Seat, home: Option<&Seat>, keyed: bool) -> Pick<'a> {
+        let reason = if self.request.attempt > 0 {
+            Reason::Retry
+        } else if keyed && home.is_some_and(|home| home.id == seat.id) {
+            Reason::Home
+        } else if self.pin() == Some(seat.id) {
+            Reason::Pinned
+        } else if keyed {
+            Reason::Spill
+        } else {
+            Reason::Keyless
+        };
+        Pick { seat, reason, probe: false, panic: false, deadline: self.deadline(seat) }
+    }
+
+    /// When to ask whether the first attempt of a stream is worth waiting for.
+    fn deadline(&self, seat: &Seat) -> Option<Micros> {
+        if !self.has_deadlines() || self.request.attempt > 0 {
+            return None;
+        }
+        let latency = seat.slot.latency();
+        let expected = self.fleet.best().map_or(latency, |best| latency.min(DEADLINE.2 * best));
+        Some(Micros::from_seconds((DEADLINE.1 * expected).max(DEADLINE.0)))
+    }
+
+    fn trial_pick(&self, seat: &'a Seat) -> Pick<'a> {
+        let best = self.fleet.best().unwrap_or(0.0);
+        let deadline = Micros::from_seconds((TRIAL_DEADLINE.1 * best).max(TRIAL_DEADLINE.0));
+        Pick {
+            seat,
+            reason: Reason::Probe,
+            probe: true,
+            panic: false,
+            deadline: self.has_deadlines().then_some(deadline),
+        }
+    }
+
+    fn has_deadlines(&self) -> bool {
+        self.request.streaming && self.layout.params.cut && self.is_adaptive()
+    }
+
+    /// Ignores breakers and, when nothing else is left, outside verdicts.
+    fn panic(&self, key: u64) -> Option<Pick<'a>> {
+        let seat = self.least_bad(key, true).or_else(|| self.least_bad(key, false))?;
+        Some(Pick { seat, reason: Reason::Panic, probe: false, panic: true, deadline: None })
+    }
+
+    /// The winner of a race by weight, draw and what is left of health, in which rate-limited channels hardly count.
+    /// Nobody, if all are rate limited.
+    fn least_bad(&self, key: u64, admitted: bool) -> Option<&'a Seat> {
+        let mut best = None;
+        let mut any_open = false;
+        let crowd = Crowd::default();
+        for seat in self.layout.seats() {
+            if !self.is_served_by(seat) || !self.is_free(seat) || seat.slot.is_admitted() != admitted {
+                continue;
+            }
+            let blocked = seat.slot.blocked_until() > self.now;
+            any_open |= !blocked;
+            let share = (self.factors(seat, crowd).health() + 0.001) * if blocked { 0.001 } else { 1.0 };
+            best = greater(best, Some((seat.race(key) * share, seat)));
+        }
+        best.filter(|_| any_open).map(|(_, seat)| seat)
+    }
+}
+
+fn greater<'a>(a: Option<(f64, &'a Seat)>, b: Option<(f64, &'a Seat)>) -> Option<(f64, &'a Seat)> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
+        (a, b) => a.or(b),
+    }
+}
+
+// === impl Scan ===
+
+impl<'a> Scan<'a> {
+    fn due(&mut self, seat: &'a Seat, since: Micros, is_home: bool, is_pinned: bool) {
+        if is_home {
+            self.home_due = Some(seat);
+        }
+        if is_pinned {
+            self.pinned_due = Some(seat);
+        }
+        if self.longest_due.is_none_or(|(longest, _)| since < longest) {
+            self.longest_due = Some((since, seat));
+        }
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// `w/E`: the channel's place in a key's order, the greatest first.
+    pub(crate) fn race(&self, key: u64) -> f64 {
+        self.weight / -place(key, self.key64).ln()
+    }
+
+    /// How many attempts it may have in flight: configured or learned, whichever is less.
+    pub(crate) fn limit(&self) -> f64 {
+        self.max.map_or(f64::INFINITY, f64::from).min(self.slot.limit())
+    }
+
+    /// Whether it is at its configured concurrency.
+    pub(crate) fn is_full(&self) -> bool {
+        self.max.is_some_and(|max| self.slot.occupancy() >= max)
+    }
+}
+
+// === impl Crowd ===
+
+impl Crowd {
+    fn add(&mut self, seat: &Seat) {
+        let inflight = f64::from(seat.slot.inflight());
+        if inflight < seat.limit() {
+            self.inflight += inflight;
+            self.weight += seat.weight;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use gateway_domain::ChannelId;
+
+use crate::fleet::Fleet;
+use crate::limit::Limit;
+use crate::slot::{Slot, Surroundings};
+use crate::{ChannelSpec, Micros, Params, PolicyKind};
+
+/// A pool that has so many attempts in flight is busy: a channel that joins it starts slowly.
+const BUSY: f64 = 8.0;
+/// A channel's latency counts for the fleet's from this much evidence on.
+const HEARD: f64 = 0.3;
+
+/// A pool's configuration, immutable, with the state of its channels at their places.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// The channels by tier, the first tier first.
+    pub(crate) tiers: Box<[Box<[Seat]>]>,
+    pub(crate) policy: PolicyKind,
+    pub(crate) params: Params,
+}
+
+/// A channel's place in a configuration.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) id: ChannelId,
+    pub(crate) key64: u64,
+    pub(crate) weight: f64,
+    pub(crate) tier: u8,
+    pub(crate) max: Option<u32>,
+    pub(crate) slot: Arc<Slot>,
+}
+
+// === impl Layout ===
+
+impl Layout {
+    /// Places channels that passed [`spec::check`](crate::spec::check). Those that `former` has keep their state.
+    pub(crate) fn new(
+        specs: &[ChannelSpec],
+        policy: PolicyKind,
+        params: Params,
+        former: Option<&Self>,
+        fleet: &Fleet,
+        mut occupancy: impl FnMut(ChannelId) -> Arc<AtomicU32>,
+    ) -> Self {
+        let weight: f64 = specs.iter().map(|spec| spec.weight).sum();
+        let busy: f64 =
+            former.map_or(0.0, |former| former.seats().map(|seat| f64::from(seat.slot.inflight())).sum());
+        let mut seats: Vec<Seat> = specs
+            .iter()
+            .map(|spec| {
+                let slot = former.and_then(|former| former.seat(spec.id)).map_or_else(
+                    || {
+                        let limit = if busy >= BUSY && weight > 0.0 {
+                            Limit::joining(busy * spec.weight / weight, fleet.seen())
+                        } else {
+                            Limit::unknown()
+                        };
+                        Arc::new(Slot::new(limit, fleet, occupancy(spec.id)))
+                    },
+                    |seat| Arc::clone(&seat.slot),
+                );
+                let ChannelSpec { id, key64, weight, tier, max_concurrency: max } = *spec;
+                Seat { id, key64, weight, tier, max, slot }
+            })
+            .collect();
+        seats.sort_by_key(|seat| seat.tier);
+        let mut tiers: Vec<Vec<Seat>> = Vec::new();
+        for seat in seats {
+            match tiers.last_mut() {
+                Some(tier) if tier.first().is_some_and(|first| first.tier == seat.tier) => tier.push(seat),
+                _ => tiers.push(vec![seat]),
+            }
+        }
+        Self { tiers: tiers.into_iter().map(Vec::into_boxed_slice).collect(), policy, params }
+    }
+
+    /// A copy that shares nothing with this layout.
+    pub(crate) fn copy(&self) -> Self {
+        let copy = |seat: &Seat| Seat { slot: Arc::new(seat.slot.copy()), ..*seat };
+        let tiers = self.tiers.iter().map(|tier| tier.iter().map(copy).collect()).collect();
+        Self { tiers, policy: self.policy, params: self.params }
+    }
+
+    pub(crate) fn seats(&self) -> impl Iterator<Item = &Seat> {
+        self.tiers.iter().flat_map(|tier| tier.iter())
+    }
+
+    pub(crate) fn seat(&self, id: ChannelId) -> Option<&Seat> {
+        self.seats().find(|seat| seat.id == id)
+    }
+
+    /// Whether these specs would give this layout.
+    pub(crate) fn is_as(&self, specs: &[ChannelSpec], policy: PolicyKind, params: Params) -> bool {
+        self.policy == policy
+            && self.params == params
+            && self.seats().count() == specs.len()
+            && specs.iter().all(|spec| self.seat(spec.id).is_some_and(|seat| seat.is_as(spec)))
+    }
+
+    pub(crate) fn surroundings<'a>(&self, fleet: &'a Fleet, jitter: u64) -> Surroundings<'a> {
+        Surroundings {
+            fleet,
+            slack: self.params.slack,
+            judges_latency: self.policy == PolicyKind::Adaptive,
+            jitter,
+        }
+    }
+
+    /// Computes anew what is too old, before a decision.
+    pub(crate) fn freshen(&self, fleet: &Fleet, now: Micros, jitter: u64) {
+        let mut changed = false;
+        for seat in self.seats().filter(|seat| seat.slot.is_stale(now)) {
+            seat.slot.refresh(now, self.surroundings(fleet, jitter));
+            changed = true;
+        }
+        if changed {
+            self.sum_up(fleet);
+        }
+    }
+
+    /// Publishes the fleet's figures from those of its channels.
+    pub(crate) fn sum_up(&self, fleet: &Fleet) {
+        let (mut weight, mut speed, mut best) = (0.0, 0.0, f64::INFINITY);
+        for seat in self.seats() {
+            if seat.slot.evidence() > HEARD && seat.weight > 0.0 && seat.slot.is_in_use() {
+                let latency = seat.slot.latency();
+                weight += seat.weight;
+                speed += seat.weight / latency;
+                best = latency.min(best);
+            }
+        }
+        fleet.publish((speed > 0.0).then(|| weight / speed), best);
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    fn is_as(&self, spec: &ChannelSpec) -> bool {
+        let Self { id, key64, weight, tier, max, slot: _ } = self;
+        *id == spec.id
+            && *key64 == spec.key64
+            && weight.total_cmp(&spec.weight).is_eq()
+            && *tier == spec.tier
+            && *max == spec.max_concurrency
+    }
+}

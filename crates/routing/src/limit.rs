@@ -1,0 +1,252 @@
+//! How many attempts a channel can have in flight before they queue: learned, not configured.
+//!
+//! An upstream with slots answers in constant time while slots are free; beyond that, attempts queue and the time
+//! until the first token rises. By Little's law, `in flight = throughput × time in the system`. With the answer taking
+//! `gen` after the first token, the time in the system is `gen + L`; uncongested it would be `gen + base`. The
+//! throughput seen now would need only `inflight · (gen + base) / (gen + L)` in flight without a queue: this is
+//! where the limit goes (TCP Vegas, Brakmo & Peterson 1994, with the time of a whole answer instead of a packet's).
+//!
+//! Three lessons are built in:
+//! - **One step per round trip.** After a step down, the queue built earlier still drains and L stays high for as long
+//!   as an answer takes; stepping again on that evidence would starve the channel. `hold` waits for it. A step never
+//!   goes below three quarters.
+//! - **Congestion is measured against the channel's own past** (`base`), not against the fleet: relative to a fleet
+//!   that is congested too, nobody is congested, and at nine tenths of capacity that state holds itself.
+//! - **`base` must not learn the queue.** It falls quickly towards a lower L and rises over minutes.
+//!
+//! The limit is unknown (∞) until congestion is seen, and again when it is so far above the use that it says nothing.
+//! A channel whose breaker closed starts at a quarter of what it could do and doubles about every 1.7 s while it stays
+//! uncongested, as TCP's slow start does: a part of the sessions returns at a time.
+
+use crate::Micros;
+
+/// L above `TOLERANCE · base` is congestion.
+const TOLERANCE: f64 = 1.6;
+/// The learned limit never falls below this.
+const LEAST: f64 = 3.0;
+/// A step down keeps at least this share.
+const GREATEST_STEP: f64 = 0.75;
+/// How fast `base` falls, as a share per second.
+const BASE_FALL: f64 = 0.3;
+/// How slowly `base` rises, in seconds.
+const BASE_RISE: f64 = 450.0;
+/// How slowly the greatest use is forgotten, in seconds.
+const PEAK_TAU: f64 = 60.0;
+/// How much one answer's duration counts.
+const GENERATION_GAIN: f64 = 0.03;
+/// Growth per second in slow start.
+const SLOW_START: f64 = 0.4;
+/// Growth per second while most of the limit is used.
+const GROWTH: f64 = 0.02;
+/// Growth per second while most of the limit is used, in attempts.
+const GROWTH_STEP: f64 = 0.3;
+/// Silence longer than this teaches no growth, in seconds.
+const LONGEST_GROWTH: f64 = 1.0;
+/// How much is used is "most".
+const MOSTLY: f64 = 0.75;
+/// How much is used is "all".
+const NEARLY_ALL: f64 = 0.9;
+/// How much of the former use slow start aims at, and where it begins.
+const RETURN: (f64, f64) = (0.9, 0.25);
+
+/// The learned limit of one channel and what it is learned from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limit {
+    most: f64,
+    slow_start_until: f64,
+    base: Option<f64>,
+    generation: f64,
+    peak: f64,
+    hold: Micros,
+    at: Micros,
+}
+
+/// What a limit learns from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Observed {
+    /// The estimated time until the first token, in seconds.
+    pub(crate) latency: f64,
+    /// How many first tokens that estimate rests on.
+    pub(crate) evidence: f64,
+    /// Attempts in flight.
+    pub(crate) inflight: f64,
+}
+
+// === impl Limit ===
+
+impl Limit {
+    /// Nothing is known yet.
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            most: f64::INFINITY,
+            slow_start_until: 0.0,
+            base: None,
+            generation: 0.0,
+            peak: 0.0,
+            hold: Micros(0),
+            at: Micros(0),
+        }
+    }
+
+    /// A channel that joins a busy pool, which would give it `share` attempts at once.
+    pub(crate) fn joining(share: f64, now: Micros) -> Self {
+        let begin = LEAST + 1.0;
+        Self { most: begin, slow_start_until: share.max(begin), at: now, ..Self::unknown() }
+    }
+
+    /// How many attempts may be in flight; infinite while unknown.
+    pub(crate) const fn get(&self) -> f64 {
+        self.most
+    }
+
+    /// An answer took `seconds` from its first token to its end.
+    pub(crate) fn answered(&mut self, seconds: f64) {
+        self.generation += GENERATION_GAIN * (seconds - self.generation);
+    }
+
+    /// Learns. Called with every report, and while a channel is silent.
+    pub(crate) fn observe(&mut self, seen: Observed, now: Micros) {
+        let elapsed = now.since(self.at).seconds();
+        self.at = self.at.max(now);
+        let growing = elapsed.min(LONGEST_GROWTH);
+        self.peak = seen.inflight.max(self.peak * (-elapsed / PEAK_TAU).exp());
+        let Some(base) = self.learn_base(seen, elapsed) else { return };
+        if seen.latency > TOLERANCE * base {
+            let used_up = self.most.is_infinite() || seen.inflight >= NEARLY_ALL * self.most;
+            if used_up && now >= self.hold {
+                self.step_down(seen, base, now);
+            }
+        } else if self.most.is_finite() {
+            self.grow(seen.inflight, growing);
+        }
+        if self.most > 3.0 * self.peak && self.most >= self.slow_start_until {
+            self.most = f64::INFINITY;
+        }
+    }
+
+    /// The channel came back: begins low.
+    pub(crate) fn slow_start(&mut self, now: Micros) {
+        let known = if self.most.is_finite() { self.most } else { 0.0 };
+        self.slow_start_until = RETURN.0 * known.max(self.peak);
+        self.most = (RETURN.1 * self.slow_start_until).max(1.0);
+        self.hold = Micros(0);
+        self.at = self.at.max(now);
+    }
+
+    fn learn_base(&mut self, seen: Observed, elapsed: f64) -> Option<f64> {
+        let base = match self.base {
+            None if seen.evidence < 1.0 => return None,
+            None => seen.latency,
+            Some(base) if seen.latency < base => {
+                (BASE_FALL * elapsed).min(1.0).mul_add(seen.latency - base, base)
+            }
+            Some(base) => (-(-elapsed / BASE_RISE).exp_m1()).mul_add(seen.latency - base, base),
+        };
+        self.base = Some(base);
+        Some(base)
+    }
+
+    fn step_down(&mut self, seen: Observed, base: f64, now: Micros) {
+        let unqueued = seen.inflight * (self.generation + base) / (self.generation + seen.latency);
+        let target = unqueued.max(GREATEST_STEP * seen.inflight.min(self.most));
+        self.most = target.min(self.most).max(LEAST);
+        self.hold = now.after(Micros::from_seconds(seen.latency.max(1.0)));
+    }
+
+    fn grow(&mut self, inflight: f64, elapsed: f64) {
+        if inflight > self.most {
+            self.most += (GROWTH_STEP * elapsed).min(1.0) * (inflight - self.most);
+        }
+        if self.most < self.slow_start_until {
+            self.most = (self.most * (SLOW_START * elapsed).exp()).min(self.slow_start_until);
+        } else if inflight >= MOSTLY * self.most {
+            self.most = self.most.mul_add((GROWTH * elapsed).exp(), GROWTH_STEP * elapsed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Limit, Observed};
+    use crate::Micros;
+
+    fn s(seconds: f64) -> Micros {
+        Micros::from_seconds(seconds)
+    }
+
+    fn seen(latency: f64, inflight: f64) -> Observed {
+        Observed { latency, evidence: 10.0, inflight }
+    }
+
+    /// A channel that has worked at half a second with 40 in flight for ten seconds.
+    fn settled() -> Limit {
+        let mut limit = Limit::unknown();
+        limit.answered(0.0);
+        for i in 0..100 {
+            limit.observe(seen(0.5, 40.0), s(f64::from(i) * 0.1));
+        }
+        limit
+    }
+
+    #[test]
+    fn a_channel_without_a_queue_has_no_limit() {
+        assert!(settled().get().is_infinite());
+    }
+
+    #[test]
+    fn the_limit_keeps_still_while_the_queue_built_earlier_drains() {
+        let mut limit = settled();
+        limit.observe(seen(2.0, 40.0), s(10.0));
+        let first = limit.get();
+        assert!((first - 30.0).abs() < 1e-6, "one step keeps three quarters: {first}");
+        for i in 1..19 {
+            limit.observe(seen(2.0, 40.0), s(10.0 + f64::from(i) * 0.1));
+        }
+        assert!((limit.get() - first).abs() < 1e-6, "no second step within the round trip of 2 s");
+        limit.observe(seen(2.0, 40.0), s(12.1));
+        assert!(limit.get() < first + 1e-6);
+    }
+
+    #[test]
+    fn congestion_of_the_whole_fleet_is_still_congestion() {
+        // Nothing here knows of the fleet: the channel's own past is what L is compared with.
+        let mut limit = settled();
+        for i in 0..100 {
+            limit.observe(seen(1.0, 40.0), s(10.0 + f64::from(i) * 0.1));
+        }
+        assert!(limit.get() < 40.0, "{}", limit.get());
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_without_a_queue_grows() {
+        let mut limit = settled();
+        limit.observe(seen(2.0, 40.0), s(10.0));
+        let low = limit.get();
+        for i in 0..300 {
+            limit.observe(seen(0.5, 0.9 * limit.get()), s(11.0 + f64::from(i) * 0.1));
+        }
+        assert!(limit.get() > 1.3 * low, "{}", limit.get());
+    }
+
+    #[test]
+    fn a_channel_that_came_back_doubles_until_it_is_where_it_was() {
+        let mut limit = settled();
+        limit.slow_start(s(20.0));
+        let begin = limit.get();
+        assert!((begin - 9.0).abs() < 0.5, "a quarter of nine tenths of 40: {begin}");
+        for i in 0..40 {
+            limit.observe(seen(0.5, 0.8 * limit.get().min(40.0)), s(20.0 + f64::from(i) * 0.1));
+        }
+        assert!(limit.get() > 3.5 * begin, "{}", limit.get());
+    }
+
+    #[test]
+    fn a_limit_that_nobody_comes_near_is_forgotten() {
+        let mut limit = settled();
+        limit.observe(seen(2.0, 40.0), s(10.0));
+        for i in 0..4000 {
+            limit.observe(seen(0.5, 2.0), s(10.0 + f64::from(i) * 0.1));
+        }
+        assert!(limit.get().is_infinite());
+    }
+}

@@ -1,0 +1,158 @@
+//! What the progress and the end of an attempt teach about its channel.
+//!
+//! | what happened | latency | errors | breaker | rate limit |
+//! |---|---|---|---|---|
+//! | first token after T | S += T, N += 1 | | failures are not in a row | |
+//! | good answer | | A += 1 | good trial, if fast | forgotten |
+//! | 5xx, no connection, broken stream, no answer | | B += 1 | failure | 503, 529: if `Retry-After` |
+//! | hard timeout | S += T | B += 1 | failure | |
+//! | cut by us | S += T | | failed trial, if one | |
+//! | client left | S += T beyond L | | undecided | |
+//! | 401, 402, 403 | | | open for a minute | |
+//! | 429 | | | undecided | until `Retry-After`, or backing off |
+//! | the caller's own error | | | undecided | |
+//!
+//! T counts only while no token had come. A failure is no latency: failing fast does not look fast. A cut is no error:
+//! the channel did not fail, we lost patience; counting cuts as errors made a channel under load look broken.
+//!
+//! Attempts sent before the breaker last closed teach nothing: they speak of the channel as it was.
+
+use crate::breaker::{Breaker, Change, Evidence};
+use crate::slot::{Record, Slot, Surroundings};
+use crate::waiting::Place;
+use crate::{Kind, Micros, Outcome};
+
+/// A trial must be this many times as fast as the slack allows, relative to the fastest channel.
+const FAST_ENOUGH: f64 = 2.5;
+/// The first guess at a rate limit's length, in seconds; by what it grows; and the longest guess.
+const BLOCK: (f64, f64, f64) = (0.5, 1.7, 20.0);
+/// No rate limit is believed for longer: asking once in five minutes costs one refusal.
+const LONGEST_BLOCK: Micros = Micros::from_millis(300_000);
+
+/// An attempt as its ticket knows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) at: Micros,
+    pub(crate) place: Place,
+    pub(crate) streaming: bool,
+    pub(crate) trial: bool,
+    pub(crate) jitter: u64,
+}
+
+/// The first token came. Returns its time in seconds, scaled to that of streams.
+pub(crate) fn first_token(slot: &Slot, sent: &Sent, now: Micros, around: Surroundings<'_>) -> f64 {
+    let seconds = now.since(sent.at).seconds();
+    around.fleet.learn_typical(sent.streaming, seconds);
+    let seconds = seconds * around.fleet.scale(sent.streaming);
+    let room = slot.room(sent.streaming);
+    let mut record = slot.lock();
+    if room.is_current(sent.place) {
+        room.leave(sent.place);
+        record.latency.token(seconds, now);
+        record.breaker.token();
+    }
+    slot.settle(&mut record, now, around);
+    seconds
+}
+
+/// The attempt is over. `token` is what [`first_token`] returned, if it was called.
+pub(crate) fn finish(
+    slot: &Slot,
+    sent: &Sent,
+    token: Option<f64>,
+    outcome: Outcome,
+    now: Micros,
+    around: Surroundings<'_>,
+) {
+    slot.leave();
+    let token = match (token, outcome.kind) {
+        // A good answer of which no token was reported came as a whole.
+        (None, Kind::Ok) => Some(first_token(slot, sent, now, around)),
+        (token, _) => token,
+    };
+    let room = slot.room(sent.streaming);
+    let mut record = slot.lock();
+    if room.is_current(sent.place) {
+        if token.is_none() {
+            room.leave(sent.place);
+        }
+        learn(slot, &mut record, sent, token, outcome, now, around);
+    }
+    slot.settle(&mut record, now, around);
+}
+
+fn learn(
+    slot: &Slot,
+    record: &mut Record,
+    sent: &Sent,
+    token: Option<f64>,
+    outcome: Outcome,
+    now: Micros,
+    around: Surroundings<'_>,
+) {
+    let evidence = Evidence { sent: sent.at, trial: sent.trial, jitter: sent.jitter, now };
+    let waited = now.since(sent.at).seconds() * around.fleet.scale(sent.streaming);
+    match outcome.kind {
+        Kind::Ok => {
+            record.errors.good(now);
+            record.blocks = 0;
+            if sent.streaming {
+                record.limit.answered(waited - token.unwrap_or(waited));
+            }
+            let fast = around
+                .fleet
+                .best()
+                .is_none_or(|best| token.unwrap_or(0.0) <= FAST_ENOUGH * around.slack * best);
+            if record.breaker.good(slot.gate(), evidence, fast) == Change::Closed {
+                slot.begin_anew(record, now);
+            }
+        }
+        Kind::ServerError(_) | Kind::Connect | Kind::BrokenStream | Kind::BadAnswer => {
+            record.errors.bad(now);
+            record.breaker.bad(slot.gate(), evidence);
+            if matches!(outcome.kind, Kind::ServerError(503 | 529)) && outcome.retry_after.is_some() {
+                block(slot, record, sent, outcome.retry_after, now);
+            }
+        }
+        Kind::Timeout => {
+            if token.is_none() {
+                record.latency.nothing(waited, now);
+            }
+            record.errors.bad(now);
+            record.breaker.bad(slot.gate(), evidence);
+        }
+        Kind::Cut => {
+            if token.is_none() {
+                record.latency.nothing(waited, now);
+            }
+            if sent.trial {
+                record.breaker.bad(slot.gate(), evidence);
+            }
+        }
+        Kind::Cancelled => {
+            if token.is_none() {
+                record.latency.nothing((waited - slot.latency()).max(0.0), now);
+            }
+            Breaker::undecided(slot.gate(), evidence);
+        }
+        Kind::Credentials => record.breaker.refused(slot.gate(), evidence),
+        Kind::RateLimited => {
+            block(slot, record, sent, outcome.retry_after, now);
+            Breaker::undecided(slot.gate(), evidence);
+        }
+        Kind::CallerError(_) => Breaker::undecided(slot.gate(), evidence),
+    }
+}
+
+/// Takes note of a rate limit. Of attempts sent together, only the first refusal lengthens the guess.
+fn block(slot: &Slot, record: &mut Record, sent: &Sent, retry_after: Option<Micros>, now: Micros) {
+    if record.blocks == 0 || sent.at >= record.blocked_at {
+        record.blocks = record.blocks.saturating_add(1);
+        record.blocked_at = now;
+    }
+    let length = retry_after.unwrap_or_else(|| {
+        let earlier = i32::try_from(record.blocks.saturating_sub(1)).unwrap_or(i32::MAX);
+        Micros::from_seconds((BLOCK.0 * BLOCK.1.powi(earlier)).min(BLOCK.2))
+    });
+    slot.block_until(now.after(length.min(LONGEST_BLOCK)));
+}

@@ -1,0 +1,271 @@
+//! One channel of one pool: what decisions read, and what reports write.
+//!
+//! Decisions read published numbers without waiting; they share no cache line with what reports write under the lock.
+//! Reports compute the published numbers, so that a decision does not have to. A silent channel sends no reports, but
+//! its attempts grow old: a decision that finds numbers older than [`STALE`] computes them anew, unless a report is
+//! at it.
+//!
+//! What reports do to a slot is in `report.rs`.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+
+use crate::Micros;
+use crate::atomic_f64::AtomicF64;
+use crate::breaker::{Breaker, Gate, Position};
+use crate::estimate::{Errors, Latency, Waiting};
+use crate::fleet::Fleet;
+use crate::health::latency_factor;
+use crate::limit::{Limit, Observed};
+use crate::waiting::{Place, WaitingRoom};
+
+/// How old the published numbers of a channel may be.
+const STALE: Micros = Micros::from_millis(50);
+/// A latency factor below this opens the breaker…
+const FAR_SLOWER: f64 = 0.10;
+/// … when some channel in use is so many times faster…
+const TIMES_FASTER: f64 = 3.0;
+/// … and so many attempts have spoken.
+const SPOKEN: f64 = 2.0;
+
+/// A channel's state in one pool. Outlives its configuration while attempts are in flight.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    hot: Hot,
+    record: Cold,
+    /// Attempts in flight in all pools.
+    occupancy: Arc<AtomicU32>,
+}
+
+/// What decisions read.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Hot {
+    latency: AtomicF64,
+    success: AtomicF64,
+    evidence: AtomicF64,
+    limit: AtomicF64,
+    fresh_at: AtomicU64,
+    blocked_until: AtomicU64,
+    gate: Gate,
+    streams: WaitingRoom,
+    wholes: WaitingRoom,
+    inflight: AtomicU32,
+    admitted: AtomicBool,
+}
+
+#[derive(Debug)]
+#[repr(align(128))]
+struct Cold(Mutex<Record>);
+
+/// What reports write.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record {
+    pub(crate) latency: Latency,
+    pub(crate) errors: Errors,
+    pub(crate) limit: Limit,
+    pub(crate) breaker: Breaker,
+    /// Rate limits in a row, and when the last one was learned of.
+    pub(crate) blocks: u32,
+    pub(crate) blocked_at: Micros,
+}
+
+/// What a channel is judged against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) fleet: &'a Fleet,
+    /// See [`Params::slack`](crate::Params::slack).
+    pub(crate) slack: f64,
+    /// Whether being far slower than others opens the breaker.
+    pub(crate) judges_latency: bool,
+    /// What spreads a waiting time that begins now.
+    pub(crate) jitter: u64,
+}
+
+// === impl Slot ===
+
+impl Slot {
+    pub(crate) fn new(limit: Limit, fleet: &Fleet, occupancy: Arc<AtomicU32>) -> Self {
+        let record = Record {
+            latency: Latency::default(),
+            errors: Errors::default(),
+            limit,
+            breaker: Breaker::new(),
+            blocks: 0,
+            blocked_at: Micros(0),
+        };
+        let hot = Hot {
+            latency: AtomicF64::new(fleet.reference()),
+            success: AtomicF64::new(1.0),
+            evidence: AtomicF64::new(0.0),
+            limit: AtomicF64::new(limit.get()),
+            fresh_at: AtomicU64::new(0),
+            blocked_until: AtomicU64::new(0),
+            gate: Gate::default(),
+            streams: WaitingRoom::default(),
+            wholes: WaitingRoom::default(),
+            inflight: AtomicU32::new(0),
+            admitted: AtomicBool::new(true),
+        };
+        Self { hot, record: Cold(Mutex::new(record)), occupancy }
+    }
+
+    /// A copy that shares nothing with this slot.
+    pub(crate) fn copy(&self) -> Self {
+        let record = *self.lock();
+        let hot = &self.hot;
+        let hot = Hot {
+            latency: hot.latency.clone(),
+            success: hot.success.clone(),
+            evidence: hot.evidence.clone(),
+            limit: hot.limit.clone(),
+            fresh_at: AtomicU64::new(hot.fresh_at.load(Ordering::Relaxed)),
+            blocked_until: AtomicU64::new(hot.blocked_until.load(Ordering::Relaxed)),
+            gate: hot.gate.clone(),
+            streams: hot.streams.clone(),
+            wholes: hot.wholes.clone(),
+            inflight: AtomicU32::new(hot.inflight.load(Ordering::Relaxed)),
+            admitted: AtomicBool::new(hot.admitted.load(Ordering::Relaxed)),
+        };
+        let occupancy = Arc::new(AtomicU32::new(self.occupancy.load(Ordering::Relaxed)));
+        Self { hot, record: Cold(Mutex::new(record)), occupancy }
+    }
+
+    /// L, in seconds.
+    pub(crate) fn latency(&self) -> f64 {
+        self.hot.latency.load()
+    }
+
+    /// p.
+    pub(crate) fn success(&self) -> f64 {
+        self.hot.success.load()
+    }
+
+    /// N.
+    pub(crate) fn evidence(&self) -> f64 {
+        self.hot.evidence.load()
+    }
+
+    /// The learned limit; infinite while unknown.
+    pub(crate) fn limit(&self) -> f64 {
+        self.hot.limit.load()
+    }
+
+    pub(crate) fn inflight(&self) -> u32 {
+        self.hot.inflight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn waiting(&self) -> u32 {
+        self.hot.streams.count() + self.hot.wholes.count()
+    }
+
+    /// Attempts in flight in all pools.
+    pub(crate) fn occupancy(&self) -> u32 {
+        self.occupancy.load(Ordering::Relaxed)
+    }
+
+    pub(crate) const fn gate(&self) -> &Gate {
+        &self.hot.gate
+    }
+
+    pub(crate) fn blocked_until(&self) -> Micros {
+        Micros(self.hot.blocked_until.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn block_until(&self, until: Micros) {
+        self.hot.blocked_until.fetch_max(until.0, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.hot.admitted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_admitted(&self, admitted: bool) {
+        self.hot.admitted.store(admitted, Ordering::Relaxed);
+    }
+
+    /// Whether it takes part in the fleet's figures: the breaker is closed and no outside verdict is against it.
+    pub(crate) fn is_in_use(&self) -> bool {
+        self.is_admitted() && self.gate().get() == Position::Closed
+    }
+
+    /// An attempt leaves for the channel, unless it is at `max` already.
+    pub(crate) fn send(&self, now: Micros, streaming: bool, max: Option<u32>) -> Option<Place> {
+        let taken = self.occupancy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+            max.is_none_or(|max| taken < max).then(|| taken.saturating_add(1))
+        });
+        taken.ok()?;
+        self.hot.inflight.fetch_add(1, Ordering::Relaxed);
+        Some(self.room(streaming).enter(now))
+    }
+
+    /// An attempt is over.
+    pub(crate) fn leave(&self) {
+        self.hot.inflight.fetch_sub(1, Ordering::Relaxed);
+        self.occupancy.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The attempts of one kind that wait for their first token.
+    pub(crate) const fn room(&self, streaming: bool) -> &WaitingRoom {
+        if streaming { &self.hot.streams } else { &self.hot.wholes }
+    }
+
+    /// Whether the published numbers are too old.
+    pub(crate) fn is_stale(&self, now: Micros) -> bool {
+        now.since(Micros(self.hot.fresh_at.load(Ordering::Relaxed))) >= STALE
+    }
+
+    /// Computes the published numbers anew, unless a report is at it.
+    pub(crate) fn refresh(&self, now: Micros, around: Surroundings<'_>) {
+        match self.record.0.try_lock() {
+            Ok(mut record) => self.settle(&mut record, now, around),
+            Err(TryLockError::Poisoned(record)) => self.settle(&mut record.into_inner(), now, around),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Record> {
+        // A record is plain numbers, each of them valid at any time; a panic elsewhere does not spoil it.
+        self.record.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Draws the conclusions from a record and publishes them.
+    pub(crate) fn settle(&self, record: &mut Record, now: Micros, around: Surroundings<'_>) {
+        let waiting = self.waiting_now(now, around.fleet);
+        let reference = around.fleet.reference();
+        let latency = record.latency.estimate(now, waiting, reference);
+        let evidence = record.latency.evidence(now);
+        if self.gate().get() == Position::Closed {
+            record.limit.observe(Observed { latency, evidence, inflight: f64::from(self.inflight()) }, now);
+            let spoken = evidence + waiting.count >= SPOKEN;
+            let far_slower = latency_factor(latency, reference, around.slack) < FAR_SLOWER;
+            let beaten = around.fleet.best().is_some_and(|best| TIMES_FASTER * best < latency);
+            if around.judges_latency && spoken && far_slower && beaten {
+                record.breaker.slow(self.gate(), now, around.jitter);
+            }
+        }
+        self.hot.latency.store(latency);
+        self.hot.evidence.store(evidence);
+        self.hot.success.store(record.errors.success(now));
+        self.hot.limit.store(record.limit.get());
+        self.hot.fresh_at.store(now.0, Ordering::Relaxed);
+    }
+
+    /// The channel is back: forgets what was known of it, and of attempts sent before.
+    pub(crate) fn begin_anew(&self, record: &mut Record, now: Micros) {
+        record.latency = Latency::default();
+        record.errors = Errors::default();
+        record.limit.slow_start(now);
+        self.hot.streams.forget();
+        self.hot.wholes.forget();
+    }
+
+    fn waiting_now(&self, now: Micros, fleet: &Fleet) -> Waiting {
+        let streams = self.hot.streams.read(now);
+        let wholes = self.hot.wholes.read(now);
+        Waiting {
+            count: streams.count + wholes.count,
+            age: fleet.scale(false).mul_add(wholes.age, streams.age),
+        }
+    }
+}
