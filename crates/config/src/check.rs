@@ -1,9 +1,12 @@
 //! What the values must be together. A check is left out when one of its values was refused already.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use gateway_domain::Declaration;
 
 use crate::duration::show;
-use crate::field::Field;
+use crate::field::{Field, Place};
 use crate::findings::{Findings, Spot};
 use crate::keys::Key;
 use crate::lower::{Known, Lowering};
@@ -13,12 +16,13 @@ use crate::{AdminAuth, Settings, secret, suggest};
 /// Fewer characters can be guessed over a network.
 const SHORTEST_TOKEN: usize = 16;
 
-/// Times that lie within another: the inner one, the outer one.
+/// Times that lie within another: the inner one, the outer one. The outermost come first, so that a default that
+/// gives way to its outer time passes that on to its own inner times.
 const NESTED: [(&str, &str); 4] = [
     ("server.read_timeout", "server.body_timeout"),
     ("health_check.timeout", "health_check.interval"),
-    ("proxy.connect_timeout", "proxy.first_byte_timeout"),
     ("proxy.first_byte_timeout", "proxy.total_timeout"),
+    ("proxy.connect_timeout", "proxy.first_byte_timeout"),
 ];
 
 pub(crate) fn check(lowering: &mut Lowering<'_, '_>, declaration: &Declaration) {
@@ -30,26 +34,28 @@ pub(crate) fn check(lowering: &mut Lowering<'_, '_>, declaration: &Declaration) 
     check_default_channel(settings, known, findings, declaration);
 }
 
-fn check_times(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
+/// An inner time that somebody wrote must fit into its outer one; a default gives way by itself, so that whoever
+/// shortens one time need not know all that lie within it.
+fn check_times(settings: &mut Settings, known: &Known, findings: &mut Findings<'_>) {
     for (inner, outer) in NESTED {
-        let (Some(short), Some(long)) = (time(settings, inner), time(settings, outer)) else { continue };
+        let (Some(within), Some(around)) = (time(inner), time(outer)) else { continue };
+        let (short, long) = ((within.get)(settings), (around.get)(settings));
         if short <= long || !known.is_sound(inner) || !known.is_sound(outer) {
             continue;
         }
-        // The one that somebody wrote is the one to look at.
-        let (key, message) = if known.is_set(inner) {
-            (inner, format!("{} is longer than {outer}, which is {}", show(short), show(long)))
-        } else {
-            (outer, format!("{} is shorter than {inner}, which is {}", show(long), show(short)))
-        };
-        let advice = format!("{inner} lies within {outer}");
-        findings.problem(&known.spot(key), key, Refused::new(message).advise(advice));
+        if !known.is_set(inner) {
+            (within.put)(settings, long);
+            continue;
+        }
+        let message = format!("{} is longer than {outer}, which is {}", show(short), show(long));
+        let refused = Refused::new(message).advise(format!("shorten it, or lengthen {outer}"));
+        findings.problem(&known.spot(inner), inner, refused);
     }
 }
 
-fn time(settings: &Settings, name: &str) -> Option<std::time::Duration> {
+fn time(name: &str) -> Option<&'static Place<Duration>> {
     let Field::Duration(place, ..) = &Key::find(name)?.field else { return None };
-    Some((place.get)(settings))
+    Some(place)
 }
 
 fn check_tls(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
@@ -94,13 +100,18 @@ fn check_admin(settings: &Settings, known: &Known, findings: &mut Findings<'_>) 
     }
 }
 
-/// Two listeners cannot share a port. 0 takes a free one, so it never meets another.
+/// Two listeners cannot share a port, unless each has an address of its own. 0 takes a free port, so it never
+/// meets another.
 fn check_ports(settings: &Settings, known: &Known, findings: &mut Findings<'_>) {
     let public = settings.server.port;
     let admin = settings.admin.listen.map(|address| address.port());
-    if admin.is_some_and(|port| port == public && port != 0) {
+    if let Some(address) = settings.admin.listen
+        && public != 0
+        && public == address.port()
+        && may_be_the_same(&settings.server.host, address.ip())
+    {
         let refused = Refused::new(format!("takes port {public}, which is server.port"));
-        findings.problem(&known.spot("admin.listen"), "admin.listen", refused);
+        findings.problem(&known.spot("admin.listen"), "admin.listen", refused.advise("take another port"));
     }
     let Some(metrics) = settings.metrics.port.filter(|port| *port != 0) else { return };
     let advice = "leave metrics.port out and the same listener serves /metrics";
@@ -110,6 +121,13 @@ fn check_ports(settings: &Settings, known: &Known, findings: &mut Findings<'_>) 
                 Refused::new(format!("takes port {metrics}, which is that of {key}")).advise(advice);
             findings.problem(&known.spot("metrics.port"), "metrics.port", refused);
         }
+    }
+}
+
+fn may_be_the_same(host: &str, address: IpAddr) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(host) => host == address || host.is_unspecified() || address.is_unspecified(),
+        Err(_) => true,
     }
 }
 
@@ -132,3 +150,6 @@ fn check_default_channel(
         findings.warning(&spot, "proxy.default_channel", refused);
     }
 }
+
+#[cfg(test)]
+mod tests;

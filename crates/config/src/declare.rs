@@ -10,9 +10,9 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::entry::{Element, Entry, elements};
+use crate::entry_keys::{CHANNEL, MAPPING, MODEL, USER};
 use crate::field::Surroundings;
 use crate::findings::{Findings, Spot};
-use crate::keys::{CHANNEL, MAPPING, MODEL, USER};
 use crate::lower::{Lists, Lowering};
 use crate::raw::{Raw, short};
 use crate::refused::Refused;
@@ -299,3 +299,6 @@ fn probe(raw: Raw<'_>) -> Result<ProbePlan, Refused> {
         other => Err(Refused::new(format!("unknown probe \"{}\"", short(other))).advise(advice)),
     }
 }
+
+#[cfg(test)]
+mod tests;

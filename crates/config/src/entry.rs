@@ -1,8 +1,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::entry_keys::EntryKey;
 use crate::findings::{Findings, Spot};
-use crate::keys::EntryKey;
 use crate::raw::{Raw, kind_of, short};
 use crate::refused::Refused;
 use crate::suggest;

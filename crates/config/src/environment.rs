@@ -75,3 +75,6 @@ fn refuse_contradictions(lowering: &mut Lowering<'_, '_>, env: &Environment) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,3 +78,6 @@ const TAIL: &str = r#"
 # The models its keys may use; "*" is all.
 #models = ["*"]
 "#;
+
+#[cfg(test)]
+mod tests;

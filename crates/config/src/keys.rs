@@ -26,7 +26,8 @@ pub(crate) const ALIASES: [(&str, &str); 2] =
 
 const NOTHING: Duration = Duration::ZERO;
 const INSTANT: Duration = Duration::from_millis(1);
-const SECOND: Duration = Duration::from_secs(1);
+/// Probing faster would be an attack on the upstream.
+const SHORTEST_PERIOD: Duration = Duration::from_millis(10);
 
 macro_rules! place {
     ($($part:ident).+) => {
@@ -186,7 +187,7 @@ pub(crate) static KEYS: &[Key] = &[
     },
     hot(
         "health_check.interval",
-        Field::Duration(place!(health_check.interval), Seconds, SECOND),
+        Field::Duration(place!(health_check.interval), Seconds, SHORTEST_PERIOD),
         "From one probe of a channel to the next.",
     ),
     hot(
@@ -206,7 +207,7 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     hot(
         "session.idle_timeout",
-        Field::Duration(place!(session.idle_timeout), Minutes, SECOND),
+        Field::Duration(place!(session.idle_timeout), Minutes, INSTANT),
         "How long a silent user keeps its channel.",
     ),
     hot("metrics.enabled", Field::Flag(place!(metrics.enabled)), "Whether GET /metrics answers."),
@@ -298,82 +299,6 @@ pub(crate) static KEYS: &[Key] = &[
         Field::Text(place!(log.level), check_level),
         "What is logged: a level, or directives such as \"info,gateway_proxy=debug\".",
     ),
-];
-
-/// A key of the entries of `[[channels]]`, `[[models]]` and `[[users]]`.
-#[derive(Debug)]
-pub(crate) struct EntryKey {
-    /// Its name within the entry.
-    pub(crate) name: &'static str,
-    /// What it takes.
-    pub(crate) kind: &'static str,
-    /// As it is written in TOML; empty: there is none.
-    pub(crate) default: &'static str,
-    /// What it means, in one line.
-    pub(crate) meaning: &'static str,
-}
-
-const fn entry(
-    name: &'static str,
-    kind: &'static str,
-    default: &'static str,
-    meaning: &'static str,
-) -> EntryKey {
-    EntryKey { name, kind, default, meaning }
-}
-
-/// The keys of a list's entries.
-pub(crate) static LISTS: &[(&str, &[EntryKey])] =
-    &[("channels", CHANNEL), ("models", MODEL), ("models.channels", MAPPING), ("users", USER)];
-
-pub(crate) static CHANNEL: &[EntryKey] = &[
-    entry("name", "string, required", "", "Its name: unique, shown in headers, logs and metrics."),
-    entry("base_url", "URL, required", "", "Where it answers; with an empty path /v1 is appended."),
-    entry("api_key", "secret", "\"\"", "The upstream key; empty for servers that want none."),
-    entry(
-        "weight",
-        "number from 0 to 1000000",
-        "10",
-        "Its share of traffic relative to its neighbours; 0 drains it.",
-    ),
-    entry("enabled", "true or false", "true", "A disabled channel gets no traffic."),
-    entry("max_concurrency", "number from 1", "", "Most calls at a time; without it there is no limit."),
-    entry(
-        "models",
-        "list of strings",
-        "[]",
-        "Models it serves under their own names; \"*\" is every model not mapped otherwise.",
-    ),
-    entry(
-        "probe",
-        "\"models\" | \"off\" | \"/path\" | { chat = \"model\" }",
-        "\"models\"",
-        "How its health is asked.",
-    ),
-];
-
-pub(crate) static MODEL: &[EntryKey] = &[
-    entry("name", "string, required", "", "The name that clients ask for; unique."),
-    entry("channels", "list of tables, required", "", "The channels that serve it."),
-];
-
-pub(crate) static MAPPING: &[EntryKey] = &[
-    entry("channel", "string, required", "", "The name of a declared channel."),
-    entry("model", "string", "the model's name", "What that channel calls the model."),
-    entry(
-        "weight",
-        "number from 0 to 1000000",
-        "10",
-        "Multiplies the channel's weight for this model; 0 drains.",
-    ),
-];
-
-pub(crate) static USER: &[EntryKey] = &[
-    entry("name", "string, required", "", "Recognises the user; unique among the declared ones."),
-    entry("key", "secret", "", "Its gateway key; this or keys."),
-    entry("keys", "list of secrets", "", "Its gateway keys, when it has several."),
-    entry("enabled", "true or false", "true", "A disabled user's keys are refused."),
-    entry("models", "list of strings", "[\"*\"]", "The models its keys may use; \"*\" is all."),
 ];
 
 // === impl Key ===

@@ -1,7 +1,7 @@
 //! Turns a file and an environment into validated settings, puts them together with the inventory into an immutable
 //! [`Snapshot`], and holds the live one.
 //!
-//! Every key is written down once, in `keys.rs`: its name, type, bounds, meaning and place in [`Settings`]. The
+//! Every key is written down once, in `keys.rs` (those of the lists in `entry_keys.rs`): its name, type, bounds, meaning and place in [`Settings`]. The
 //! walk over the file, the environment overlay, the origins, the reference and the example file all read that one
 //! table, so none of them can forget a key. Problems are collected, never returned at the first one.
 //!
@@ -13,6 +13,7 @@ mod check;
 mod declare;
 mod duration;
 mod entry;
+mod entry_keys;
 mod environment;
 mod example;
 mod field;
@@ -29,6 +30,8 @@ mod publish;
 mod raw;
 mod reference;
 mod refused;
+#[cfg(test)]
+mod scratch;
 mod secret;
 mod settings;
 mod size;

@@ -32,6 +32,9 @@ pub struct Loaded {
     /// The channels, models and users that the file declares.
     pub declaration: Declaration,
     /// The file that was read; `None`: there is none, which is fine.
+    ///
+    /// Put it into [`Source::path`] before loading again: then a file that was deleted in between is a problem,
+    /// and not a silent return to the defaults.
     pub file: Option<PathBuf>,
     /// Every key's value and where it comes from.
     pub origins: Origins,
@@ -95,3 +98,6 @@ fn origins(lowering: &Lowering<'_, '_>) -> Origins {
     };
     KEYS.iter().map(row).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,10 @@ use std::collections::{HashMap, HashSet};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::entry_keys::LISTS;
 use crate::field::Surroundings;
 use crate::findings::{Findings, Spot};
-use crate::keys::{KEYS, Key, LISTS};
+use crate::keys::{KEYS, Key};
 use crate::raw::{Raw, kind_of, short};
 use crate::refused::Refused;
 use crate::{Settings, suggest};
@@ -131,8 +132,14 @@ fn advice(section: &str, name: &str) -> String {
     if let Some(meant) = suggest::did_you_mean(name, here.iter().copied()) {
         return meant;
     }
-    if let Some(key) = KEYS.iter().find(|key| key.parts().1 == name) {
-        return format!("`{name}` belongs to [{}]", key.parts().0);
+    let elsewhere = suggest::nearest(name, KEYS.iter().map(|key| key.parts().1));
+    if let Some(key) = elsewhere.and_then(|meant| KEYS.iter().find(|key| key.parts().1 == meant)) {
+        let (section, key) = key.parts();
+        return if key == name {
+            format!("`{name}` belongs to [{section}]")
+        } else {
+            format!("did you mean `{key}` in [{section}]?")
+        };
     }
     format!("known here: {}", here.join(", "))
 }
@@ -154,3 +161,6 @@ fn members(section: &str) -> Vec<&'static str> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests;

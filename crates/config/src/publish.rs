@@ -113,3 +113,31 @@ impl Cause {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_gets_the_publishers_answer() {
+        let (publisher, mut wishes) = Publisher::channel(1);
+        let answer = async {
+            let wish = wishes.recv().await.unwrap();
+            let news = Published { version: 7, restart_needed: vec!["server.port"], warnings: vec![] };
+            wish.reply.send(Ok(news)).unwrap();
+            wish.cause
+        };
+        let (news, cause) = tokio::join!(publisher.publish(Cause::Api), answer);
+        assert_eq!((news.unwrap().version, cause), (7, Cause::Api));
+    }
+
+    #[tokio::test]
+    async fn a_publisher_that_is_gone_answers_closed() {
+        let (publisher, mut wishes) = Publisher::channel(1);
+        let dropped = async { drop(wishes.recv().await) };
+        let (answer, ()) = tokio::join!(publisher.publish(Cause::Signal), dropped);
+        assert!(matches!(answer, Err(PublishError::Closed)));
+        drop(wishes);
+        assert!(matches!(publisher.publish(Cause::Signal).await, Err(PublishError::Closed)));
+    }
+}

@@ -73,6 +73,7 @@ impl<'a> Raw<'a> {
         let bytes = match self {
             Self::Toml(DeValue::String(text)) => size::from_text(text)?,
             Self::Variable(text) if !is_digits(text) => size::from_text(text)?,
+            Self::Toml(other) if !other.is_integer() => return Err(expected("a size", other)),
             Self::Toml(_) | Self::Variable(_) => self.number()?,
         };
         within(bytes, least, most, size::show)
@@ -83,6 +84,7 @@ impl<'a> Raw<'a> {
         let time = match self {
             Self::Toml(DeValue::String(text)) => duration::from_text(text)?,
             Self::Variable(text) if !is_digits(text) => duration::from_text(text)?,
+            Self::Toml(other) if !other.is_integer() => return Err(expected("a time", other)),
             Self::Toml(_) | Self::Variable(_) => duration::from_number(self.number()?, unit)?,
         };
         if time < least {
@@ -221,7 +223,7 @@ mod tests {
         );
         assert_eq!(
             message(Raw::Toml(&toml("1.5")).size_in(0, 9)),
-            "expected a whole number, found a number with a fraction | "
+            "expected a size, found a number with a fraction | "
         );
     }
 

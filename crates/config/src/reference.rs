@@ -1,5 +1,6 @@
 use crate::Settings;
-use crate::keys::{ALIASES, KEYS, Key, LISTS};
+use crate::entry_keys::LISTS;
+use crate::keys::{ALIASES, KEYS, Key};
 
 /// When a changed value is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

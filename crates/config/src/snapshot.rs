@@ -71,3 +71,6 @@ impl Snapshot {
         self.wildcards.iter()
     }
 }
+
+#[cfg(test)]
+mod tests;

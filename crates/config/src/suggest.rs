@@ -1,7 +1,7 @@
 /// The candidate that a word was most likely meant to be; `None` when nothing is near.
 ///
 /// Case and the difference between `-` and `_` cost nothing; otherwise a third of the word may differ, three
-/// characters at most. Long words are not compared at all: nobody misspells by accident for that long, and the
+/// characters at most: in a word of two letters, none. Long words are not compared at all: nobody misspells by accident for that long, and the
 /// comparison is quadratic.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() || word.len() > 80 {
@@ -9,7 +9,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     }
     let plain = |text: &str| text.to_ascii_lowercase().replace('-', "_");
     let wanted = plain(word);
-    let slack = (wanted.chars().count() / 3).clamp(1, 3);
+    let slack = (wanted.chars().count() / 3).min(3);
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&wanted, &plain(candidate)), candidate))
@@ -45,6 +45,7 @@ mod tests {
     fn another_word_is_not_taken_for_one() {
         assert_eq!(nearest("colour", ["host", "port"]), None);
         assert_eq!(nearest("", ["a"]), None);
+        assert_eq!(nearest("b", ["a"]), None);
         assert_eq!(nearest(&"x".repeat(100_000), ["xx"]), None);
     }
 }
