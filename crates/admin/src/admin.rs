@@ -1,0 +1,266 @@
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use gateway_config::{Cause, Live, Publisher, ReloadStatus};
+use gateway_domain::{KeyDigest, UnixMillis};
+use gateway_health::{Board, HttpProbe};
+use gateway_routing::{Micros, Pools};
+use gateway_sessions::Sessions;
+use gateway_storage::{Recorder, Store};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts as Head;
+use http::{HeaderName, Response, StatusCode};
+use http_body_util::Full;
+
+use crate::auth::Gate;
+use crate::error::ApiError;
+use crate::origin;
+use crate::route::{Access, Answer, Answered, Call, Forget, Handler, Route, Shape, Verb};
+use crate::surface::Surface;
+
+/// No admin body is larger; the server's own limit is for prompts.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Tells of a change that is saved but not yet in force.
+const X_GATEWAY_WARNING: HeaderName = HeaderName::from_static("x-gateway-warning");
+
+/// The admin API of one gateway.
+#[derive(Debug)]
+pub struct Admin {
+    parts: Arc<Parts>,
+    gate: Gate,
+    surface: Surface,
+}
+
+/// What the admin API shows and changes, handed in by the composition root.
+pub struct Parts {
+    /// What survives a restart.
+    pub store: Store,
+    /// The snapshot in force.
+    pub live: Arc<Live>,
+    /// Whom to ask for a new snapshot.
+    pub publisher: Publisher,
+    /// How the last attempt to make a snapshot went.
+    pub reload: Arc<ArcSwap<ReloadStatus>>,
+    /// The health verdicts.
+    pub board: Arc<Board>,
+    /// The routing pools, one per model.
+    pub pools: Arc<Pools>,
+    /// The remembered sessions.
+    pub sessions: Arc<Sessions>,
+    /// Asks channels for `test` and `models`.
+    pub probe: Arc<HttpProbe>,
+    /// The queue of records that wait to be written.
+    pub recorder: Recorder,
+    /// The SHA-256 of the admin token ([`crate::token_digest`]); `None` is `admin.auth = "none"`.
+    pub token: Option<KeyDigest>,
+    /// When the gateway started.
+    pub started_at: UnixMillis,
+    /// The gateway's version.
+    pub version: &'static str,
+    /// The wall clock.
+    pub clock: fn() -> UnixMillis,
+    /// The monotonic clock, on the origin that routing's other callers use.
+    pub monotonic: Arc<dyn Fn() -> Micros + Send + Sync>,
+}
+
+// === impl Admin ===
+
+impl Admin {
+    /// Puts the API together.
+    pub fn new(parts: Parts) -> Self {
+        Self { gate: Gate::new(parts.token), parts: Arc::new(parts), surface: Surface::new() }
+    }
+
+    /// Whether a path belongs to the admin API: `/`, `/api` and everything below.
+    pub fn owns(path: &str) -> bool {
+        path == "/" || path == "/api" || path.starts_with("/api/")
+    }
+
+    /// The template of the route at a path, for metrics; empty when there is none.
+    pub fn endpoint(&self, path: &str) -> &'static str {
+        self.surface.find(path).map_or("", |found| found.template())
+    }
+
+    /// Answers one call. `peer` is the address of the connection, not what a header says of it.
+    ///
+    /// A change, once begun, is carried through and put in force even when this future is dropped because the
+    /// caller hung up.
+    pub async fn handle(
+        &self,
+        head: Head,
+        body: Bytes,
+        peer: IpAddr,
+        request_id: &str,
+    ) -> Response<Full<Bytes>> {
+        let mut response = match self.answer(&head, body, peer).await {
+            Ok((route, answer)) => {
+                if route.verb.writes() {
+                    tracing::info!(
+                        request_id,
+                        method = route.verb.as_str(),
+                        path = head.uri.path(),
+                        "admin change"
+                    );
+                }
+                accept(route, answer)
+            }
+            Err(error) => {
+                if error.status().is_server_error() {
+                    tracing::error!(request_id, path = head.uri.path(), %error, "admin call failed");
+                }
+                refuse(&error)
+            }
+        };
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        response
+    }
+
+    async fn answer(
+        &self,
+        head: &Head,
+        body: Bytes,
+        peer: IpAddr,
+    ) -> Result<(&'static Route, Answer), ApiError> {
+        let now = (self.parts.clock)();
+        let settings = Arc::clone(&self.parts.live.load().settings);
+        let allowed = &settings.admin.allowed_hosts;
+        origin::check_host(head, allowed, self.gate.is_open())?;
+
+        // The gate works on the matched route: router and gate cannot see different paths. What matches no route
+        // is not public, so that paths cannot be explored without the token.
+        let found = self.surface.find(head.uri.path());
+        if found.as_ref().is_none_or(|found| found.access() != Access::Public) {
+            self.gate.admit(&head.headers, peer, now)?;
+        }
+        let found = found.ok_or(ApiError::NoSuchPath)?;
+        let (route, params) = found.method(Verb::of(&head.method))?;
+
+        if route.verb.writes() {
+            origin::check_site(head, allowed)?;
+            if !body.is_empty() {
+                origin::check_media(head)?;
+            }
+        }
+        if body.len() > MAX_BODY_BYTES {
+            return Err(ApiError::TooLarge { limit: MAX_BODY_BYTES });
+        }
+        let call = Call {
+            verb: route.verb,
+            params,
+            query: head.uri.query().map(str::to_owned),
+            if_match: header_text(head, &IF_MATCH),
+            body,
+            now,
+        };
+        Ok((route, self.run(route.handler, call).await?))
+    }
+
+    async fn run(&self, handler: Handler, call: Call) -> Answered {
+        let parts = Arc::clone(&self.parts);
+        match handler {
+            Handler::Memory(handler) => handler(&parts, &call),
+            Handler::Ask(handler) => handler(&parts, &call).await,
+            Handler::Read(handler) => blocking(move || handler(&parts, &call)).await,
+            Handler::Write(handler) => {
+                let runtime = tokio::runtime::Handle::current();
+                // One blocking job for both halves: it runs to its end even when nobody waits for it any more, so
+                // a caller that hangs up cannot leave a saved change out of force.
+                blocking(move || {
+                    let answer = handler(&parts, &call)?;
+                    Ok(runtime.block_on(put_in_force(&parts, answer)))
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// Publishes what a handler saved, and lets the sessions forget what is gone.
+///
+/// The change is saved already. If it cannot be published (only a failing database can do that to an admin write),
+/// saying "failed" would make the caller do it again; so the answer says "done" and carries a warning.
+async fn put_in_force(parts: &Parts, mut answer: Answer) -> Answer {
+    if let Err(error) = parts.publisher.publish(Cause::AdminWrite).await {
+        tracing::warn!(%error, "an admin change is saved but not in force");
+        let text = "saved, but not in force yet; GET /api/config says why".to_owned();
+        answer.headers.push((X_GATEWAY_WARNING, text));
+    }
+    // Afterwards: a call that was let in by the old snapshot could otherwise bring the session back.
+    match answer.forget.take() {
+        Some(Forget::Channel(id)) => parts.sessions.forget_channel(id),
+        Some(Forget::User(id)) => parts.sessions.forget_user(id),
+        Some(Forget::Model(name)) => parts.sessions.forget_model(&name),
+        None => 0,
+    };
+    answer
+}
+
+async fn blocking(job: impl FnOnce() -> Answered + Send + 'static) -> Answered {
+    let done = tokio::task::spawn_blocking(job).await;
+    done.unwrap_or(Err(ApiError::Internal("a handler broke off")))
+}
+
+fn header_text(head: &Head, name: &HeaderName) -> Option<String> {
+    let value = head.headers.get(name)?;
+    // An unreadable expectation is still an expectation: it must fail, not vanish.
+    Some(value.to_str().unwrap_or_default().to_owned())
+}
+
+fn accept(route: &Route, answer: Answer) -> Response<Full<Bytes>> {
+    let status = StatusCode::from_u16(route.success).unwrap_or(StatusCode::OK);
+    let kind = match route.response {
+        Shape::Nothing => None,
+        Shape::One(_) | Shape::Many(_) | Shape::Document => Some("application/json"),
+        Shape::Html => Some("text/html; charset=utf-8"),
+    };
+    let mut response = respond(status, kind, answer.body);
+    if let Some(version) = answer.version {
+        add(&mut response, ETAG, &format!("\"{version}\""));
+    }
+    for (name, value) in answer.headers {
+        add(&mut response, name, &value);
+    }
+    response
+}
+
+fn refuse(error: &ApiError) -> Response<Full<Bytes>> {
+    let mut response = respond(error.status(), Some("application/json"), error.body());
+    if let Some((name, value)) = error.header() {
+        add(&mut response, name, &value);
+    }
+    response
+}
+
+fn respond(status: StatusCode, kind: Option<&'static str>, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some(kind) = kind {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn add(response: &mut Response<Full<Bytes>>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+// === impl Parts ===
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parts").field("version", &self.version).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! Who may call: one token, compared in constant time, and a limit on guessing it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use gateway_domain::{KeyDigest, UnixMillis};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::error::ApiError;
+
+/// Wrong tokens that one peer may try in a row; after that one more every [`REFILL_MILLIS`].
+const TRIES: i64 = 10;
+
+/// Ten tries per minute.
+const REFILL_MILLIS: i64 = 60_000 / TRIES;
+
+/// Peers whose wrong tries are remembered at a time.
+const MAX_PEERS: usize = 10_000;
+
+/// The SHA-256 of an admin token, as [`crate::Parts`] takes it.
+pub fn token_digest(token: &str) -> KeyDigest {
+    KeyDigest(Sha256::digest(token.as_bytes()).into())
+}
+
+/// The gate before every route that is not public.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// `None`: `admin.auth = "none"`, everybody on this machine is the administrator.
+    token: Option<KeyDigest>,
+    tries: Mutex<Tries>,
+}
+
+/// A token bucket per peer. Kept as the moment at which the bucket is full again, so that an entry is one number
+/// and a peer that stopped guessing can be dropped without being looked at.
+#[derive(Debug, Default)]
+struct Tries {
+    full_at: HashMap<IpAddr, i64>,
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub(crate) fn new(token: Option<KeyDigest>) -> Self {
+        Self { token, tries: Mutex::default() }
+    }
+
+    /// Whether everybody is let in.
+    pub(crate) fn is_open(&self) -> bool {
+        self.token.is_none()
+    }
+
+    /// Lets the caller in, or says why not.
+    ///
+    /// A peer that used up its tries is refused before its token is looked at: were a right token still let in,
+    /// the limit would not slow a guesser at all. A call without any credentials is refused but is no guess.
+    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr, now: UnixMillis) -> Result<(), ApiError> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let peer = network_of(peer);
+        if let Some(wait) = self.tries().wait(peer, now) {
+            return Err(ApiError::TooManyTries { retry_after: wait });
+        }
+        let mut given = headers.get_all(AUTHORIZATION).iter();
+        let Some(first) = given.next() else { return Err(ApiError::Unauthorized) };
+        let right =
+            given.next().is_none() && bearer(first.as_bytes()).is_some_and(|text| is_token(text, token));
+        if right {
+            return Ok(());
+        }
+        self.tries().note(peer, now);
+        Err(ApiError::Unauthorized)
+    }
+
+    fn tries(&self) -> std::sync::MutexGuard<'_, Tries> {
+        self.tries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Tries ===
+
+impl Tries {
+    /// Seconds until the peer may try again; `None`: now.
+    fn wait(&self, peer: IpAddr, now: UnixMillis) -> Option<u64> {
+        let full_at = self.full_at.get(&peer)?;
+        // Clamped, so that a wall clock set back by a day does not lock anybody out for a day.
+        let debt = full_at.saturating_sub(now.0).min(TRIES * REFILL_MILLIS);
+        let over = debt - (TRIES - 1) * REFILL_MILLIS;
+        (over > 0).then(|| u64::try_from(over).unwrap_or(0).div_ceil(1000))
+    }
+
+    fn note(&mut self, peer: IpAddr, now: UnixMillis) {
+        if self.full_at.len() >= MAX_PEERS && !self.full_at.contains_key(&peer) {
+            self.make_room(now);
+        }
+        let full_at = self.full_at.entry(peer).or_insert(now.0);
+        let limit = now.0.saturating_add(TRIES * REFILL_MILLIS);
+        *full_at = (*full_at).max(now.0).saturating_add(REFILL_MILLIS).min(limit);
+    }
+
+    /// Drops every peer whose bucket is full again, or, when all are still guessing, the one that guessed least.
+    fn make_room(&mut self, now: UnixMillis) {
+        self.full_at.retain(|_, full_at| *full_at > now.0);
+        if self.full_at.len() >= MAX_PEERS
+            && let Some(peer) =
+                self.full_at.iter().min_by_key(|(_, full_at)| **full_at).map(|(peer, _)| *peer)
+        {
+            self.full_at.remove(&peer);
+        }
+    }
+}
+
+/// What counts as one peer: an IPv4 address, or an IPv6 /64, which is what one customer gets.
+fn network_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+    }
+}
+
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(7)?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii()).filter(|token| !token.is_empty())
+}
+
+/// Compares digests, and those in constant time: neither the token nor its length shows in how long it takes.
+fn is_token(text: &[u8], token: &KeyDigest) -> bool {
+    let given: [u8; 32] = Sha256::digest(text).into();
+    given.ct_eq(&token.0).into()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! `/api/exchanges`: the story of past calls. Holds no prompt, no answer and no key.
+
+use gateway_domain::{ChannelId, ExchangeOutcome, UserId};
+use gateway_storage::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY, StoredAttempt, StoredExchange};
+use serde::Serialize;
+
+use crate::Parts;
+use crate::clock::rfc3339;
+use crate::error::ApiError;
+use crate::query::Query;
+use crate::route::{Answer, Answered, Call};
+use crate::schema::{Field, Schema};
+use crate::wire::millis;
+
+/// The parameters of the list, and what they mean.
+pub(crate) const PARAMETERS: [(&str, &str); 7] = [
+    ("limit", "At most this many, from 1 to 500; absent: 100."),
+    ("before", "Only those with a lower id: the last id of the page before."),
+    ("user_id", "Only of this user."),
+    ("channel_id", "Only those that tried this channel."),
+    ("model", "Only for this public model name."),
+    ("outcome", "Only those that ended so."),
+    ("status", "Only those that answered with this HTTP status."),
+];
+
+/// An exchange in answers.
+pub(crate) static EXCHANGE: Schema = Schema {
+    name: "Exchange",
+    about: "The finished story of one call.",
+    fields: &[
+        Field::integer("id", "Its row; later ones have higher numbers.").required(),
+        Field::text("request_id", "x-request-id; clients may choose it, so it need not be unique.")
+            .required(),
+        Field::moment("started_at", "When the request's head had arrived.").required(),
+        Field::integer("user_id", "Who asked; null: an unknown key.").required().nullable(),
+        Field::integer("key_id", "With which key.").required().nullable(),
+        Field::text("endpoint", "The endpoint's template.").required(),
+        Field::text("model", "The public model name.").required().nullable(),
+        Field::flag("streamed", "Whether the answer was a stream.").required(),
+        Field::word("outcome", &OUTCOMES, "How it ended, as the client saw it.").required(),
+        Field::integer("status", "The status the client got; 499: it left first.").required(),
+        Field::integer("first_byte_ms", "To the first byte of the answer's body.").required().nullable(),
+        Field::integer("total_ms", "To the end.").required(),
+        Field::integer("bytes_in", "Bytes of the request's body.").required(),
+        Field::integer("bytes_out", "Bytes of the answer's body that went to the client.").required(),
+        Field::object("usage", &USAGE, "What the upstream counted.").required(),
+        Field::objects("attempts", &ATTEMPT, "The tries, in order.").required(),
+    ],
+};
+
+static USAGE: Schema = Schema {
+    name: "Usage",
+    about: "Tokens as the upstream counted them; null: it did not say.",
+    fields: &[
+        Field::integer("prompt_tokens", "Of the request.").required().nullable(),
+        Field::integer("completion_tokens", "Of the answer.").required().nullable(),
+        Field::integer("cached_tokens", "Of the request, from the upstream's cache.").required().nullable(),
+        Field::integer("reasoning_tokens", "Of the answer, spent on reasoning.").required().nullable(),
+    ],
+};
+
+static ATTEMPT: Schema = Schema {
+    name: "Attempt",
+    about: "One try at one channel.",
+    fields: &[
+        Field::integer("channel_id", "The channel; it may have been deleted since.").required(),
+        Field::text("channel_name", "Its name at that time.").required(),
+        Field::text("reason", "Why routing chose it, in one word.").required(),
+        Field::integer("status", "The status it gave.").required().nullable(),
+        Field::integer("first_byte_ms", "To the first byte of the answer's body.").required().nullable(),
+        Field::integer("total_ms", "To its end.").required(),
+        Field::text("outcome", "How it ended, in one word.").required(),
+    ],
+};
+
+const OUTCOMES: [&str; 6] = [
+    ExchangeOutcome::Ok.as_str(),
+    ExchangeOutcome::ClientError.as_str(),
+    ExchangeOutcome::UpstreamError.as_str(),
+    ExchangeOutcome::GatewayError.as_str(),
+    ExchangeOutcome::Interrupted.as_str(),
+    ExchangeOutcome::ClientGone.as_str(),
+];
+
+#[derive(Debug, Serialize)]
+struct ExchangeOut<'a> {
+    id: i64,
+    request_id: &'a str,
+    started_at: String,
+    user_id: Option<i64>,
+    key_id: Option<i64>,
+    endpoint: &'a str,
+    model: Option<&'a str>,
+    streamed: bool,
+    outcome: &'static str,
+    status: u16,
+    first_byte_ms: Option<u64>,
+    total_ms: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    usage: UsageOut,
+    attempts: Vec<AttemptOut<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "these are the words of the OpenAI API")]
+struct UsageOut {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    cached_tokens: Option<u64>,
+    reasoning_tokens: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct AttemptOut<'a> {
+    channel_id: i64,
+    channel_name: &'a str,
+    reason: &'a str,
+    status: Option<u16>,
+    first_byte_ms: Option<u64>,
+    total_ms: u64,
+    outcome: &'static str,
+}
+
+/// `GET /api/exchanges`: newest first.
+pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
+    let rows = parts.store.exchanges(&read_filter(call)?)?;
+    let shown: Vec<ExchangeOut<'_>> = rows.iter().map(ExchangeOut::of).collect();
+    Answer::json(&shown)
+}
+
+/// `GET /api/exchanges/{request_id}`: the newest one with this id.
+pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
+    let row = parts.store.exchange(call.param("request_id"))?;
+    Answer::json(&ExchangeOut::of(&row.ok_or(ApiError::NotFound { what: "exchange" })?))
+}
+
+fn read_filter(call: &Call) -> Result<ExchangeFilter, ApiError> {
+    let query = Query::read(call.query.as_deref(), &PARAMETERS.map(|(name, _)| name))?;
+    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
+    let limit = query.parsed("limit", "a number from 1 to 500", |text| {
+        text.parse().ok().filter(|limit| (1..=MAX_EXCHANGES_PER_QUERY).contains(limit))
+    })?;
+    let wanted = format!("one of {}", OUTCOMES.join(", "));
+    Ok(ExchangeFilter {
+        limit: limit.unwrap_or_else(|| ExchangeFilter::default().limit),
+        before: query.parsed("before", "the id of an exchange", number)?,
+        user: query.parsed("user_id", "a number", number)?.map(UserId),
+        model: query.text("model").map(str::to_owned),
+        channel: query.parsed("channel_id", "a number", number)?.map(ChannelId),
+        outcome: query.parsed("outcome", &wanted, outcome_of)?,
+        status: query.parsed("status", "an HTTP status", |text| text.parse().ok())?,
+    })
+}
+
+fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
+    use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
+    let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
+    all.into_iter().find(|outcome| outcome.as_str() == word)
+}
+
+// === impl ExchangeOut ===
+
+impl<'a> ExchangeOut<'a> {
+    fn of(row: &'a StoredExchange) -> Self {
+        Self {
+            id: row.id,
+            request_id: &row.request_id,
+            started_at: rfc3339(row.started_at),
+            user_id: row.user.map(|id| id.0),
+            key_id: row.key.map(|id| id.0),
+            endpoint: &row.endpoint,
+            model: row.model.as_deref(),
+            streamed: row.streamed,
+            outcome: row.outcome.as_str(),
+            status: row.status,
+            first_byte_ms: row.first_byte.map(millis),
+            total_ms: millis(row.total),
+            bytes_in: row.bytes_in,
+            bytes_out: row.bytes_out,
+            usage: UsageOut {
+                prompt_tokens: row.usage.prompt,
+                completion_tokens: row.usage.completion,
+                cached_tokens: row.usage.cached,
+                reasoning_tokens: row.usage.reasoning,
+            },
+            attempts: row.attempts.iter().map(AttemptOut::of).collect(),
+        }
+    }
+}
+
+// === impl AttemptOut ===
+
+impl<'a> AttemptOut<'a> {
+    fn of(attempt: &'a StoredAttempt) -> Self {
+        Self {
+            channel_id: attempt.channel.0,
+            channel_name: &attempt.channel_name,
+            reason: &attempt.reason,
+            status: attempt.status,
+            first_byte_ms: attempt.first_byte.map(millis),
+            total_ms: millis(attempt.total),
+            outcome: attempt.outcome.as_str(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `/api/sessions`: which channel served whom last. The table in memory is the truth; storage follows it.
+
+use gateway_config::Snapshot;
+use gateway_domain::SessionId;
+use gateway_sessions::Session;
+use serde::Serialize;
+
+use crate::Parts;
+use crate::clock::rfc3339;
+use crate::error::ApiError;
+use crate::query::Query;
+use crate::route::{Answer, Answered, Call};
+use crate::schema::{Field, Schema};
+
+/// The parameters of the list, and what they mean.
+pub(crate) const PARAMETERS: [(&str, &str); 1] = [("limit", "At most this many; absent: all.")];
+
+/// A session in answers.
+pub(crate) static SESSION: Schema = Schema {
+    name: "Session",
+    about: "A remembered user → channel binding for one model, or for one conversation.",
+    fields: &[
+        Field::integer("id", "Its number.").required(),
+        Field::integer("user_id", "Whose it is.").required(),
+        Field::text("user_name", "The user's name.").required().nullable(),
+        Field::integer("channel_id", "The channel that served it last.").required(),
+        Field::text("channel_name", "The channel's name.").required().nullable(),
+        Field::text("model", "The public model name.").required(),
+        Field::text("conversation", "A hash of the conversation's id; null: the user's calls in general.")
+            .required()
+            .nullable(),
+        Field::moment("last_used_at", "When it was last served.").required(),
+        Field::moment("created_at", "When it began.").required(),
+    ],
+};
+
+#[derive(Debug, Serialize)]
+struct SessionOut<'a> {
+    id: i64,
+    user_id: i64,
+    user_name: Option<&'a str>,
+    channel_id: i64,
+    channel_name: Option<&'a str>,
+    model: &'a str,
+    conversation: Option<String>,
+    last_used_at: String,
+    created_at: String,
+}
+
+/// `GET /api/sessions`: the one used last first; `limit` cuts the list.
+pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
+    let query = Query::read(call.query.as_deref(), &PARAMETERS.map(|(name, _)| name))?;
+    let limit = query.parsed("limit", "a number from 1", |text| text.parse().ok().filter(|n| *n > 0))?;
+    let snapshot = parts.live.load();
+    let sessions = parts.sessions.list();
+    let shown: Vec<SessionOut<'_>> = sessions
+        .iter()
+        .take(limit.unwrap_or(usize::MAX))
+        .map(|session| SessionOut::of(session, &snapshot))
+        .collect();
+    Answer::json(&shown)
+}
+
+/// `GET /api/sessions/{id}`.
+pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
+    let session = parts.sessions.get(id_of(call)?).ok_or(ApiError::NotFound { what: "session" })?;
+    Answer::json(&SessionOut::of(&session, &parts.live.load()))
+}
+
+/// `DELETE /api/sessions/{id}`: the next call of its user is routed afresh.
+pub(crate) fn delete(parts: &Parts, call: &Call) -> Answered {
+    if parts.sessions.remove(id_of(call)?) {
+        Ok(Answer::nothing())
+    } else {
+        Err(ApiError::NotFound { what: "session" })
+    }
+}
+
+fn id_of(call: &Call) -> Result<SessionId, ApiError> {
+    call.id("id", "session").map(SessionId)
+}
+
+// === impl SessionOut ===
+
+impl<'a> SessionOut<'a> {
+    fn of(session: &'a Session, snapshot: &'a Snapshot) -> Self {
+        let key = &session.key;
+        Self {
+            id: session.id.0,
+            user_id: key.user.0,
+            user_name: snapshot.users.get(&key.user).map(|user| &*user.name),
+            channel_id: session.channel.0,
+            channel_name: snapshot.channels.get(&session.channel).map(|channel| &*channel.name),
+            model: &key.model,
+            conversation: (key.name != 0).then(|| format!("{:016x}", key.name)),
+            last_used_at: rfc3339(session.last_used_at),
+            created_at: rfc3339(session.created_at),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Every route of the admin API on one page. The router, the gate, the 405s and `GET /api/openapi.json` are all made
+//! from this table.
+
+use matchit::Router;
+
+use crate::error::ApiError;
+use crate::route::Handler::{Ask, Memory, Read, Write};
+use crate::route::Shape::{Document, Html, Many, One};
+use crate::route::{Access, Params, Route, Verb};
+use crate::{
+    channels, config, exchanges, health, keys, mappings, models, openapi, page, routing, sessions, status,
+    upstream, users,
+};
+
+const CHANNELS: &str = "/api/channels";
+const CHANNEL: &str = "/api/channels/{id}";
+const CHANNEL_HEALTH: &str = "/api/channels/{id}/health";
+const CHANNEL_TEST: &str = "/api/channels/{id}/test";
+const CHANNEL_MODELS: &str = "/api/channels/{id}/models";
+const MODELS: &str = "/api/models";
+const MODEL: &str = "/api/models/{id}";
+const MAPPINGS: &str = "/api/models/{id}/channels";
+const MAPPING: &str = "/api/models/{id}/channels/{channel_id}";
+const USERS: &str = "/api/users";
+const USER: &str = "/api/users/{id}";
+const KEYS: &str = "/api/users/{id}/keys";
+const KEY: &str = "/api/users/{id}/keys/{key_id}";
+const ROTATE: &str = "/api/users/{id}/keys/{key_id}/rotate";
+const SESSIONS: &str = "/api/sessions";
+const SESSION: &str = "/api/sessions/{id}";
+const HEALTH: &str = "/api/health/channels";
+const STATUS: &str = "/api/status";
+const CONFIG: &str = "/api/config";
+const RELOAD: &str = "/api/config/reload";
+const EXCHANGES: &str = "/api/exchanges";
+const EXCHANGE: &str = "/api/exchanges/{request_id}";
+const ROUTING: &str = "/api/routing";
+const OPENAPI: &str = "/api/openapi.json";
+
+/// The table. A row is for the holder of the token unless it says `public`.
+#[rustfmt::skip]
+pub(crate) static ROUTES: &[Route] = &[
+    Route::get(CHANNELS, Read(channels::list)).says("channels", "List the channels").gives(Many(&channels::CHANNEL)),
+    Route::create(CHANNELS, Write(channels::create)).says("channels", "Make a channel").takes(&channels::NEW_CHANNEL).gives(One(&channels::CHANNEL)),
+    Route::get(CHANNEL, Read(channels::show)).says("channels", "Show a channel").gives(One(&channels::CHANNEL)),
+    Route::put(CHANNEL, Write(channels::update)).says("channels", "Change a channel, as the original gateway did").takes(&channels::CHANGED_CHANNEL).gives(One(&channels::CHANNEL)),
+    Route::patch(CHANNEL, Write(channels::update)).says("channels", "Change a channel").takes(&channels::CHANGED_CHANNEL).gives(One(&channels::CHANNEL)),
+    Route::delete(CHANNEL, Write(channels::delete)).says("channels", "Delete a channel with its mappings and sessions"),
+    Route::get(CHANNEL_HEALTH, Memory(health::show)).says("channels", "Show a channel's health and its last 60 ticks").gives(One(&health::HEALTH_HISTORY)),
+    Route::act(CHANNEL_TEST, Ask(|p, c| Box::pin(upstream::test(p, c)))).says("channels", "Ask a channel now whether it is well").takes(&upstream::TEST).gives(One(&upstream::TEST_RESULT)),
+    Route::get(CHANNEL_MODELS, Ask(|p, c| Box::pin(upstream::models(p, c)))).says("channels", "Ask a channel's upstream which models it has").gives(One(&upstream::UPSTREAM_MODELS)),
+
+    Route::get(MODELS, Read(models::list)).says("models", "List the models").gives(Many(&models::MODEL)),
+    Route::create(MODELS, Write(models::create)).says("models", "Make a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
+    Route::get(MODEL, Read(models::show)).says("models", "Show a model").gives(One(&models::MODEL)),
+    Route::put(MODEL, Write(models::update)).says("models", "Rename a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
+    Route::patch(MODEL, Write(models::update)).says("models", "Change a model").takes(&models::CHANGED_MODEL).gives(One(&models::MODEL)),
+    Route::delete(MODEL, Write(models::delete)).says("models", "Delete a model with its mappings and sessions"),
+
+    Route::get(MAPPINGS, Read(mappings::list)).says("mappings", "List the channels that serve a model").gives(Many(&mappings::MAPPING)),
+    Route::create(MAPPINGS, Write(mappings::create)).says("mappings", "Let a channel serve a model").takes(&mappings::NEW_MAPPING).gives(One(&mappings::MAPPING)),
+    Route::put(MAPPING, Write(mappings::update)).says("mappings", "Change how a channel serves a model").takes(&mappings::CHANGED_MAPPING).gives(One(&mappings::MAPPING)),
+    Route::patch(MAPPING, Write(mappings::update)).says("mappings", "Change how a channel serves a model").takes(&mappings::CHANGED_MAPPING).gives(One(&mappings::MAPPING)),
+    Route::delete(MAPPING, Write(mappings::delete)).says("mappings", "Let a channel no longer serve a model"),
+
+    Route::get(USERS, Read(users::list)).says("users", "List the users").gives(Many(&users::USER)),
+    Route::create(USERS, Write(users::create)).says("users", "Make a user; the answer shows its key, this once").takes(&users::NEW_USER).gives(One(&users::USER)),
+    Route::get(USER, Read(users::show)).says("users", "Show a user").gives(One(&users::USER)),
+    Route::put(USER, Write(users::update)).says("users", "Change a user").takes(&users::CHANGED_USER).gives(One(&users::USER)),
+    Route::patch(USER, Write(users::update)).says("users", "Change a user").takes(&users::CHANGED_USER).gives(One(&users::USER)),
+    Route::delete(USER, Write(users::delete)).says("users", "Delete a user with its keys and sessions"),
+
+    Route::get(KEYS, Read(keys::list)).says("keys", "List a user's keys").gives(Many(&keys::KEY)),
+    Route::create(KEYS, Write(keys::create)).says("keys", "Give a user another key; the answer shows it, this once").takes(&keys::NEW_KEY).gives(One(&keys::NEW_KEY_MADE)),
+    Route::delete(KEY, Write(keys::delete)).says("keys", "Revoke a key"),
+    Route::create(ROTATE, Write(keys::rotate)).says("keys", "Replace a key; the answer shows the new one, this once").takes(&keys::ROTATION).gives(One(&keys::NEW_KEY_MADE)),
+
+    Route::get(SESSIONS, Memory(sessions::list)).says("sessions", "List the sessions, the one used last first").asks(&sessions::PARAMETERS).gives(Many(&sessions::SESSION)),
+    Route::get(SESSION, Memory(sessions::show)).says("sessions", "Show a session").gives(One(&sessions::SESSION)),
+    Route::delete(SESSION, Memory(sessions::delete)).says("sessions", "End a session: its user's next call is routed afresh"),
+
+    Route::get(HEALTH, Memory(health::list)).says("gateway", "List the health of all channels").gives(Many(&health::HEALTH)),
+    Route::get(STATUS, Read(status::show)).says("gateway", "Show the gateway at a glance").gives(One(&status::STATUS)),
+    Route::get(CONFIG, Memory(config::show)).says("gateway", "Show the configuration in force and how the last reload went").gives(One(&config::CONFIG)),
+    Route::act(RELOAD, Ask(|p, c| Box::pin(config::reload(p, c)))).says("gateway", "Read the configuration file again and put it in force").gives(One(&config::RELOADED)),
+    Route::get(EXCHANGES, Read(exchanges::list)).says("gateway", "List past calls, newest first").asks(&exchanges::PARAMETERS).gives(Many(&exchanges::EXCHANGE)),
+    Route::get(EXCHANGE, Read(exchanges::show)).says("gateway", "Show a past call by its x-request-id").gives(One(&exchanges::EXCHANGE)),
+    Route::get(ROUTING, Memory(routing::list)).says("gateway", "List the routing pools and how each channel stands in them").gives(Many(&routing::POOL)),
+    Route::get(OPENAPI, Memory(openapi::show)).says("gateway", "Show this document").gives(Document),
+
+    Route::get("/", Memory(page::show)).says("gateway", "Show where everything is").gives(Html).public(),
+];
+
+/// The table as a router.
+#[derive(Debug)]
+pub(crate) struct Surface {
+    /// For each path the rows of its methods, in the order of the table.
+    router: Router<Vec<&'static Route>>,
+}
+
+/// A path of the table.
+#[derive(Debug)]
+pub(crate) struct Found<'s> {
+    routes: &'s [&'static Route],
+    params: Params,
+}
+
+// === impl Surface ===
+
+impl Surface {
+    pub(crate) fn new() -> Self {
+        let mut paths: Vec<&'static str> = ROUTES.iter().map(|route| route.path).collect();
+        paths.dedup();
+        let mut router = Router::new();
+        for path in paths {
+            let rows = ROUTES.iter().filter(|route| route.path == path).collect();
+            router.insert(path, rows).expect("a test holds that the table's paths do not collide");
+        }
+        Self { router }
+    }
+
+    /// The rows of a path: an exact match, byte for byte. Nothing is decoded, collapsed or folded.
+    pub(crate) fn find(&self, path: &str) -> Option<Found<'_>> {
+        let matched = self.router.at(path).ok()?;
+        let params = matched.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Some(Found { routes: matched.value, params })
+    }
+}
+
+// === impl Found ===
+
+impl Found<'_> {
+    pub(crate) fn template(&self) -> &'static str {
+        self.routes.first().map_or("", |route| route.path)
+    }
+
+    /// Who may call the path. One private method makes the whole path private.
+    pub(crate) fn access(&self) -> Access {
+        let public = self.routes.iter().all(|route| route.access == Access::Public);
+        if public { Access::Public } else { Access::Admin }
+    }
+
+    /// The row of a method, with the path's parameters; or the methods that there are.
+    pub(crate) fn method(self, verb: Option<Verb>) -> Result<(&'static Route, Params), ApiError> {
+        match self.routes.iter().find(|route| Some(route.verb) == verb) {
+            Some(route) => Ok((route, self.params)),
+            None => Err(ApiError::WrongMethod { allow: self.allow() }),
+        }
+    }
+
+    fn allow(&self) -> String {
+        let mut methods: Vec<&str> = self.routes.iter().map(|route| route.verb.as_str()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.join(", ")
+    }
+}
