@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::net::SocketAddr;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::client::Call;
@@ -97,6 +97,15 @@ impl Admin {
         let answer = self.post(path, body).await;
         assert_eq!(answer.status, 201, "POST {path}: {}", answer.body_text());
         answer.json().get("id").and_then(Value::as_i64).expect("what is created has an id")
+    }
+
+    /// Makes a channel of an upstream that serves these models under their own names, and is judged by traffic
+    /// alone; gives its id.
+    pub async fn add_channel(&self, upstream: &Upstream, models: &[&str]) -> i64 {
+        let (name, url, key) = (upstream.name(), upstream.base_url(), upstream.key());
+        let channel = json!({"name": name, "base_url": url, "api_key": key, "weight": 10, "enabled": true,
+                             "models": models, "probe": {"kind": "off"}});
+        self.create("/api/channels", &channel).await
     }
 
     /// The row of this name in a list.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
@@ -53,6 +54,12 @@ pub enum NoAnswer {
     Connect(std::io::Error),
     /// The connection ended before a whole head of an answer had come.
     Broken(hyper::Error),
+}
+
+/// A connection that carries one call after the other, and is made anew when the gateway has closed it.
+#[derive(Debug, Default)]
+pub struct Line {
+    open: Option<(SendRequest<Full<Bytes>>, Connection)>,
 }
 
 #[derive(Debug)]
@@ -312,6 +319,38 @@ impl Opened {
         }
         let body = self.frames.concat().into();
         Answer::new(self.status, self.version, self.headers, body, self.frames, cut)
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    /// A line that is not connected yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The whole answer, or why there is none. Never tries twice: what fails here would fail a client.
+    pub async fn send(&mut self, call: Call) -> Result<Answer, NoAnswer> {
+        let mut sender = match self.open.take() {
+            Some((sender, connection)) if !sender.is_closed() => (sender, connection),
+            _ => Self::connect(call.address).await?,
+        };
+        sender.0.ready().await.map_err(NoAnswer::Broken)?;
+        let response = soon("the head of an answer", sender.0.send_request(call.into_request())).await;
+        let (head, body) = response.map_err(NoAnswer::Broken)?.into_parts();
+        let body = soon("the body of an answer", body.collect()).await.map_err(NoAnswer::Broken)?.to_bytes();
+        self.open = Some(sender);
+        Ok(Answer::new(head.status.as_u16(), head.version, head.headers, body.clone(), vec![body], false))
+    }
+
+    async fn connect(address: SocketAddr) -> Result<(SendRequest<Full<Bytes>>, Connection), NoAnswer> {
+        let socket = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
+        let _delay = socket.set_nodelay(true);
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await;
+        let (sender, connection) = handshake.map_err(NoAnswer::Broken)?;
+        let task = tokio::runtime::Handle::current().spawn(quietly(connection));
+        Ok((sender, Connection(task.abort_handle())))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Waiting for what happens soon, without guessing how soon.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 /// How long a test waits for something that must happen: `GATEWAY_TEST_PATIENCE_MS`, 5,000 when it is not set.
@@ -29,4 +31,21 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let ended = tokio::time::timeout(patience(), future).await;
     ended.unwrap_or_else(|_elapsed| panic!("waited {:?} for {what}", patience()))
+}
+
+/// Waits for all of them, which run at the same time on this task, and keeps their order.
+pub async fn all<T>(futures: impl IntoIterator<Item: Future<Output = T>>) -> Vec<T> {
+    let mut running: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();
+    poll_fn(|context| {
+        let mut waits = false;
+        for (future, value) in running.iter_mut().filter(|(_, value)| value.is_none()) {
+            match future.as_mut().poll(context) {
+                Poll::Ready(ready) => *value = Some(ready),
+                Poll::Pending => waits = true,
+            }
+        }
+        if waits { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, value)| value).collect()
 }

@@ -29,8 +29,8 @@ mod wire;
 
 pub use admin::{Admin, Tried};
 pub use answer::{Answer, ErrorObject, events};
-pub use client::{Call, Chat, NoAnswer, Opened};
-pub use eventually::{eventually, patience, soon, until};
+pub use client::{Call, Chat, Line, NoAnswer, Opened};
+pub use eventually::{all, eventually, patience, soon, until};
 pub use gateway::Gateway;
 pub use inspect::Metrics;
 pub use process::GatewayProcess;

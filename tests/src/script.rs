@@ -226,6 +226,14 @@ impl Reply {
         self
     }
 
+    /// Waits for the gate after everything is sent, before the ending.
+    #[must_use]
+    pub fn end_behind(mut self, gate: &Gate) -> Self {
+        let wait = Wait { gate: Some(gate.clone()), ..Wait::default() };
+        self.pieces.push(Piece { bytes: Bytes::new(), wait });
+        self
+    }
+
     /// Sends the head and then hangs.
     #[must_use]
     pub fn hang_after_head(mut self) -> Self {

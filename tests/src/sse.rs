@@ -77,7 +77,8 @@ impl Sse {
         self
     }
 
-    /// Holds event number `index` (from 0) and all that follow until the gate opens.
+    /// Holds event number `index` (from 0) and all that follow until the gate opens. The number of events is the
+    /// end of the stream, whatever that end is.
     #[must_use]
     pub fn hold_before(mut self, index: usize, gate: &Gate) -> Self {
         self.gates.push((index, gate.clone()));
@@ -211,6 +212,7 @@ impl From<Sse> for Reply {
             let whole = frames.concat();
             frames = whole.chunks(size).map(<[u8]>::to_vec).collect();
         }
+        frames.push(Vec::new());
         let pieces = frames.into_iter().enumerate().map(|(index, frame)| Piece {
             bytes: frame.into(),
             wait: Wait {

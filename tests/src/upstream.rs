@@ -281,6 +281,7 @@ impl Upstream {
     pub fn set_always(&self, reply: impl Into<Reply>) {
         let mut script = lock(&self.state.script);
         script.steps.clear();
+        script.answering = None;
         script.always = Some(reply.into());
     }
 

@@ -119,6 +119,10 @@ pub(crate) async fn play(reply: &Reply, socket: &mut OwnedWriteHalf) -> std::io:
     socket.write_all(&head_bytes(reply)).await?;
     for piece in &reply.pieces {
         piece.wait.over().await;
+        // An empty chunk would end the body: an empty piece is only something to wait for.
+        if piece.bytes.is_empty() {
+            continue;
+        }
         if reply.framing == Framing::Chunked {
             let mut chunk = format!("{:x}\r\n", piece.bytes.len()).into_bytes();
             chunk.extend_from_slice(&piece.bytes);

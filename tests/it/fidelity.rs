@@ -1,0 +1,380 @@
+//! What the gateway does not have to change it does not change: bytes, headers, statuses.
+
+use std::sync::{Arc, Mutex};
+
+use gateway_tests::{Gateway, Received, Upstream, body, chat, json_body, sse, status};
+use http::Method;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+
+#[tokio::test]
+async fn only_the_value_of_model_is_changed() {
+    // `@` stands for the value of model, quotes included.
+    let bodies = [
+        r#"{"model":@,"messages":[]}"#,
+        "{ \"messages\" : [ ] ,\r\n\t\"model\"\t:\n @ \r\n}",
+        "  \n{\"model\":@}\n\n",
+        r#"{"temperature":1.0,"top_p":1e0,"n":1E+0,"seed":9007199254740993,"x":-0.0,"y":1.50,"model":@}"#,
+        r#"{"huge":123456789012345678901234567890123456789,"tiny":1e-400,"model":@,"z":0.1e-7}"#,
+        r#"{"messages":[{"role":"user","content":"the \"model\":\"m\" is m"}],"model":@}"#,
+        r#"{"metadata":{"model":"m","model":"again"},"model":@,"tools":[{"model":"m"}]}"#,
+        r#"{"a":1,"a":2,"model":@,"A":3}"#,
+        r#"{"unknown_field_of_tomorrow":{"deep":[[[[{"x":null}]]]]},"model":@,"b":true,"c":false}"#,
+        r#"{"text":"Grüße 日本 👩‍👩‍👧 \u00e9 \ud83d\ude00 \/ \b\f\n\r\t","model":@}"#,
+        r#"{"model" : @ , "logit_bias":{"50256":-100}, "stop":["\n\n"],"": "empty key"}"#,
+        r#"{"mod\u0065":"not it","model":@}"#,
+    ];
+    let up = Upstream::scripted().times(bodies.len(), chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).mapping("m", &up, "model", "backend \"quoted\"/名").start().await;
+
+    for template in bodies {
+        let answer = gw.post("/v1/chat/completions", template.replace('@', "\"m\"")).send().await;
+        assert_eq!(answer.status, 200, "{template}: {}", answer.body_text());
+    }
+
+    for (request, template) in up.requests().iter().zip(bodies) {
+        let expected = template.replace('@', r#""backend \"quoted\"/名""#);
+        assert_eq!(String::from_utf8_lossy(&request.body), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_model_under_the_same_name_changes_no_byte_at_all() {
+    // An escaped spelling of the same name is the same name; what goes up is what came.
+    let sent = "{\"model\":\"m\",\"messages\":[ ]  }";
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    gw.post("/v1/chat/completions", sent).send().await.assert_text("ok");
+
+    assert_eq!(up.only_request().body, sent);
+}
+
+#[tokio::test]
+async fn an_escaped_model_name_is_understood() {
+    let up = Upstream::scripted().times(2, chat("ok")).start().await;
+    let gw = Gateway::serving("modèl/1", [&up]).mapping("modèl/1", &up, "model", "b").start().await;
+
+    for spelling in [r#"{"model":"mod\u00e8l\/1","x":1}"#, r#"{"\u006dodel":"modèl/1","x":1}"#] {
+        let answer = gw.post("/v1/chat/completions", spelling).send().await;
+        assert_eq!(answer.status, 200, "{spelling}: {}", answer.body_text());
+    }
+
+    let seen: Vec<String> = up.requests().iter().map(|r| String::from_utf8_lossy(&r.body).into_owned()).collect();
+    assert_eq!(seen, [r#"{"model":"b","x":1}"#, r#"{"\u006dodel":"b","x":1}"#]);
+}
+
+#[test]
+fn any_json_goes_up_with_nothing_changed_but_the_model() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let last = Arc::new(Mutex::new(bytes::Bytes::new()));
+    let seen = Arc::clone(&last);
+    let up = runtime.block_on(
+        Upstream::answering(move |request: &Received| {
+            *seen.lock().expect("not poisoned") = request.body.clone();
+            chat("ok")
+        })
+        .start(),
+    );
+    let builder = Gateway::serving("m", [&up]).mapping("m", &up, "model", "another-name");
+    let gw = runtime.block_on(builder.start());
+
+    let mut runner = TestRunner::new(Config { cases: 256, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&(fields(), 0_usize..8, space()), |(fields, at, space)| {
+        let with = |model: &str| {
+            let mut fields = fields.clone();
+            fields.insert(at.min(fields.len()), format!("{space}\"model\"{space}:{space}{model}{space}"));
+            format!("{space}{{{}}}{space}", fields.join(","))
+        };
+        let answer = runtime.block_on(gw.post("/v1/chat/completions", with("\"m\"")).send());
+        prop_assert_eq!(answer.status, 200, "{}", answer.body_text());
+        let arrived = last.lock().expect("not poisoned").clone();
+        prop_assert_eq!(String::from_utf8_lossy(&arrived), with("\"another-name\""));
+        Ok(())
+    });
+    outcome.unwrap_or_else(|why| panic!("{why}"));
+}
+
+/// Top-level fields as text; the leading `x` keeps them from being called `model` or `stream`.
+fn fields() -> impl Strategy<Value = Vec<String>> {
+    prop::collection::vec(("[a-zA-Z0-9_äö語]{0,6}", value()).prop_map(|(name, value)| format!("\"x{name}\":{value}")), 0..8)
+}
+
+fn value() -> impl Strategy<Value = String> {
+    let number = prop_oneof![any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{f:e}")), any::<i64>().prop_map(|i| i.to_string())];
+    let text = "\\PC{0,12}".prop_map(|text| json!(text).to_string());
+    let leaf = prop_oneof![Just("null".to_owned()), Just("true".to_owned()), Just("\"model\"".to_owned()), number, text];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let list = (prop::collection::vec(inner.clone(), 0..4), space()).prop_map(|(items, s)| format!("[{s}{}{s}]", items.join(&format!("{s},"))));
+        let object = prop::collection::vec(inner, 0..4).prop_map(|items| {
+            let fields: Vec<String> = items.iter().map(|item| format!("\"model\" :{item}")).collect();
+            format!("{{{}}}", fields.join(" , "))
+        });
+        prop_oneof![list, object]
+    })
+}
+
+fn space() -> impl Strategy<Value = String> {
+    "[ \t\r\n]{0,3}"
+}
+
+// --- headers up ---
+
+#[tokio::test]
+async fn hop_by_hop_and_secret_headers_stay_behind_and_the_rest_goes_up() {
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    let secret = gateway_tests::USER_KEY;
+
+    gw.chat("m")
+        .say("hi")
+        .header("connection", "keep-alive, x-only-here")
+        .header("x-only-here", "1")
+        .header("keep-alive", "timeout=5")
+        .header("proxy-authorization", "Basic eDp5")
+        .header("te", "trailers")
+        .header("cookie", "session=1")
+        .header("x-forwarded-for", "10.0.0.1")
+        .header("openai-beta", "assistants=v2")
+        .header("idempotency-key", "idem-1")
+        .header("x-stainless-lang", "rust")
+        .header("x-unheard-of", "kept")
+        .header("user-agent", "tester/1.0")
+        .send()
+        .await
+        .assert_text("ok");
+
+    let request = up.only_request();
+    let absent = ["x-only-here", "keep-alive", "proxy-authorization", "te", "cookie", "x-api-key", "api-key", "x-forwarded-for"];
+    for name in absent {
+        assert_eq!(request.header(name), None, "{name} went up");
+    }
+    let kept = [
+        ("openai-beta", "assistants=v2"),
+        ("idempotency-key", "idem-1"),
+        ("x-stainless-lang", "rust"),
+        ("x-unheard-of", "kept"),
+        ("content-type", "application/json"),
+    ];
+    for (name, value) in kept {
+        assert_eq!(request.header(name), Some(value), "{name}");
+    }
+    assert_eq!(request.header("authorization"), Some(format!("Bearer {}", up.key()).as_str()));
+    assert_eq!(request.header("host"), Some(up.address().to_string().as_str()));
+    assert_eq!(request.header("content-length"), Some(request.body.len().to_string().as_str()));
+    assert!(request.headers().iter().all(|(_, value)| !value.contains(secret)));
+    assert_eq!(request.headers().iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).count(), 1);
+}
+
+#[tokio::test]
+async fn the_key_is_taken_from_each_of_the_three_headers_and_never_goes_up() {
+    let up = Upstream::scripted().times(3, chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    for (name, value) in [
+        ("authorization", format!("bearer   {}", gateway_tests::USER_KEY)),
+        ("x-api-key", gateway_tests::USER_KEY.to_owned()),
+        ("api-key", gateway_tests::USER_KEY.to_owned()),
+    ] {
+        let call = gw.chat("m").say("hi").call().no_key().header(name, &value);
+        let answer = call.send().await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body_text());
+    }
+    // The upstream itself complains on its drop when it was sent a user key.
+}
+
+#[tokio::test]
+async fn an_upstream_without_a_key_is_sent_none() {
+    let up = Upstream::scripted().reply(chat("ok")).for_anybody().start().await;
+    let gw = Gateway::serving("m", [&up]).channel(&up, "api_key", "").start().await;
+
+    gw.chat("m").say("hi").send().await.assert_text("ok");
+
+    assert_eq!(up.only_request().header("authorization"), None);
+}
+
+#[tokio::test]
+async fn headers_that_ask_for_another_host_change_nothing() {
+    let trap = Upstream::scripted().start().await;
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    let url = trap.base_url();
+
+    gw.chat("m")
+        .say("hi")
+        .with("api_base", json!(url))
+        .with("base_url", json!(url))
+        .with("user_config", json!({"base_url": url}))
+        .header("x-portkey-custom-host", &url)
+        .header("x-base-url", &url)
+        .header("forwarded", &format!("host={}", trap.address()))
+        .header("x-forwarded-host", &trap.address().to_string())
+        .send()
+        .await
+        .assert_text("ok");
+
+    assert_eq!(trap.connections(), 0);
+}
+
+// --- the way back ---
+
+#[tokio::test]
+async fn status_and_body_come_back_as_they_are() {
+    let odd = "{ \"choices\" : [ {\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Grüße \\u00e9\",\n\t\"tool_calls\":[{\"id\":\"c\",\"function\":{\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\",\"logprobs\":{\"x\":1.0e0}} ],\r\n\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2,\"total_tokens\":5},\"system_fingerprint\":\"fp\" }\n\n";
+    let up = Upstream::scripted()
+        .reply(body("application/json; charset=utf-8", odd))
+        .then(body("application/json", odd).chunks_of(7))
+        .then(body("application/json", odd).with_status(201))
+        .start()
+        .await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    for (status, content_type) in [(200, "application/json; charset=utf-8"), (200, "application/json"), (201, "application/json")] {
+        let answer = gw.chat("m").say("hi").send().await;
+        assert_eq!((answer.status, answer.body_text().as_str()), (status, odd));
+        assert_eq!(answer.header("content-type"), content_type);
+    }
+}
+
+#[tokio::test]
+async fn useful_headers_come_back_and_those_of_the_connection_do_not() {
+    let reply = chat("ok")
+        .header("x-request-id", "req-of-the-upstream")
+        .header("x-ratelimit-remaining-requests", "41")
+        .header("x-ratelimit-reset-tokens", "6ms")
+        .header("openai-processing-ms", "12")
+        .header("openai-version", "2020-10-01")
+        .header("set-cookie", "__cf=1")
+        .header("server", "cloudflare")
+        .header("alt-svc", "h3=\":443\"")
+        .header("strict-transport-security", "max-age=1")
+        .header("keep-alive", "timeout=5")
+        .header("connection", "x-hop")
+        .header("x-hop", "1")
+        .header("x-accel-buffering", "no")
+        .header("x-gateway-channel", "forged");
+    let up = Upstream::scripted().reply(reply).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    let answer = gw.chat("m").say("hi").send().await;
+
+    answer.assert_text("ok");
+    for (name, value) in [
+        ("x-upstream-request-id", "req-of-the-upstream"),
+        ("x-ratelimit-remaining-requests", "41"),
+        ("x-ratelimit-reset-tokens", "6ms"),
+        ("openai-processing-ms", "12"),
+        ("openai-version", "2020-10-01"),
+        ("x-gateway-channel", up.name()),
+        ("x-gateway-attempts", "1"),
+    ] {
+        assert_eq!(answer.header(name), value, "{name}");
+    }
+    for name in ["set-cookie", "server", "alt-svc", "strict-transport-security", "keep-alive", "x-hop", "x-accel-buffering"] {
+        assert!(!answer.headers.contains_key(name), "{name} came back");
+    }
+    assert_ne!(answer.request_id(), "req-of-the-upstream");
+}
+
+#[tokio::test]
+async fn a_well_formed_request_id_is_kept_and_any_other_is_replaced() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    for id in ["abc-123", "req_0123456789.ABC", "8c1f6e1e-2d0a-4b6e-9d1d-0a8f1c2b3d4e"] {
+        assert_eq!(gw.chat("m").say("hi").header("x-request-id", id).send().await.request_id(), id);
+    }
+    let long = "x".repeat(300);
+    for id in ["", "two words", "quote\"d", "<script>", "semi;colon\u{7f}x", "ümlaut", &long] {
+        // A header value with a control character cannot be sent by this client at all.
+        if http::HeaderValue::from_bytes(id.as_bytes()).is_err() {
+            continue;
+        }
+        let made = gw.chat("m").say("hi").header("x-request-id", id).send().await.request_id().to_owned();
+        assert!(made != id && made.len() >= 8 && made.is_ascii(), "{id:?} became {made:?}");
+    }
+    let one = gw.chat("m").say("hi").send().await;
+    let other = gw.chat("m").say("hi").send().await;
+    assert_ne!(one.request_id(), other.request_id());
+}
+
+#[tokio::test]
+async fn array_content_tools_and_stream_options_reach_the_upstream() {
+    let up = Upstream::scripted().reply(sse(["ok"]).usage(3, 2)).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    let messages = json!([
+        {"role": "user", "content": [{"type": "text", "text": "what is this?"}, {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]},
+        {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "42"},
+    ]);
+
+    let answer = gw
+        .chat("m")
+        .with("messages", messages.clone())
+        .with("tools", json!([{"type": "function", "function": {"name": "f"}}]))
+        .with("stream_options", json!({"include_usage": true}))
+        .stream()
+        .send()
+        .await;
+
+    assert_eq!(answer.usage(), Some((3, 2)));
+    let sent = up.only_request().json();
+    assert_eq!((&sent["messages"], &sent["stream_options"]["include_usage"]), (&messages, &json!(true)));
+}
+
+#[tokio::test]
+async fn an_upstreams_error_body_comes_back_as_it_is_but_for_secrets() {
+    let plain = json!({"error": {"message": "bad temperature", "type": "invalid_request_error", "param": "temperature", "code": "invalid_value"}});
+    let up = Upstream::scripted().reply(json_body(&plain).with_status(400).header("x-ratelimit-limit-requests", "60")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    let answer = gw.chat("m").say("hi").send().await;
+
+    assert_eq!((answer.status, answer.json()), (400, plain));
+    assert_eq!(answer.header("x-ratelimit-limit-requests"), "60");
+}
+
+#[tokio::test]
+async fn an_upstream_error_that_is_no_json_becomes_an_error_object() {
+    let up = Upstream::scripted().reply(body("text/plain", "no such thing").with_status(404)).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    let answer = gw.chat("m").say("hi").send().await;
+
+    assert_eq!(answer.status, 404);
+    answer.assert_error_shape();
+}
+
+#[tokio::test]
+async fn the_query_goes_up_with_the_call() {
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    let call = gw.call(Method::POST, "/v1/chat/completions?api-version=2024-06-01&x=a%2Fb");
+    call.json(&json!({"model": "m", "messages": []})).send().await.assert_text("ok");
+
+    assert_eq!(up.only_request().target(), "/v1/chat/completions?api-version=2024-06-01&x=a%2Fb");
+}
+
+#[tokio::test]
+async fn binary_answers_pass_unchanged() {
+    let sound: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let up = Upstream::scripted().reply(body("audio/mpeg", sound.clone())).start().await;
+    let gw = Gateway::serving("tts", [&up]).start().await;
+
+    let answer = gw.post("/v1/audio/speech", r#"{"model":"tts","input":"hi","voice":"alloy"}"#).send().await;
+
+    assert_eq!((answer.status, answer.header("content-type")), (200, "audio/mpeg"));
+    assert!(answer.body == sound, "{} bytes of {} came", answer.body.len(), sound.len());
+}
+
+#[tokio::test]
+async fn a_large_answer_passes_whole() {
+    let text = "x".repeat(3 << 20);
+    let up = Upstream::scripted().reply(chat(&text)).then(status(200)).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    assert_eq!(gw.chat("m").say("hi").send().await.text().len(), text.len());
+    up.forgive();
+}

@@ -1,0 +1,388 @@
+//! The manners of the server itself: timers, limits, framing, and what is no business of a gateway.
+
+use gateway_tests::{Gateway, GatewayBuilder, Line, Raw, Upstream, chat, ms, sse};
+
+/// Short timers; the upstream may answer, if anything gets that far.
+fn quick(up: &Upstream) -> GatewayBuilder {
+    Gateway::serving("m", [up])
+        .set("server.header_timeout", "200ms")
+        .set("server.read_timeout", "200ms")
+        .set("server.body_timeout", "500ms")
+        .set("server.keep_alive", "200ms")
+}
+
+const BODY: &str = r#"{"model":"m","messages":[]}"#;
+
+fn head(extra: &str) -> String {
+    let key = gateway_tests::USER_KEY;
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n{extra}\r\n"
+    )
+}
+
+fn request() -> String {
+    format!("{}{BODY}", head(&format!("content-length: {}\r\n", BODY.len())))
+}
+
+// --- F40: connections that do not come to the point ---
+
+#[tokio::test]
+async fn silent_partial_and_slow_heads_are_closed_in_time() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    let beginnings: [&[u8]; 7] = [
+        b"",
+        b"P",
+        b"PRI * HTT",
+        b"PRI * HTTP/2.0\r\n\r\nSM",
+        b"POST /v1/chat/completions HTTP/1.1\r\n",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\nx: y",
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\n",
+    ];
+    let address = gw.address();
+    let closings = beginnings.into_iter().map(|bytes| async move {
+        let mut socket = Raw::connect(address).await;
+        socket.send(bytes).await;
+        socket.closed_after().await;
+    });
+    gateway_tests::all(closings).await;
+    assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_head_that_drips_is_closed_though_it_never_pauses() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    socket.send("POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\n").await;
+
+    let dripped = async {
+        for number in 0..10_000 {
+            if socket.try_send(format!("x-{number}: y\r\n")).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    };
+    gateway_tests::soon("the gateway closes a dripping head", dripped).await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_after_keep_alive() {
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+
+    socket.send(request()).await;
+    assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
+
+    socket.closed_after().await;
+}
+
+#[tokio::test]
+async fn an_idle_http2_connection_is_closed_too() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+
+    // The preface and an empty SETTINGS frame, then nothing.
+    socket.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").await;
+
+    socket.closed_after().await;
+}
+
+// --- F41: bodies that do not arrive ---
+
+#[tokio::test]
+async fn a_stalled_body_is_408_and_no_upstream_hears_of_it() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    for framing in [format!("content-length: {}\r\n", BODY.len() + 10), "transfer-encoding: chunked\r\n".to_owned()] {
+        let mut socket = Raw::connect(gw.address()).await;
+        socket.send(head(&framing)).await;
+        socket.send(if framing.starts_with('c') { BODY } else { "5\r\n{\"mod\r\n" }).await;
+
+        let answer = socket.answer().await.expect("an answer to a stalled body");
+
+        assert_eq!((answer.status, answer.error_code().as_str()), (408, "request_timeout"), "{framing}");
+        assert!(!answer.header("x-request-id").is_empty());
+        socket.closed_after().await;
+    }
+    assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_408_though_it_never_pauses() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    socket.send(head("content-length: 100000\r\n")).await;
+
+    let dripped = async {
+        while socket.try_send(" ").await.is_ok() {
+            tokio::time::sleep(ms(30)).await;
+            if !socket.stays_open(ms(1)).await {
+                return;
+            }
+        }
+    };
+    gateway_tests::soon("the gateway gives up on a dripping body", dripped).await;
+
+    assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_slow_client_within_the_limits_is_served() {
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+
+    let whole = request();
+    for part in whole.as_bytes().chunks(whole.len() / 5) {
+        socket.send(part).await;
+        tokio::time::sleep(ms(20)).await;
+    }
+
+    assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
+}
+
+// --- methods and hosts that are no business of a gateway ---
+
+#[tokio::test]
+async fn connect_and_trace_are_405() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    for line in [
+        "CONNECT 127.0.0.1:1 HTTP/1.1\r\nhost: 127.0.0.1:1",
+        "CONNECT gw:443 HTTP/1.1\r\nhost: gw:443",
+        "TRACE /v1/models HTTP/1.1\r\nhost: gw",
+        "TRACE / HTTP/1.1\r\nhost: gw",
+    ] {
+        let mut socket = Raw::connect(gw.address()).await;
+        socket.send(format!("{line}\r\n\r\n")).await;
+        let answer = socket.answer().await.unwrap_or_else(|| panic!("no answer to {line}"));
+        assert_eq!(answer.status, 405, "{line}");
+        assert!(!answer.header("x-request-id").is_empty(), "{line}: {}", answer.head);
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_one_good_host_is_400() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    let key = gateway_tests::USER_KEY;
+    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a/b\r\n", "host: a?b\r\n", "host: a#b\r\n", "host: u@a\r\n", "host: a b\r\n", "host:\r\n"] {
+        let mut socket = Raw::connect(gw.address()).await;
+        socket.send(format!("GET /v1/models HTTP/1.1\r\n{hosts}authorization: Bearer {key}\r\n\r\n")).await;
+        let answer = socket.answer().await.unwrap_or_else(|| panic!("no answer to {hosts:?}"));
+        assert_eq!(answer.status, 400, "{hosts:?}: {}", answer.head);
+    }
+}
+
+#[tokio::test]
+async fn an_absolute_form_with_another_authority_is_400() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    let key = gateway_tests::USER_KEY;
+
+    socket.send(format!("GET http://evil.test/v1/models HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {key}\r\n\r\n")).await;
+
+    assert_eq!(socket.answer().await.map(|a| a.status), Some(400));
+}
+
+// --- limits ---
+
+#[tokio::test]
+async fn heads_that_are_too_large_are_431() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).set("server.max_header_bytes", 16_384).start().await;
+    let many: String = (0..200).map(|n| format!("x-{n}: y\r\n")).collect();
+    for extra in [format!("x-long: {}\r\n", "y".repeat(20_000)), many] {
+        let mut socket = Raw::connect(gw.address()).await;
+        // The gateway may close before everything is sent.
+        let _refused = socket.try_send(head(&extra)).await;
+        let answer = socket.answer().await.expect("an answer to a large head");
+        assert_eq!(answer.status, 431, "{}", answer.head);
+    }
+    assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_target_that_is_too_long_is_refused() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).set("server.max_header_bytes", 16_384).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    let _refused = socket.try_send(format!("GET /{} HTTP/1.1\r\nhost: gw\r\n\r\n", "a".repeat(70_000))).await;
+    let answer = socket.answer().await.expect("an answer to a long target");
+    assert!([414, 431].contains(&answer.status), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_are_turned_away_and_room_comes_back() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).set("server.max_connections", 8).start().await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut socket = Raw::connect(gw.address()).await;
+        socket.send(request()).await;
+        assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
+        held.push(socket);
+    }
+
+    let mut surplus = Raw::connect(gw.address()).await;
+    let _refused = surplus.try_send(request()).await;
+    match surplus.answer().await {
+        None => {}
+        Some(answer) => assert_eq!(answer.status, 503, "{}", answer.head),
+    }
+
+    held.clear();
+    gateway_tests::until("there is room again", async || {
+        let answer = gw.chat("m").say("hi").try_send().await;
+        answer.is_ok_and(|answer| answer.status == 200).then_some(())
+    })
+    .await;
+}
+
+// --- connections that carry much ---
+
+#[tokio::test]
+async fn one_connection_carries_thousands_of_calls() {
+    let up = Upstream::answering(|_| chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    for number in 0..2_000 {
+        socket.send(request()).await;
+        assert_eq!(socket.answer().await.map(|a| a.status), Some(200), "call {number}");
+    }
+    assert_eq!(up.connections(), 1, "the upstream's connection is reused as well");
+}
+
+#[tokio::test]
+async fn pipelined_calls_are_answered_in_order() {
+    let up = Upstream::answering(|request| chat(&request.json()["n"].to_string())).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    let mut all = String::new();
+    for number in 0..100 {
+        let body = format!(r#"{{"model":"m","n":{number}}}"#);
+        all.push_str(&head(&format!("content-length: {}\r\n", body.len())));
+        all.push_str(&body);
+    }
+
+    socket.send(all).await;
+
+    for number in 0..100 {
+        let answer = socket.answer().await.expect("an answer to each call");
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+        assert_eq!(body["choices"][0]["message"]["content"], number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn http_1_0_is_answered_and_closed() {
+    let up = Upstream::scripted().reply(chat("ok")).then(sse(["ok"])).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    for stream in [false, true] {
+        let body = format!(r#"{{"model":"m","stream":{stream},"messages":[]}}"#);
+        let mut socket = Raw::connect(gw.address()).await;
+        socket.send(head(&format!("content-length: {}\r\n", body.len())).replace("HTTP/1.1", "HTTP/1.0") + &body).await;
+        let all = String::from_utf8_lossy(&socket.until_closed().await).into_owned();
+        assert!(all.contains(" 200 ") && all.contains("ok"), "{all}");
+        assert!(!all.to_ascii_lowercase().contains("transfer-encoding"), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn http2_without_tls_carries_many_calls_at_once() {
+    let up = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    let calls = (0..50).map(|_| gw.chat("m").say("hi").h2().send());
+    for answer in gateway_tests::all(calls).await {
+        answer.assert_text("ok");
+        assert_eq!(answer.version, http::Version::HTTP_2);
+    }
+}
+
+// --- S15, F48: one request is one request ---
+
+#[tokio::test]
+async fn no_framing_trick_makes_two_requests_of_one() {
+    let inner = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\ncontent-length: {}\r\n\r\n{BODY}", BODY.len());
+    let long = BODY.len();
+    let tricks = [
+        head(&format!("content-length: {long}\r\ntransfer-encoding: chunked\r\n")) + "0\r\n\r\n" + &inner,
+        head("transfer-encoding: xchunked\r\n") + BODY + &inner,
+        head("transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n") + "0\r\n\r\n" + &inner,
+        head(&format!("content-length: {long}\r\ncontent-length: 0\r\n")) + BODY + &inner,
+        head("content-length: +27\r\n") + BODY + &inner,
+        head("content-length: 27, 28\r\n") + BODY + &inner,
+        head("content-length : 27\r\n") + BODY + &inner,
+        head("transfer-encoding:\x0bchunked\r\n") + "0\r\n\r\n" + &inner,
+        head("transfer-encoding: chunked\r\n") + "1b;\n\r\n" + BODY + "\r\nzz\r\n" + &inner,
+        head("transfer-encoding: chunked\r\n") + "ffffffffffffffffff\r\n" + BODY + &inner,
+        head("transfer-encoding: chunked\r\n") + "-1\r\n" + BODY + &inner,
+    ];
+    for trick in tricks {
+        let up = Upstream::scripted().always(chat("ok")).start().await;
+        let gw = quick(&up).start().await;
+        let mut socket = Raw::connect(gw.address()).await;
+        let _refused = socket.try_send(&trick).await;
+        socket.until_closed().await;
+        // The inner request has no key, so it can never be a second one that counts.
+        assert!(up.count() <= 1, "{} requests came out of one: {trick:?}", up.count());
+        assert!(up.requests().iter().all(|r| r.body == BODY || r.json()["model"] == "m"), "{trick:?}");
+    }
+}
+
+#[tokio::test]
+async fn trailers_bring_no_headers() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+    let chunked = format!("{:x}\r\n{BODY}\r\n0\r\nauthorization: Bearer sk-other\r\nx-trailer: 1\r\n\r\n", BODY.len());
+
+    socket.send(head("transfer-encoding: chunked\r\n") + &chunked).await;
+
+    assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
+    assert_eq!(up.only_request().header("x-trailer"), None);
+}
+
+#[tokio::test]
+async fn an_expected_body_is_asked_for() {
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+
+    socket.send(head(&format!("content-length: {}\r\nexpect: 100-continue\r\n", BODY.len()))).await;
+    tokio::time::sleep(ms(20)).await;
+    socket.send(BODY).await;
+
+    assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
+    assert_eq!(up.only_request().header("expect"), None);
+}
+
+#[tokio::test]
+async fn an_upgrade_is_not_granted() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = quick(&up).start().await;
+    let mut line = Line::new();
+    let call = gw.chat("m").say("hi").header("connection", "upgrade").header("upgrade", "websocket").call();
+    let answer = line.send(call).await.expect("an answer");
+    assert_ne!(answer.status, 101);
+    assert!(up.requests().iter().all(|r| r.header("upgrade").is_none()));
+}
+
+// --- probes of the gateway itself ---
+
+#[tokio::test]
+async fn health_live_and_ready_answer_without_a_key() {
+    let up = Upstream::scripted().start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    for path in ["/health", "/livez", "/readyz"] {
+        let answer = gw.get(path).no_key().send().await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body_text());
+    }
+    assert_eq!(gw.get("/health").no_key().send().await.json()["status"], "ok");
+}

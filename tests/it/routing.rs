@@ -1,0 +1,238 @@
+//! Who gets which call.
+
+use std::collections::BTreeMap;
+
+use gateway_tests::{Gateway, all, Line, Upstream, chat, in_order, status, until, weighted};
+use http::Method;
+use serde_json::json;
+
+/// Sends one chat for each key, on eight connections, and counts the answers by channel. Every one must be good.
+async fn ask_with_keys(gw: &Gateway, keys: &[String]) -> BTreeMap<String, usize> {
+    let lanes = keys.chunks(keys.len().div_ceil(8)).map(|keys| async move {
+        let mut line = Line::new();
+        let mut channels = Vec::new();
+        for key in keys {
+            let answer = line.send(gw.chat("m").say("hi").key(key).call()).await.expect("an answer");
+            answer.assert_text("ok");
+            channels.push(answer.channel().to_owned());
+        }
+        channels
+    });
+    let mut counts = BTreeMap::new();
+    for channel in all(lanes).await.into_iter().flatten() {
+        *counts.entry(channel).or_default() += 1;
+    }
+    counts
+}
+
+#[tokio::test]
+async fn four_thousand_users_are_shared_out_as_the_weights_say() {
+    let small = Upstream::answering(|_| chat("ok")).start().await;
+    let large = Upstream::answering(|_| chat("ok")).start().await;
+    let keys: Vec<String> = (0..4_000).map(|n| format!("sk-canaryuser-{n:05}-share")).collect();
+    let mut builder = Gateway::serving_weighted("m", weighted([(&small, 10), (&large, 30)]));
+    for key in &keys {
+        builder = builder.user(key.trim_start_matches("sk-"), key);
+    }
+    let gw = builder.start().await;
+
+    let counts = ask_with_keys(&gw, &keys).await;
+
+    let share = counts.get(small.name()).copied().unwrap_or(0) * 1000 / keys.len();
+    assert!((220..=280).contains(&share), "10:30 became {counts:?}");
+    assert_eq!(counts.values().sum::<usize>(), keys.len());
+}
+
+#[tokio::test]
+async fn one_user_stays_with_one_channel_for_a_thousand_requests() {
+    let one = Upstream::answering(|_| chat("ok")).start().await;
+    let other = Upstream::answering(|_| chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&one, &other]).start().await;
+    let keys = vec![gateway_tests::USER_KEY.to_owned(); 1_000];
+
+    let counts = ask_with_keys(&gw, &keys).await;
+
+    assert_eq!(counts.len(), 1, "{counts:?}");
+}
+
+#[tokio::test]
+async fn the_next_request_after_a_channel_is_disabled_goes_elsewhere_without_an_error() {
+    let one = Upstream::answering(|_| chat("ok")).start().await;
+    let other = Upstream::answering(|_| chat("ok")).start().await;
+    let gw = Gateway::empty().start().await;
+    gw.admin().add_channel(&one, &["m"]).await;
+    gw.admin().add_channel(&other, &["m"]).await;
+
+    for _ in 0..4 {
+        let before = gw.chat("m").say("hi").send().await;
+        let channels = gw.admin();
+        let id = channels.id_of("/api/channels", before.channel()).await;
+        assert_eq!(channels.put(&format!("/api/channels/{id}"), &json!({"enabled": false})).await.status, 200);
+
+        let after = gw.chat("m").say("hi").send().await;
+
+        after.assert_text("ok");
+        assert_eq!(after.attempts(), 1);
+        assert_ne!(after.channel(), before.channel());
+        assert_eq!(channels.put(&format!("/api/channels/{id}"), &json!({"enabled": true})).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_weight_of_zero_drains_a_channel_even_of_its_sessions() {
+    let one = Upstream::answering(|_| chat("ok")).start().await;
+    let other = Upstream::answering(|_| chat("ok")).start().await;
+    let gw = Gateway::empty().start().await;
+    gw.admin().add_channel(&one, &["m"]).await;
+    gw.admin().add_channel(&other, &["m"]).await;
+    let before = gw.chat("m").say("hi").send().await;
+    let id = gw.admin().id_of("/api/channels", before.channel()).await;
+
+    assert_eq!(gw.admin().patch(&format!("/api/channels/{id}"), &json!({"weight": 0})).await.status, 200);
+
+    for _ in 0..20 {
+        assert_ne!(gw.chat("m").say("hi").send().await.channel(), before.channel());
+    }
+}
+
+#[tokio::test]
+async fn each_channel_is_asked_for_its_own_name_of_the_model() {
+    let one = Upstream::scripted().reply(status(503)).start().await;
+    let other = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = Gateway::serving_weighted("public", in_order([&one, &other]))
+        .mapping("public", &one, "model", "first-name")
+        .mapping("public", &other, "model", "second-name")
+        .start()
+        .await;
+
+    gw.chat("public").say("hi").send().await.assert_text("ok");
+
+    assert_eq!(one.only_request().model(), "first-name");
+    assert_eq!(other.only_request().model(), "second-name");
+}
+
+#[tokio::test]
+async fn a_wildcard_channel_serves_what_is_not_mapped_under_the_clients_name() {
+    let mapped = Upstream::scripted().times(2, chat("mapped")).start().await;
+    let wild = Upstream::scripted().times(2, chat("wild")).start().await;
+    let gw = Gateway::serving("known", [&mapped]).wildcard(&wild).start().await;
+
+    gw.chat("known").say("hi").send().await.assert_text("mapped");
+    gw.chat("never/heard-of:it").say("hi").send().await.assert_text("wild");
+    gw.chat("known").say("hi").send().await.assert_text("mapped");
+    gw.chat("öther").say("hi").send().await.assert_text("wild");
+
+    let names: Vec<String> = wild.requests().iter().map(gateway_tests::Received::model).collect();
+    assert_eq!(names, ["never/heard-of:it", "öther"]);
+}
+
+#[tokio::test]
+async fn without_any_channel_the_answer_is_503_at_once() {
+    let only = Upstream::scripted().start().await;
+    let gw = Gateway::serving("m", [&only]).channel(&only, "enabled", false).start().await;
+
+    let answer = gw.chat("m").say("hi").send().await;
+
+    answer.assert_error(503, "no_channel_available");
+    assert!(!answer.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn a_user_is_limited_to_the_models_it_may_use() {
+    let up = Upstream::scripted().reply(chat("ok")).start().await;
+    let gw = Gateway::serving("allowed", [&up])
+        .model("forbidden", weighted([(&up, 10)]))
+        .config(|toml| {
+            let user = toml["users"][0].as_table_mut().expect("a table");
+            user.insert("models".to_owned(), toml::Value::Array(vec!["allowed".into()]));
+        })
+        .start()
+        .await;
+
+    gw.chat("allowed").say("hi").send().await.assert_text("ok");
+    gw.chat("forbidden").say("hi").send().await.assert_error(404, "model_not_found");
+}
+
+#[tokio::test]
+async fn every_json_endpoint_takes_the_same_path() {
+    let endpoints = [
+        "/completions",
+        "/embeddings",
+        "/responses",
+        "/moderations",
+        "/images/generations",
+        "/audio/speech",
+        "/chat/completions",
+    ];
+    let up = Upstream::scripted().times(endpoints.len(), chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).mapping("m", &up, "model", "backend").start().await;
+
+    for endpoint in endpoints {
+        let call = gw.post(&format!("/v1{endpoint}"), r#"{"model":"m","input":"x"}"#);
+        assert_eq!(call.send().await.status, 200, "{endpoint}");
+    }
+
+    for (request, endpoint) in up.requests().iter().zip(endpoints) {
+        assert_eq!((request.target(), request.model().as_str()), (format!("/v1{endpoint}").as_str(), "backend"));
+    }
+}
+
+#[tokio::test]
+async fn a_base_url_works_with_and_without_its_path_and_slash() {
+    let up = Upstream::scripted().times(3, chat("ok")).start().await;
+    let gw = Gateway::empty().start().await;
+    let admin = gw.admin();
+    for (number, url) in ["", "/v1", "/v1/"].iter().enumerate() {
+        let url = format!("http://{}{url}", up.address());
+        let model = format!("m{number}");
+        let channel = json!({"name": format!("c{number}"), "base_url": url, "api_key": up.key(), "enabled": true,
+                             "models": [model], "probe": {"kind": "off"}});
+        admin.create("/api/channels", &channel).await;
+        gw.chat(&model).say("hi").send().await.assert_text("ok");
+    }
+    assert!(up.requests().iter().all(|request| request.target() == "/v1/chat/completions"));
+}
+
+#[tokio::test]
+async fn the_gateway_answers_with_and_without_v1_in_the_clients_base_url() {
+    let up = Upstream::scripted().times(2, chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    for path in ["/v1/chat/completions", "/chat/completions"] {
+        let body = json!({"model": "m", "messages": []});
+        gw.call(Method::POST, path).json(&body).send().await.assert_text("ok");
+    }
+}
+
+#[tokio::test]
+async fn a_channel_never_gets_more_calls_at_a_time_than_it_may() {
+    let gate = gateway_tests::Gate::shut();
+    let held = gate.clone();
+    let narrow = Upstream::answering(move |_| chat("narrow").behind(&held)).start().await;
+    let wide = Upstream::answering(|_| chat("wide")).start().await;
+    let gw = Gateway::serving_weighted("m", in_order([&narrow, &wide]))
+        .channel(&narrow, "max_concurrency", 2)
+        .config(|toml| {
+            let users = toml["users"].as_array_mut().expect("an array");
+            for n in 0..12 {
+                users.push(toml::toml! { name = "x" }.into());
+                let user = users.last_mut().and_then(toml::Value::as_table_mut).expect("a table");
+                user.insert("name".to_owned(), format!("crowd-{n}").into());
+                user.insert("keys".to_owned(), toml::Value::Array(vec![format!("sk-canaryuser-crowd-{n:03}").into()]));
+            }
+        })
+        .start()
+        .await;
+
+    let calls = (0..12).map(|n| gw.chat("m").say("hi").key(&format!("sk-canaryuser-crowd-{n:03}")).send());
+    let (answers, ()) = tokio::join!(all(calls), async {
+        until("the wide channel took what the narrow one could not", async || {
+            (wide.count() >= 10).then_some(())
+        })
+        .await;
+        gate.open();
+    });
+
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert!(narrow.peak() <= 2, "{} at a time", narrow.peak());
+}
