@@ -1,1 +1,66 @@
-fn main() {}
+//! The build system of the gateway, in Rust: `cargo xtask <command>`.
+//!
+//! **Must never know:** the product crates. It builds, runs and reads them from outside.
+
+mod ci;
+mod clients;
+mod layers;
+mod migrate;
+mod shell;
+mod tally;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, checks and tests the gateway")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything that must hold before a change lands, except the tests
+    Ci,
+    /// Run all tests: the workspace's, then real clients and a real model server against the built gateway
+    Test {
+        /// Leave the clients out; they need Python, Node and, once, the network
+        #[arg(long)]
+        no_clients: bool,
+    },
+    /// Check who depends on whom
+    Layers,
+    /// Check what no compiler checks: file sizes and names, forbidden words, links in documents
+    Tidy,
+    /// Bring a database up to the schema of this version
+    Migrate {
+        /// The database file; made when it does not exist
+        #[arg(long, value_name = "PATH")]
+        database: PathBuf,
+    },
+    /// Run the demo: a gateway with scripted upstreams, ready to be called
+    Dev,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Task::Ci => ci::run(),
+        Task::Test { no_clients } => test::run(!no_clients),
+        Task::Layers => layers::run(),
+        Task::Tidy => tidy::run(),
+        Task::Migrate { database } => migrate::run(&database),
+        Task::Dev => shell::cargo(["run", "--package", "gateway-server", "--", "demo"]).run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask test`: the one command that runs all tests.
+
+use anyhow::bail;
+
+use crate::clients;
+use crate::shell::{cargo, say};
+use crate::tally::Tally;
+
+/// Runs the clients' suites (unless told not to), then the workspace's tests, and closes with one line that counts
+/// both. A suite that cannot run for want of Python, Node or the network is skipped, said so, and counted.
+pub(crate) fn run(with_clients: bool) -> anyhow::Result<()> {
+    cargo(["build", "--locked", "--package", "gateway-server"]).run()?;
+    let mut tally = Tally::default();
+    if with_clients {
+        tally += clients::run()?;
+    } else {
+        say("skipped: the clients' suites, as asked by --no-clients");
+        tally.skipped += clients::SUITES;
+    }
+    tally += workspace()?;
+    say(&format!("\n{tally}"));
+    if tally.failed > 0 {
+        bail!("{} tests failed", tally.failed);
+    }
+    Ok(())
+}
+
+fn workspace() -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    let passed = cargo(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .watch(|line| tally += Tally::read(line).unwrap_or_default())?;
+    if !passed && tally.failed == 0 {
+        // It did not come as far as counting: a build error, or a test binary that crashed.
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
