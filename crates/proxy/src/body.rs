@@ -51,7 +51,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Inner::Full(bytes) => bytes.is_none(),
-            Inner::Relay(_) => false,
+            Inner::Relay(relay) => relay.is_end_stream(),
         }
     }
 

@@ -65,7 +65,7 @@ impl Worker {
         let found = lookup(&head.method, head.uri.path());
         let mut entry = self.shared.journal.open(&id, method_label(&head.method), label(&found));
         let mut response = match self.answer(&plane, found, &head, body, &mut entry).await {
-            Ok(Settled::Own(response)) => own(response, entry),
+            Ok(Settled::Own(response)) => own(response, &head.method, entry),
             Ok(Settled::Upstream(endpoint, answer)) => self.relay(&plane, endpoint, *answer, entry),
             Err(error) => refuse(&error, entry),
         };
@@ -289,10 +289,11 @@ fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyErro
     }
 }
 
-fn own(response: Response<Body>, mut entry: Entry) -> Response<Body> {
+fn own(response: Response<Body>, method: &Method, mut entry: Entry) -> Response<Body> {
     entry.answers(response.status().as_u16());
     entry.settle(ExchangeOutcome::Ok);
-    response
+    // HTTP/2 has nobody else who takes the body off the answer to a HEAD.
+    if method == Method::HEAD { response.map(|_| Body::full("")) } else { response }
 }
 
 fn refuse(error: &ProxyError, mut entry: Entry) -> Response<Body> {

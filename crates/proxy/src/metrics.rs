@@ -18,6 +18,8 @@ const ERROR_RATE_STEP: f64 = 0.05;
 
 static METADATA: Metadata<'static> = Metadata::new("gateway_proxy", Level::INFO, Some("gateway_proxy"));
 
+type ChannelAndModel = (Arc<str>, Arc<str>);
+
 /// The data plane's metrics.
 #[derive(Clone)]
 pub struct Metrics(Arc<Inner>);
@@ -26,7 +28,7 @@ struct Inner {
     recorder: Arc<dyn Recorder + Send + Sync>,
     endpoints: Mutex<HashMap<(&'static str, &'static str), Arc<EndpointMetrics>>>,
     channels: Mutex<HashMap<Arc<str>, Arc<ChannelMetrics>>>,
-    routes: Mutex<HashMap<(Arc<str>, Arc<str>), Arc<RouteMetrics>>>,
+    routes: Mutex<HashMap<ChannelAndModel, Arc<RouteMetrics>>>,
     active_streams: Gauge,
     in_flight: Gauge,
     http_errors: Counter,

@@ -83,7 +83,7 @@ impl Relay {
         entry: Entry,
     ) -> Self {
         let heard = Instant::now();
-        Self {
+        let mut relay = Self {
             ready: coming.held.into(),
             partial: coming.partial,
             source: Source::Flowing(coming.rest, coming.lease),
@@ -96,7 +96,9 @@ impl Relay {
             timer: Box::pin(tokio::time::sleep_until(heard + gap)),
             cut,
             entry,
-        }
+        };
+        relay.notice_end();
+        relay
     }
 
     pub(crate) fn poll_frame(
@@ -106,6 +108,9 @@ impl Relay {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
                 self.entry.sent(bytes.len());
+                if self.is_end_stream() {
+                    self.entry.settle(ExchangeOutcome::Ok);
+                }
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             match &mut self.source {
@@ -154,9 +159,17 @@ impl Relay {
                 if let Ok(data) = frame.into_data() {
                     self.pass(data);
                 }
+                self.notice_end();
             }
             Some(Err(error)) => self.break_off(Break::Interrupted, &error.to_string()),
             None => self.end(),
+        }
+    }
+
+    /// An upstream that announced a length has ended with its last byte; nobody asks such a body once more.
+    fn notice_end(&mut self) {
+        if matches!(&self.source, Source::Flowing(body, _) if body.is_end_stream()) {
+            self.end();
         }
     }
 
@@ -199,16 +212,15 @@ impl Relay {
         if !scanner.at_boundary() {
             // The last event lacks its blank line, which some servers leave out. It is an event all the same.
             let usage = &mut self.usage;
+            let mut malformed = false;
             let closed = scanner.finish(|event| {
-                if event.heard == Heard::Malformed {
-                    return ControlFlow::Break(());
-                }
+                malformed |= event.heard == Heard::Malformed;
                 if let Some(found) = usage_of(event.data.as_bytes()) {
                     *usage = found;
                 }
                 ControlFlow::Continue(())
             });
-            if closed.is_err() {
+            if closed.is_err() || malformed {
                 self.break_off(Break::Interrupted, "the stream ended inside an event");
                 return;
             }
@@ -273,17 +285,20 @@ impl Relay {
         matches!(self.endpoint.kind, EndpointKind::ChatCompletions | EndpointKind::Completions)
     }
 
+    /// Whether everything has been said and sent.
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.ready.is_empty() && matches!(self.source, Source::Over)
+    }
+
+    /// A body that is passed on as it is keeps the length that the upstream announced; a stream has none.
     pub(crate) fn size_hint(&self) -> SizeHint {
-        // A body that is passed on as it is keeps the length that the upstream announced.
-        match (&self.scanner, &self.source) {
-            (None, Source::Flowing(body, _)) => {
-                let held: u64 = self.ready.iter().map(|bytes| bytes.len() as u64).sum();
-                body.size_hint()
-                    .exact()
-                    .map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + held))
-            }
-            _ => SizeHint::default(),
-        }
+        let rest = match &self.source {
+            Source::Flowing(body, _) if self.scanner.is_none() => body.size_hint().exact(),
+            Source::Over if self.scanner.is_none() => Some(0),
+            Source::Flowing(..) | Source::Over | Source::Breaking { .. } => None,
+        };
+        let held: u64 = self.ready.iter().map(|bytes| bytes.len() as u64).sum();
+        rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + held))
     }
 }
 

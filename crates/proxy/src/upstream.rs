@@ -66,7 +66,7 @@ impl Upstreams {
         request: Request<Outgoing>,
         timeouts: Timeouts,
     ) -> Result<Sent, SendError> {
-        let request = match self.pool.take(target.origin(), timeouts.idle) {
+        let request = match self.pool.take(&target.origin(), timeouts.idle) {
             Some(kept) => {
                 let again = request.clone();
                 match self.send_over(kept, target, request, timeouts).await {

@@ -82,9 +82,6 @@ async fn first_event(
                 "the stream ended before its first event".to_owned(),
             ));
         };
-        if size == 0 {
-            entry.first_byte();
-        }
         size += data.len();
         let mut refused = None;
         let fed = scanner
@@ -112,6 +109,7 @@ async fn first_event(
         }
         hold(data, fed.complete, &mut held, &mut partial);
     }
+    entry.first_byte();
     Ok(Content::Coming(Box::new(Coming { held, partial, rest: body, lease, scanner: Some(scanner), usage })))
 }
 

@@ -82,9 +82,9 @@ impl Connection {
 
 impl Pool {
     /// A kept connection that is still good, the one used last first: it is the least likely to be stale.
-    pub(super) fn take(&self, origin: Arc<str>, idle: Duration) -> Option<Connection> {
+    pub(super) fn take(&self, origin: &str, idle: Duration) -> Option<Connection> {
         let mut kept = self.lock();
-        let origin = kept.origins.get_mut(&origin)?;
+        let origin = kept.origins.get_mut(origin)?;
         if let Some(shared) = &origin.shared {
             if shared.is_closed() {
                 origin.shared = None;
