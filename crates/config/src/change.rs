@@ -1,11 +1,19 @@
-use crate::keys::KEYS;
+use crate::keys::{KEYS, Key};
 use crate::{Reload, Settings};
 
 /// The dotted keys that differ between the two and that only a restart applies, in the order of the reference.
 /// What differs otherwise is in force as soon as the snapshot is.
+///
+/// `server.tls` is the one that is more than its keys: another certificate is taken up at once, but a listener
+/// that speaks TLS does not begin or stop to do so while it runs.
 pub fn restart_needed(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let waits = |key: &&crate::keys::Key| key.reload == Reload::Restart && !key.field.same(old, new);
-    KEYS.iter().filter(waits).map(|key| key.name).collect()
+    let waits = |key: &&Key| key.reload == Reload::Restart && !key.field.same(old, new);
+    let mut keys: Vec<_> = KEYS.iter().filter(waits).map(|key| key.name).collect();
+    if old.server.tls.is_some() != new.server.tls.is_some() {
+        let after_server = keys.iter().take_while(|key| key.starts_with("server.")).count();
+        keys.insert(after_server, "server.tls");
+    }
+    keys
 }
 
 #[cfg(test)]
@@ -22,9 +30,23 @@ mod tests {
         new.health_check.interval *= 2;
         assert_eq!(restart_needed(&old, &new), Vec::<&str>::new());
         new.server.port = 9000;
-        new.server.tls.get_or_insert_default().cert = "cert.pem".into();
         new.database.path = "other.db".into();
-        assert_eq!(restart_needed(&old, &new), ["server.port", "server.tls.cert", "database.path"]);
+        assert_eq!(restart_needed(&old, &new), ["server.port", "database.path"]);
+    }
+
+    #[test]
+    fn another_certificate_is_taken_up_at_once_but_tls_itself_is_not_switched() {
+        let plain = Settings::default();
+        let with = |cert: &str| {
+            let mut settings = Settings::default();
+            settings.server.port = 9000;
+            settings.database.path = "other.db".into();
+            settings.server.tls.get_or_insert_default().cert = cert.into();
+            settings
+        };
+        assert_eq!(restart_needed(&with("old.pem"), &with("new.pem")), Vec::<&str>::new());
+        assert_eq!(restart_needed(&plain, &with("new.pem")), ["server.port", "server.tls", "database.path"]);
+        assert_eq!(restart_needed(&with("old.pem"), &plain), ["server.port", "server.tls", "database.path"]);
     }
 
     #[test]

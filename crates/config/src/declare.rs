@@ -133,10 +133,8 @@ impl Declaring<'_, '_> {
         let weight = entry.read("weight", weight);
         let (channel, spot) = channel?;
         if !self.channels.contains(&*channel) {
-            let mut declared: Vec<&str> = self.channels.iter().map(String::as_str).collect();
-            declared.sort_unstable();
-            let advice = suggest::did_you_mean(&channel, declared)
-                .unwrap_or_else(|| "declare it in [[channels]]".to_owned());
+            let advice =
+                if entry.findings().is_full() { String::new() } else { nearest(&channel, &self.channels) };
             let refused = Refused::new(format!("no channel is named `{}`", short(&channel)));
             entry.problem(&spot, "channel", refused.advise(advice));
         }
@@ -234,6 +232,14 @@ fn own_name(entry: &mut Entry<'_, '_, '_>, taken: &mut HashMap<Arc<str>, String>
         taken.insert(Arc::clone(&name), entry.path().to_owned());
     }
     Some(name)
+}
+
+/// What to do about a channel that is not declared.
+fn nearest(channel: &str, declared: &HashSet<String>) -> String {
+    // Sorted, so that of two equally near ones it is always the same.
+    let mut declared: Vec<&str> = declared.iter().map(String::as_str).collect();
+    declared.sort_unstable();
+    suggest::did_you_mean(channel, declared).unwrap_or_else(|| "declare it in [[channels]]".to_owned())
 }
 
 fn name(raw: Raw<'_>) -> Result<Arc<str>, Refused> {

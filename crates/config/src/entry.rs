@@ -78,8 +78,7 @@ impl<'t, 'f, 'a> Entry<'t, 'f, 'a> {
         let known = || keys.iter().map(|key| key.name);
         for name in table.keys().filter(|name| !known().any(|known| known == &**name.get_ref())) {
             let own = name.get_ref();
-            let advice = suggest::did_you_mean(own, known())
-                .unwrap_or_else(|| format!("known here: {}", known().collect::<Vec<_>>().join(", ")));
+            let advice = if findings.is_full() { String::new() } else { advice(own, keys) };
             let refused = Refused::new("unknown key").advise(advice);
             findings.problem(&Spot::File(name.span().start), &format!("{path}.{}", short(own)), refused);
         }
@@ -141,4 +140,10 @@ impl<'t, 'f, 'a> Entry<'t, 'f, 'a> {
     pub(crate) fn findings(&mut self) -> &mut Findings<'a> {
         self.findings
     }
+}
+
+fn advice(name: &str, keys: &[EntryKey]) -> String {
+    let known = || keys.iter().map(|key| key.name);
+    suggest::did_you_mean(name, known())
+        .unwrap_or_else(|| format!("known here: {}", known().collect::<Vec<_>>().join(", ")))
 }

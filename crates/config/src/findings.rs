@@ -37,11 +37,11 @@ impl<'a> Findings<'a> {
     }
 
     pub(crate) fn problem(&mut self, spot: &Spot, key: &str, refused: Refused) {
-        if self.problems.len() < MOST {
+        if self.is_full() {
+            self.uncounted += 1;
+        } else {
             let problem = self.place(spot, key, refused);
             self.problems.push(problem);
-        } else {
-            self.uncounted += 1;
         }
     }
 
@@ -69,8 +69,9 @@ impl<'a> Findings<'a> {
         }
     }
 
-    pub(crate) fn is_clean(&self) -> bool {
-        self.problems.is_empty()
+    /// Whether further problems are only counted, so that their advice need not be worked out.
+    pub(crate) fn is_full(&self) -> bool {
+        self.problems.len() >= MOST
     }
 
     /// Problems and warnings, in the order of the file; what stands nowhere comes last.

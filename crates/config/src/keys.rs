@@ -118,7 +118,7 @@ pub(crate) static KEYS: &[Key] = &[
         Field::Size(number!(server.max_header_bytes), 8 << 10, 1 << 20),
         "Largest request head; a larger one gets 431.",
     ),
-    cold(
+    hot(
         "server.max_connections",
         Field::Number(number!(server.max_connections), 1, 10_000_000),
         "Most client connections at a time.",
@@ -135,7 +135,7 @@ pub(crate) static KEYS: &[Key] = &[
     ),
     Key {
         example: "\"tls/cert.pem\"",
-        ..cold(
+        ..hot(
             "server.tls.cert",
             Field::File(Place {
                 get: |s| {
@@ -147,12 +147,12 @@ pub(crate) static KEYS: &[Key] = &[
                 },
                 put: |s, path| tls(s).cert = path.unwrap_or_default(),
             }),
-            "Certificate chain, PEM; with it the public listener speaks TLS.",
+            "Certificate chain, PEM; with it the public listener speaks TLS. Switching TLS on or off needs a restart.",
         )
     },
     Key {
         example: "\"tls/key.pem\"",
-        ..cold(
+        ..hot(
             "server.tls.key",
             Field::File(Place {
                 get: |s| {
@@ -283,7 +283,7 @@ pub(crate) static KEYS: &[Key] = &[
         Field::Duration(place!(proxy.total_timeout), Seconds, INSTANT),
         "Longest time for a call that is not streamed; a stream has no limit.",
     ),
-    cold(
+    hot(
         "proxy.pool_idle_timeout",
         Field::Duration(place!(proxy.pool_idle_timeout), Seconds, INSTANT),
         "How long an idle upstream connection is kept.",
@@ -294,7 +294,7 @@ pub(crate) static KEYS: &[Key] = &[
         word!(LogFormat, log.format),
         "How a log line looks; auto is pretty on a terminal and JSON elsewhere.",
     ),
-    cold(
+    hot(
         "log.level",
         Field::Text(place!(log.level), check_level),
         "What is logged: a level, or directives such as \"info,gateway_proxy=debug\".",

@@ -2,15 +2,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gateway_domain::Declaration;
+use toml::Spanned;
 use toml::de::DeTable;
 
 use crate::field::Surroundings;
 use crate::file::{self, Found};
 use crate::findings::{Findings, Spot};
 use crate::keys::KEYS;
-use crate::lower::{Lists, Lowering};
+use crate::lower::Lowering;
 use crate::refused::Refused;
 use crate::{Origins, Problem, Problems, Settings, check, declare, environment};
+
+/// No larger file is written by hand.
+const HANDWRITTEN: usize = 256 << 10;
 
 /// Where the configuration is looked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,14 +77,10 @@ fn read<'a>(
     around: Surroundings<'a>,
     findings: &mut Findings<'a>,
 ) -> (Settings, Declaration, Origins) {
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let spot = error.span().map_or(Spot::Nowhere, |span| Spot::File(span.start));
-        findings.problem(&spot, "", Refused::new(format!("this is not TOML: {}", error.message())));
-    }
-    let is_toml = findings.is_clean();
+    let root = parse(text, findings);
+    let is_toml = root.is_some();
     let mut lowering = Lowering::new(around, findings);
-    let lists = if is_toml { lowering.read_file(root.get_ref()) } else { Lists::default() };
+    let lists = root.as_ref().map(|root| lowering.read_file(root.get_ref())).unwrap_or_default();
     environment::overlay(&mut lowering, around.env);
     let declaration = declare::declare(lists, &mut lowering);
     if is_toml {
@@ -88,6 +88,22 @@ fn read<'a>(
     }
     let origins = origins(&lowering);
     (lowering.settings, declaration, origins)
+}
+
+/// The tree of a file; `None` when it is no TOML, which is then reported.
+fn parse<'t>(text: &'t str, findings: &mut Findings<'_>) -> Option<Spanned<DeTable<'t>>> {
+    let first = match DeTable::parse(text) {
+        Ok(root) => return Some(root),
+        Err(first) => first,
+    };
+    // All errors of what somebody wrote; of a large file of something else the first one says enough, and all of
+    // them would take a hundred times its size.
+    let errors = if text.len() <= HANDWRITTEN { DeTable::parse_recoverable(text).1 } else { vec![first] };
+    for error in &errors {
+        let spot = error.span().map_or(Spot::Nowhere, |span| Spot::File(span.start));
+        findings.problem(&spot, "", Refused::new(format!("this is not TOML: {}", error.message())));
+    }
+    None
 }
 
 fn origins(lowering: &Lowering<'_, '_>) -> Origins {

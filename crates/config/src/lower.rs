@@ -97,7 +97,8 @@ impl<'f, 'a> Lowering<'f, 'a> {
                 self.findings.problem(&spot, &dotted, refused.advise(format!("write it as [{dotted}]")));
             }
         } else {
-            let refused = Refused::new("unknown key").advise(advice(section, own));
+            let advice = if self.findings.is_full() { String::new() } else { advice(section, own) };
+            let refused = Refused::new("unknown key").advise(advice);
             self.findings.problem(&Spot::File(name.span().start), &short(&dotted), refused);
         }
     }
