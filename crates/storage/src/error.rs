@@ -1,4 +1,6 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
 
 /// What storage answers.
 pub type Result<T, E = StorageError> = std::result::Result<T, E>;
@@ -57,11 +59,9 @@ pub enum StorageError {
         detail: String,
     },
     /// The file is not a database, not one of the gateway's, or is damaged. It is left as it is.
-    #[error("{} is not a usable gateway database: {detail}; restore a copy, or move it away to start empty", path.display())]
+    #[error("not a usable gateway database: {detail}; restore a copy, or move the file away to start empty")]
     Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong, with the file's name when it was found at open.
         detail: String,
     },
     /// The file was written by a newer gateway.
@@ -96,4 +96,48 @@ pub enum StorageError {
     /// Anything else that SQLite complains about: a defect of the gateway.
     #[error("database error: {0}")]
     Sql(#[source] rusqlite::Error),
+}
+
+// === impl StorageError ===
+
+impl StorageError {
+    /// The same error with the name of the file it is about, where the text has room for it.
+    pub(crate) fn at(mut self, path: &Path) -> Self {
+        if let Self::Corrupt { detail } | Self::Io { detail } = &mut self {
+            *detail = format!("{}: {detail}", path.display());
+        }
+        self
+    }
+
+    /// A file operation that failed.
+    pub(crate) fn file(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::StorageFull {
+            return Self::Full;
+        }
+        Self::Io { detail: format!("{what} {}: {error}", path.display()) }
+    }
+}
+
+/// Sorts what SQLite says by what can be done about it.
+impl From<rusqlite::Error> for StorageError {
+    fn from(error: rusqlite::Error) -> Self {
+        let Some(code) = error.sqlite_error_code() else { return Self::Sql(error) };
+        let is = |codes: &[ErrorCode]| codes.contains(&code);
+        if is(&[ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::FileLockingProtocolFailed]) {
+            Self::Busy
+        } else if is(&[ErrorCode::DiskFull]) {
+            Self::Full
+        } else if is(&[ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase]) {
+            Self::Corrupt { detail: error.to_string() }
+        } else if is(&[
+            ErrorCode::SystemIoFailure,
+            ErrorCode::ReadOnly,
+            ErrorCode::CannotOpen,
+            ErrorCode::PermissionDenied,
+        ]) {
+            Self::Io { detail: error.to_string() }
+        } else {
+            Self::Sql(error)
+        }
+    }
 }

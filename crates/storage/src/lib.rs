@@ -9,20 +9,30 @@
 //! **Must never know:** hyper, HTTP, the proxy, tokio, the configuration file.
 
 mod channels;
+mod clock;
 mod declared;
 mod error;
 mod exchanges;
+#[cfg(test)]
+mod fixture;
 mod keys;
+mod mailbox;
 mod mappings;
 mod metrics;
 mod models;
+mod original;
+mod place;
+mod reader;
 mod recorder;
+mod schema;
 mod secrets;
 mod sessions;
 mod settings;
 mod store;
 mod stored;
+mod tx;
 mod users;
+mod writer;
 
 pub use channels::ChannelPatch;
 pub use error::{Result, StorageError};

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use gateway_domain::{ChannelId, UnixMillis};
 
+use crate::tx::{moment, unsigned};
 use crate::{Result, Store};
 
 /// What the original gateway had counted for a channel over its whole life, carried over at migration.
@@ -19,13 +20,31 @@ pub struct LifetimeMetrics {
     pub requests: u64,
     /// Calls that went well.
     pub successes: u64,
-    /// When the original last counted.
+    /// When the original last counted; 1970 when it did not say.
     pub last_updated_at: UnixMillis,
 }
+
+// === impl Store ===
 
 impl Store {
     /// The carried-over counts, by channel; empty in databases that did not begin as one of the original's.
     pub fn lifetime_metrics(&self) -> Result<Vec<LifetimeMetrics>> {
-        self.unfinished()
+        self.read(|tx| {
+            tx.all(
+                "SELECT channel_id, latency_mean, error_rate, requests, successes, last_updated_at
+                 FROM lifetime_metrics ORDER BY channel_id",
+                [],
+                |row| {
+                    Ok(LifetimeMetrics {
+                        channel: ChannelId(row.get(0)?),
+                        latency_mean: Duration::try_from_secs_f64(row.get(1)?).unwrap_or_default(),
+                        error_rate: row.get(2)?,
+                        requests: unsigned(row.get(3)?),
+                        successes: unsigned(row.get(4)?),
+                        last_updated_at: moment(row, 5)?,
+                    })
+                },
+            )
+        })
     }
 }

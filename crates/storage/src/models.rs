@@ -1,30 +1,155 @@
-use gateway_domain::{Model, ModelId};
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use crate::{Removed, Result, Store, Stored};
+use gateway_domain::{ManagedBy, Mapping, Model, ModelId};
+use rusqlite::{Row, params};
+
+use crate::tx::{Tx, managed_by, managed_by_word, moment, text};
+use crate::{Removed, Result, StorageError, Store, Stored, mappings};
+
+// === impl Store ===
 
 impl Store {
     /// All models with their mappings, by name.
     pub fn models(&self) -> Result<Vec<Stored<Model>>> {
-        self.unfinished()
+        self.read(all)
     }
 
     /// One model with its mappings.
     pub fn model(&self, id: ModelId) -> Result<Stored<Model>> {
-        self.unfinished_of(id)
+        self.read(|tx| find(tx, id))
     }
 
     /// Makes a model that no channel serves yet.
     pub fn create_model(&self, name: &str) -> Result<Stored<Model>> {
-        self.unfinished_of(name)
+        let name = name.to_owned();
+        self.write(move |tx| insert(tx, &name, ManagedBy::Api))
     }
 
-    /// Renames a model. Sessions under the old name are deleted: they name a model that is no more.
+    /// Renames a model. With `expect`, only if it still has that version.
+    ///
+    /// Sessions under the old name are deleted: they name a model that is no more.
     pub fn rename_model(&self, id: ModelId, name: &str, expect: Option<i64>) -> Result<Stored<Model>> {
-        self.unfinished_of((id, name, expect))
+        let name = name.to_owned();
+        self.write(move |tx| {
+            let stored = find(tx, id)?;
+            refuse_managed_by_file(&stored.value)?;
+            stored.expect(expect)?;
+            if *stored.value.name == *name {
+                return Ok(stored);
+            }
+            refuse_taken_name(tx, &name)?;
+            tx.run("DELETE FROM sessions WHERE model = ?1", [&*stored.value.name])?;
+            tx.run(
+                "UPDATE models SET name = ?2, version = version + 1, updated_at = ?3 WHERE id = ?1",
+                params![id.0, name, tx.now.0],
+            )?;
+            find(tx, id)
+        })
     }
 
     /// Deletes a model with its mappings and sessions.
     pub fn delete_model(&self, id: ModelId) -> Result<Removed> {
-        self.unfinished_of(id)
+        self.write(move |tx| {
+            let model = find(tx, id)?.value;
+            refuse_managed_by_file(&model)?;
+            delete(tx, &model)
+        })
     }
 }
+
+/// The columns in the order in which [`read`] wants them, and then the rest of a query.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("SELECT id, name, managed_by, version, created_at, updated_at FROM models ", $rest)
+    };
+}
+
+/// All models with their mappings, by name.
+pub(crate) fn all(tx: Tx<'_>) -> Result<Vec<Stored<Model>>> {
+    let mut of_model: HashMap<ModelId, Vec<Mapping>> = HashMap::new();
+    for (model, mapping) in mappings::all(tx)? {
+        of_model.entry(model).or_default().push(mapping.value);
+    }
+    tx.all(select!("ORDER BY name"), [], |row| {
+        let mut model = read(row)?;
+        model.value.mappings = of_model.remove(&model.value.id).unwrap_or_default();
+        Ok(model)
+    })
+}
+
+/// One model with its mappings, or [`StorageError::NotFound`].
+pub(crate) fn find(tx: Tx<'_>, id: ModelId) -> Result<Stored<Model>> {
+    let found = tx.one(select!("WHERE id = ?1"), [id.0], read)?;
+    with_mappings(tx, found.ok_or(StorageError::NotFound { what: "model" })?)
+}
+
+/// The model of this name, with its mappings.
+pub(crate) fn by_name(tx: Tx<'_>, name: &str) -> Result<Option<Stored<Model>>> {
+    tx.one(select!("WHERE name = ?1"), [name], read)?.map(|model| with_mappings(tx, model)).transpose()
+}
+
+/// Makes a model without mappings.
+pub(crate) fn insert(tx: Tx<'_>, name: &str, managed_by: ManagedBy) -> Result<Stored<Model>> {
+    refuse_taken_name(tx, name)?;
+    let id = tx.insert(
+        "INSERT INTO models (name, managed_by, version, created_at, updated_at) VALUES (?1, ?2, 1, ?3, ?3)",
+        params![name, managed_by_word(managed_by), tx.now.0],
+    )?;
+    find(tx, ModelId(id))
+}
+
+/// Gives a model to the configuration file.
+pub(crate) fn take_over(tx: Tx<'_>, id: ModelId) -> Result<()> {
+    tx.run(
+        "UPDATE models SET managed_by = 'file', version = version + 1, updated_at = ?2 WHERE id = ?1",
+        params![id.0, tx.now.0],
+    )?;
+    Ok(())
+}
+
+/// Deletes a model with its mappings, and the sessions that go by its name.
+pub(crate) fn delete(tx: Tx<'_>, model: &Model) -> Result<Removed> {
+    let sessions = tx.run("DELETE FROM sessions WHERE model = ?1", [&*model.name])?;
+    tx.run("DELETE FROM models WHERE id = ?1", [model.id.0])?;
+    Ok(Removed { mappings: model.mappings.len() as u64, sessions: sessions as u64, keys: 0 })
+}
+
+/// A model that the file declares is changed there only, its set of mappings too.
+pub(crate) fn refuse_managed_by_file(model: &Model) -> Result<()> {
+    match model.managed_by {
+        ManagedBy::Api => Ok(()),
+        ManagedBy::File => {
+            Err(StorageError::ManagedByFile { what: "model", name: model.name.as_ref().to_owned() })
+        }
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<Stored<Model>> {
+    let name: Arc<str> = text(row, 1)?;
+    let created_at = moment(row, 4)?;
+    let value = Model {
+        id: ModelId(row.get(0)?),
+        name,
+        mappings: Vec::new(),
+        managed_by: managed_by(row, 2)?,
+        created_at,
+    };
+    Ok(Stored { value, version: row.get(3)?, created_at, updated_at: moment(row, 5)? })
+}
+
+fn with_mappings(tx: Tx<'_>, mut model: Stored<Model>) -> Result<Stored<Model>> {
+    model.value.mappings =
+        mappings::of_model(tx, model.value.id)?.into_iter().map(|stored| stored.value).collect();
+    Ok(model)
+}
+
+fn refuse_taken_name(tx: Tx<'_>, name: &str) -> Result<()> {
+    if tx.count("SELECT count(*) FROM models WHERE name = ?1", [name])? == 0 {
+        return Ok(());
+    }
+    Err(StorageError::Conflict { what: "model", field: "name", value: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests;

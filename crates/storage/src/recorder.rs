@@ -1,41 +1,53 @@
+use std::sync::Arc;
+
 use gateway_domain::{Exchange, SessionId};
 
 use crate::SessionRow;
+use crate::mailbox::Mailbox;
 
 /// Something to keep that nobody waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// A finished exchange.
     Exchange(Box<Exchange>),
-    /// A session that is new or was used.
+    /// A session that is new or was used. Dropped silently when its user or channel is gone by then.
     SessionPut(SessionRow),
     /// A session that is no more.
     SessionRemove(SessionId),
 }
 
 /// Takes records off the request path: never blocks, never fails, drops when the queue is full.
+///
+/// Cheap to clone. Outlives the store, and then drops everything.
 #[derive(Clone, Debug)]
-pub struct Recorder {}
+pub struct Recorder(Arc<Mailbox>);
+
+// === impl Recorder ===
 
 impl Recorder {
+    pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
+        Self(mailbox)
+    }
+
     /// Queues a record; `false` is dropped (the queue is full or the store closed), and counted.
+    ///
+    /// When the queue is full the newest records are the ones that are lost: what was promised first is kept.
     pub fn record(&self, record: Record) -> bool {
-        drop(record);
-        false
+        self.0.record(record)
     }
 
     /// Records that were lost so far.
     pub fn dropped(&self) -> u64 {
-        0
+        self.0.dropped()
     }
 
     /// Records that wait to be written.
     pub fn queued(&self) -> usize {
-        0
+        self.0.queued()
     }
 
     /// Records that were written so far.
     pub fn written(&self) -> u64 {
-        0
+        self.0.written()
     }
 }

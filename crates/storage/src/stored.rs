@@ -1,5 +1,7 @@
 use gateway_domain::UnixMillis;
 
+use crate::{Result, StorageError};
+
 /// A row: the thing itself and what the database knows beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<T> {
@@ -22,4 +24,18 @@ pub struct Removed {
     pub sessions: u64,
     /// Gateway keys.
     pub keys: u64,
+}
+
+// === impl Stored ===
+
+impl<T> Stored<T> {
+    /// Fails when the caller expected another version.
+    pub(crate) fn expect(&self, version: Option<i64>) -> Result<()> {
+        match version {
+            Some(version) if version != self.version => {
+                Err(StorageError::VersionMismatch { found: self.version })
+            }
+            _ => Ok(()),
+        }
+    }
 }

@@ -1,0 +1,25 @@
+//! What the tests of this crate have in common.
+
+use gateway_domain::{BaseUrl, NewChannel, NewUser, Secret};
+
+use crate::{MasterKey, Store};
+
+pub(crate) const CHANNEL_KEY: &str = "sk-channel-canary-0123456789";
+
+pub(crate) fn key() -> MasterKey {
+    MasterKey::from_text("a master key for tests only").unwrap()
+}
+
+pub(crate) fn store() -> Store {
+    Store::open_in_memory(&key()).unwrap()
+}
+
+pub(crate) fn new_channel(name: &str) -> NewChannel {
+    let url = BaseUrl::parse("https://api.openai.com/v1").unwrap();
+    NewChannel::new(name, url, Secret::new(CHANNEL_KEY.to_owned()))
+}
+
+pub(crate) fn new_user(name: &str, keys: &[&str]) -> NewUser {
+    let keys = keys.iter().map(|key| Secret::new((*key).to_owned())).collect();
+    NewUser { name: name.into(), keys, enabled: true, allowed_models: None }
+}

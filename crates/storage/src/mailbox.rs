@@ -1,0 +1,306 @@
+//! What waits for the writer: admin writes in front, records behind them. Both are bounded.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::{Record, Result, StorageError};
+
+/// Records are written together, at most so many in one transaction …
+pub(crate) const BATCH: usize = 512;
+/// … or when the first of them has waited so long.
+const BATCH_WAIT: Duration = Duration::from_millis(50);
+/// Admin writes that may wait; they come from people and scripts, one at a time each.
+const MAX_JOBS: usize = 256;
+
+/// Where callers leave work and the writer finds it.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    capacity: usize,
+    inside: Mutex<Inside>,
+    /// Wakes the writer.
+    work: Condvar,
+    /// Wakes callers that wait for room among the jobs.
+    room: Condvar,
+    dropped: AtomicU64,
+    written: AtomicU64,
+    retention: AtomicU64,
+    trouble: AtomicU8,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    jobs: VecDeque<Job>,
+    records: VecDeque<Record>,
+    /// Records that the writer has taken out and not yet written.
+    in_hand: usize,
+    /// When the oldest record that still lies here came.
+    oldest: Option<Instant>,
+    prune: bool,
+    /// Set when the store closes: until when the writer may still try.
+    closing: Option<Instant>,
+    /// The writer has ended.
+    ended: bool,
+}
+
+/// An admin write. `run` answers its caller and gives `true`, or gives `false` to be run again because the database
+/// was busy; it must answer when it is told that this is the last time.
+pub(crate) struct Job {
+    pub(crate) deadline: Instant,
+    pub(crate) run: Box<Run>,
+}
+
+type Run = dyn FnMut(&mut Connection, bool) -> bool + Send;
+
+/// What the writer should do next.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// Run this admin write.
+    Job(Job),
+    /// Write the batch in hand.
+    Batch,
+    /// Remove some history.
+    Prune,
+    /// End.
+    End,
+}
+
+/// Why writes fail at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Trouble {
+    None = 0,
+    Busy = 1,
+    Full = 2,
+    Other = 3,
+}
+
+// === impl Mailbox ===
+
+impl Mailbox {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            inside: Mutex::default(),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            dropped: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            // Nothing is removed before the owner has said how much to keep.
+            retention: AtomicU64::new(u64::MAX),
+            trouble: AtomicU8::new(Trouble::None as u8),
+        }
+    }
+
+    /// Leaves an admin write; waits for room until its deadline.
+    pub(crate) fn submit(&self, job: Job) -> Result<()> {
+        let mut inside = self.lock();
+        loop {
+            if inside.closing.is_some() || inside.ended {
+                return Err(StorageError::Closed);
+            }
+            if inside.jobs.len() < MAX_JOBS {
+                inside.jobs.push_back(job);
+                self.work.notify_one();
+                return Ok(());
+            }
+            let left = job.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(StorageError::Busy);
+            }
+            inside = self.room.wait_timeout(inside, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Leaves a record, or drops it when there is no room. Never waits but for the moment that the lock takes.
+    pub(crate) fn record(&self, record: Record) -> bool {
+        let mut inside = self.lock();
+        if inside.closing.is_some() || inside.ended || inside.records.len() + inside.in_hand >= self.capacity
+        {
+            drop(inside);
+            self.count_dropped(1);
+            return false;
+        }
+        inside.records.push_back(record);
+        let waiting = inside.records.len();
+        if waiting == 1 {
+            inside.oldest = Some(Instant::now());
+        }
+        drop(inside);
+        // Only these two change when the writer has to wake up; waking it for each record would cost the request
+        // path a system call.
+        if waiting == 1 || waiting == BATCH {
+            self.work.notify_one();
+        }
+        true
+    }
+
+    /// Waits for what the writer should do next. `batch` is what it has in hand; when that is not empty it failed
+    /// before, and is not due again before `retry_at`. An empty one is filled.
+    pub(crate) fn turn(&self, batch: &mut Vec<Record>, retry_at: Option<Instant>) -> Turn {
+        let mut inside = self.lock();
+        inside.in_hand = batch.len();
+        loop {
+            if let Some(job) = inside.jobs.pop_front() {
+                self.room.notify_one();
+                return Turn::Job(job);
+            }
+            let now = Instant::now();
+            let waiting = !batch.is_empty() || !inside.records.is_empty();
+            // A batch that is in hand has failed before; everything else is tried once, however late it is.
+            let failing = !batch.is_empty();
+            if inside.closing.is_some_and(|until| !waiting || failing && now >= until) {
+                return Turn::End;
+            }
+            let due = match (batch.is_empty(), retry_at, inside.oldest) {
+                (false, retry_at, _) => Some(retry_at.unwrap_or(now)),
+                (true, _, Some(_)) if inside.closing.is_some() || inside.records.len() >= BATCH => Some(now),
+                (true, _, oldest) => oldest.map(|oldest| oldest + BATCH_WAIT),
+            };
+            match due {
+                Some(due) if due <= now => {
+                    inside.fill(batch);
+                    return Turn::Batch;
+                }
+                None if inside.prune => return Turn::Prune,
+                _ => {}
+            }
+            let until = [due, inside.closing].into_iter().flatten().min();
+            inside = match until {
+                Some(until) => {
+                    let left = until.saturating_duration_since(now);
+                    self.work.wait_timeout(inside, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.work.wait(inside).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Puts an admin write back in front: it comes again before all others.
+    pub(crate) fn put_back(&self, job: Job) {
+        self.lock().jobs.push_front(job);
+    }
+
+    /// Tells the writer to write what waits, trying until `until`, and to end.
+    pub(crate) fn close(&self, until: Instant) {
+        let mut inside = self.lock();
+        inside.closing.get_or_insert(until);
+        self.work.notify_one();
+        self.room.notify_all();
+    }
+
+    /// The writer has ended: what still waits is lost. Gives the number of records lost.
+    pub(crate) fn end(&self, in_hand: usize) -> u64 {
+        let mut inside = self.lock();
+        inside.ended = true;
+        let lost = (inside.records.len() + in_hand) as u64;
+        inside.records = VecDeque::new();
+        inside.in_hand = 0;
+        // Dropping a job hangs up on its caller, who takes that for `Closed`.
+        inside.jobs.clear();
+        drop(inside);
+        self.room.notify_all();
+        self.count_dropped(lost);
+        lost
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        let inside = self.lock();
+        inside.closing.is_some() || inside.ended
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        let inside = self.lock();
+        inside.records.len() + inside.in_hand
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_dropped(&self, records: u64) {
+        self.dropped.fetch_add(records, Ordering::Relaxed);
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_written(&self, records: usize) {
+        self.written.fetch_add(records as u64, Ordering::Relaxed);
+    }
+
+    /// How many exchanges to keep.
+    pub(crate) fn retention(&self) -> u64 {
+        self.retention.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_retention(&self, newest: u64) {
+        self.retention.store(newest, Ordering::Relaxed);
+        self.ask_to_prune(true);
+    }
+
+    /// Whether the writer should look for history to remove when it has nothing better to do.
+    pub(crate) fn ask_to_prune(&self, prune: bool) {
+        self.lock().prune = prune;
+        self.work.notify_one();
+    }
+
+    pub(crate) fn trouble(&self) -> Trouble {
+        [Trouble::Busy, Trouble::Full, Trouble::Other]
+            .into_iter()
+            .find(|trouble| *trouble as u8 == self.trouble.load(Ordering::Relaxed))
+            .unwrap_or(Trouble::None)
+    }
+
+    /// Notes how the last write went; gives how the one before went.
+    pub(crate) fn set_trouble(&self, trouble: Trouble) -> Trouble {
+        let before = self.trouble();
+        self.trouble.store(trouble as u8, Ordering::Relaxed);
+        before
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Inside ===
+
+impl Inside {
+    /// Moves records into an empty batch. One that holds something already failed before, and is tried as it is.
+    fn fill(&mut self, batch: &mut Vec<Record>) {
+        if batch.is_empty() {
+            let count = self.records.len().min(BATCH);
+            batch.extend(self.records.drain(..count));
+            self.oldest = if self.records.is_empty() { None } else { Some(Instant::now()) };
+        }
+        self.in_hand = batch.len();
+    }
+}
+
+// === impl Job ===
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}
+
+// === impl Trouble ===
+
+impl Trouble {
+    pub(crate) const fn of(error: &StorageError) -> Self {
+        if matches!(error, StorageError::Busy) {
+            Self::Busy
+        } else if matches!(error, StorageError::Full) {
+            Self::Full
+        } else {
+            Self::Other
+        }
+    }
+}
