@@ -209,3 +209,6 @@ impl Record {
         self.history.push_back(Tick { at, witness, ok, status: self.status.verdict(), latency });
     }
 }
+
+#[cfg(test)]
+mod tests;

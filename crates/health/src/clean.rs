@@ -52,7 +52,23 @@ fn visible(c: char) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_text_smuggles_a_key_a_control_character_or_too_much(
+            parts in prop::collection::vec(any::<String>(), 0..8),
+            key in "[a-zA-Z0-9-]{9,40}",
+        ) {
+            let cleaned = clean(&parts.join(&key), &key);
+            prop_assert!(!cleaned.contains(&key));
+            prop_assert!(!cleaned.contains(char::is_control));
+            prop_assert!(cleaned.chars().count() <= MAX_WHY);
+            prop_assert_eq!(clean(&cleaned, &key), cleaned.clone());
+        }
+    }
 
     #[test]
     fn the_key_is_masked_wherever_it_stands() {

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use gateway_domain::AttemptOutcome;
+
 /// When a channel leaves rotation and when it may return.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -59,6 +61,25 @@ impl Default for Rules {
             first_pause: Duration::from_secs(2),
             longest_pause: Duration::from_mins(2),
             credentials_pause: Duration::from_mins(5),
+        }
+    }
+}
+
+// === impl Observation ===
+
+impl Observation {
+    /// What an attempt tells about its channel. `None` when it tells nothing: the caller's own errors, its leaving, and
+    /// limits, for who limits, lives.
+    pub fn of_attempt(outcome: AttemptOutcome, why: impl FnOnce() -> String) -> Option<Self> {
+        match outcome {
+            AttemptOutcome::Ok => Some(Self::TrafficOk),
+            AttemptOutcome::CallerError | AttemptOutcome::RateLimited | AttemptOutcome::Cancelled => None,
+            AttemptOutcome::Credentials => Some(Self::TrafficFailed { why: why(), credentials: true }),
+            AttemptOutcome::ServerError
+            | AttemptOutcome::Connect
+            | AttemptOutcome::Timeout
+            | AttemptOutcome::Broken
+            | AttemptOutcome::BadAnswer => Some(Self::TrafficFailed { why: why(), credentials: false }),
         }
     }
 }

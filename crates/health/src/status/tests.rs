@@ -280,8 +280,7 @@ fn a_channel_that_is_probed_no_longer_returns_by_time() {
 
 #[test]
 fn a_wall_clock_set_back_an_hour_does_not_prolong_a_pause_by_an_hour() {
-    let mut story = Story::default();
-    story.now = UnixMillis(10_000_000);
+    let mut story = Story { now: UnixMillis(10_000_000), ..Story::default() };
     story.eject();
     story.after(-3600);
     assert_eq!(story.seconds_out(), 2);
