@@ -2,15 +2,21 @@
 
 #[cfg(test)]
 mod http_probe {
+    use std::convert::Infallible;
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
     use gateway_domain::{BaseUrl, Channel, ChannelId, ManagedBy, ProbePlan, Secret};
     use gateway_health::{HttpProbe, Observation, Probe, ProbeReport};
-    use rustls::{ClientConfig, RootCertStore};
+    use hyper::service::service_fn;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use hyper_util::server::conn::auto;
+    use rustls::crypto::ring;
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
+    use tokio_rustls::TlsAcceptor;
 
     const KEY: &str = "sk-canary-7f3a";
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -87,12 +93,27 @@ mod http_probe {
     }
 
     fn http_probe() -> HttpProbe {
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        http_probe_trusting(RootCertStore::empty())
+    }
+
+    fn http_probe_trusting(roots: RootCertStore) -> HttpProbe {
+        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(RootCertStore::empty())
+            .with_root_certificates(roots)
             .with_no_client_auth();
         HttpProbe::new(Arc::new(tls))
+    }
+
+    /// Serves one connection over TLS, and says by which protocol it was asked.
+    async fn serve_tls(listener: TcpListener, tls: ServerConfig) -> Option<Vec<u8>> {
+        let (socket, _) = listener.accept().await.unwrap();
+        let socket = TlsAcceptor::from(Arc::new(tls)).accept(socket).await.ok()?;
+        let protocol = socket.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        let answer = |_| async { Ok::<_, Infallible>(hyper::Response::new(String::from("{}"))) };
+        let server = auto::Builder::new(TokioExecutor::new());
+        server.serve_connection(TokioIo::new(socket), service_fn(answer)).await.unwrap();
+        protocol
     }
 
     /// Probes a server that gives this answer.
@@ -255,6 +276,30 @@ mod http_probe {
         let report = http_probe().probe(channel(&base_url, ProbePlan::Models), PATIENCE).await;
         assert_eq!((report.ok, report.status), (false, None));
         server.join_next().await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_channel_over_tls_is_asked_by_http_2_and_only_if_somebody_vouches_for_it() {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let certificate = certified.cert.der().clone();
+        let mut trusted = RootCertStore::empty();
+        trusted.add(certificate.clone()).unwrap();
+        for (roots, protocol) in [(trusted, Some(b"h2".to_vec())), (RootCertStore::empty(), None)] {
+            let key = certified.signing_key.serialize_der().try_into().unwrap();
+            let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.clone()], key)
+                .unwrap();
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let channel = channel(&format!("https://{}", listener.local_addr().unwrap()), ProbePlan::Models);
+            let probe = http_probe_trusting(roots);
+            let (report, asked_by) = tokio::join!(probe.probe(channel, PATIENCE), serve_tls(listener, tls));
+            assert_eq!((report.ok, asked_by), (protocol.is_some(), protocol), "{report:?}");
+            assert!(report.ok || report.why.unwrap().contains("certificate"));
+        }
     }
 
     #[tokio::test]
