@@ -216,7 +216,9 @@ async fn a_model_that_cannot_be_one_is_400_with_the_param() {
 #[tokio::test]
 async fn a_stream_flag_that_is_no_boolean_is_400_with_the_param() {
     let (_up, gw) = guarded().await;
-    for body in [r#"{"model":"m","stream":"true"}"#, r#"{"model":"m","stream":1}"#, r#"{"model":"m","stream":{}}"#] {
+    for body in
+        [r#"{"model":"m","stream":"true"}"#, r#"{"model":"m","stream":1}"#, r#"{"model":"m","stream":{}}"#]
+    {
         let answer = post(&gw, body).await;
         answer.assert_error_shape();
         assert_eq!(answer.status, 400, "{body}: {}", answer.body_text());
@@ -228,7 +230,20 @@ async fn a_stream_flag_that_is_no_boolean_is_400_with_the_param() {
 async fn an_unknown_model_is_404_as_openai_words_it() {
     let (_up, gw) = guarded().await;
     let long = "m".repeat(10_000);
-    for model in ["gpt-9", "M", "m ", " m", "mm", "../m", "a\r\nX-Evil: 1", "ｍ", "m\u{200b}", "m\0", "<b>m</b>", &long] {
+    for model in [
+        "gpt-9",
+        "M",
+        "m ",
+        " m",
+        "mm",
+        "../m",
+        "a\r\nX-Evil: 1",
+        "ｍ",
+        "m\u{200b}",
+        "m\0",
+        "<b>m</b>",
+        &long,
+    ] {
         let answer = gw.chat(model).say("hi").send().await;
         assert!(matches!(answer.status, 404 | 400), "{model:?}: {}", answer.body_text());
         answer.assert_error_shape();
@@ -307,7 +322,15 @@ async fn a_wrong_method_is_405_with_the_right_ones() {
 #[tokio::test]
 async fn an_unknown_path_is_404_in_the_same_shape() {
     let (_up, gw) = guarded().await;
-    for path in ["/v1/nothing", "/v2/chat/completions", "/v1/chat/completions/", "/v1//chat/completions", "/v1/chat%2Fcompletions", "/v1/../v1/models", "/nothing"] {
+    for path in [
+        "/v1/nothing",
+        "/v2/chat/completions",
+        "/v1/chat/completions/",
+        "/v1//chat/completions",
+        "/v1/chat%2Fcompletions",
+        "/v1/../v1/models",
+        "/nothing",
+    ] {
         let answer = gw.call(Method::POST, path).json(&serde_json::json!({"model": "m"})).send().await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.body_text());
         answer.assert_error_shape();
@@ -317,7 +340,12 @@ async fn an_unknown_path_is_404_in_the_same_shape() {
 #[tokio::test]
 async fn a_body_that_is_not_declared_as_plain_json_is_415() {
     let (_up, gw) = guarded().await;
-    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml"] {
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+    ] {
         let call = gw.post("/v1/chat/completions", r#"{"model":"m"}"#).header("content-type", content_type);
         let answer = call.send().await;
         answer.assert_error_shape();

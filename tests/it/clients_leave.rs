@@ -100,7 +100,9 @@ async fn a_client_that_leaves_before_the_first_token_cancels_the_upstream_call()
         let gw = Gateway::serving_weighted("m", in_order([&up, &other])).start().await;
 
         let mut socket = Raw::connect(gw.address()).await;
-        socket.send(head_and_body(&gw, &format!(r#"{{"model":"m","stream":{streamed},"messages":[]}}"#))).await;
+        socket
+            .send(head_and_body(&gw, &format!(r#"{{"model":"m","stream":{streamed},"messages":[]}}"#)))
+            .await;
         eventually("the call is under way", || up.in_flight() == 1).await;
         drop(socket);
 
@@ -171,7 +173,9 @@ async fn a_client_that_only_stops_sending_gets_its_answer() {
         let gw = Gateway::serving("m", [&up]).start().await;
 
         let mut socket = Raw::connect(gw.address()).await;
-        socket.send(head_and_body(&gw, &format!(r#"{{"model":"m","stream":{streamed},"messages":[]}}"#))).await;
+        socket
+            .send(head_and_body(&gw, &format!(r#"{{"model":"m","stream":{streamed},"messages":[]}}"#)))
+            .await;
         socket.half_close().await;
 
         let answer = socket.answer().await.expect("an answer after the half close");

@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime};
 
 use gateway_tests::{
-    Answer, Gateway, GatewayBuilder, Reply, Upstream, body, chat, close, eventually, hang, html, in_order, ms, raw,
-    redirect, reset, sse, status,
+    Answer, Gateway, GatewayBuilder, Reply, Upstream, body, chat, close, eventually, hang, html, in_order,
+    ms, raw, redirect, reset, sse, status,
 };
 
 /// A gateway whose patience with upstreams is a fraction of a second.
@@ -271,7 +271,10 @@ async fn a_throttled_channel_is_left_at_once_and_for_as_long_as_it_asked() {
 
     assert_eq!(limited.count(), 1);
     let metrics = gw.metrics().await;
-    assert!(metrics.sum("gateway_errors_total", &[("type", "channel")]).abs() < f64::EPSILON, "a limit is no failure");
+    assert!(
+        metrics.sum("gateway_errors_total", &[("type", "channel")]).abs() < f64::EPSILON,
+        "a limit is no failure"
+    );
 }
 
 #[tokio::test]
@@ -313,7 +316,8 @@ async fn every_spelling_of_retry_after_is_understood() {
 
 #[tokio::test]
 async fn a_limit_without_a_time_passes_by_itself() {
-    let limited = Upstream::scripted().reply(status(429)).then(chat("back")).always(chat("back")).start().await;
+    let limited =
+        Upstream::scripted().reply(status(429)).then(chat("back")).always(chat("back")).start().await;
     let good = Upstream::scripted().always(chat("good")).start().await;
     let gw = impatient(&[&limited, &good]).user("second", "sk-canaryuser-second-0001").start().await;
 
@@ -383,7 +387,10 @@ async fn at_most_three_channels_are_tried() {
             models[0]["channels"].as_array_mut().expect("an array").push(mapping.into());
             for channel in toml["channels"].as_array_mut().expect("an array") {
                 let last = channel["name"].as_str() == Some(unused.name());
-                channel.as_table_mut().expect("a table").insert("weight".to_owned(), if last { 1 } else { 1_000_000 }.into());
+                channel
+                    .as_table_mut()
+                    .expect("a table")
+                    .insert("weight".to_owned(), if last { 1 } else { 1_000_000 }.into());
             }
         })
         .start()
@@ -399,7 +406,12 @@ async fn after_any_fault_a_clean_request_is_answered() {
     let faults = [reset(), close(), html(), status(500), status(429), raw("junk\r\n\r\n"), chat("x").half()];
     let count = faults.len();
     let bad = Upstream::scripted();
-    let bad = faults.into_iter().fold(bad, gateway_tests::UpstreamBuilder::reply).always(chat("late")).start().await;
+    let bad = faults
+        .into_iter()
+        .fold(bad, gateway_tests::UpstreamBuilder::reply)
+        .always(chat("late"))
+        .start()
+        .await;
     let good = Upstream::scripted().always(chat("good")).start().await;
     let gw = impatient(&[&bad, &good]).start().await;
 

@@ -61,7 +61,8 @@ async fn an_escaped_model_name_is_understood() {
         assert_eq!(answer.status, 200, "{spelling}: {}", answer.body_text());
     }
 
-    let seen: Vec<String> = up.requests().iter().map(|r| String::from_utf8_lossy(&r.body).into_owned()).collect();
+    let seen: Vec<String> =
+        up.requests().iter().map(|r| String::from_utf8_lossy(&r.body).into_owned()).collect();
     assert_eq!(seen, [r#"{"model":"b","x":1}"#, r#"{"\u006dodel":"b","x":1}"#]);
 }
 
@@ -98,15 +99,28 @@ fn any_json_goes_up_with_nothing_changed_but_the_model() {
 
 /// Top-level fields as text; the leading `x` keeps them from being called `model` or `stream`.
 fn fields() -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec(("[a-zA-Z0-9_äö語]{0,6}", value()).prop_map(|(name, value)| format!("\"x{name}\":{value}")), 0..8)
+    prop::collection::vec(
+        ("[a-zA-Z0-9_äö語]{0,6}", value()).prop_map(|(name, value)| format!("\"x{name}\":{value}")),
+        0..8,
+    )
 }
 
 fn value() -> impl Strategy<Value = String> {
-    let number = prop_oneof![any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{f:e}")), any::<i64>().prop_map(|i| i.to_string())];
+    let number = prop_oneof![
+        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| format!("{f:e}")),
+        any::<i64>().prop_map(|i| i.to_string())
+    ];
     let text = "\\PC{0,12}".prop_map(|text| json!(text).to_string());
-    let leaf = prop_oneof![Just("null".to_owned()), Just("true".to_owned()), Just("\"model\"".to_owned()), number, text];
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        Just("\"model\"".to_owned()),
+        number,
+        text
+    ];
     leaf.prop_recursive(4, 24, 4, |inner| {
-        let list = (prop::collection::vec(inner.clone(), 0..4), space()).prop_map(|(items, s)| format!("[{s}{}{s}]", items.join(&format!("{s},"))));
+        let list = (prop::collection::vec(inner.clone(), 0..4), space())
+            .prop_map(|(items, s)| format!("[{s}{}{s}]", items.join(&format!("{s},"))));
         let object = prop::collection::vec(inner, 0..4).prop_map(|items| {
             let fields: Vec<String> = items.iter().map(|item| format!("\"model\" :{item}")).collect();
             format!("{{{}}}", fields.join(" , "))
@@ -146,7 +160,16 @@ async fn hop_by_hop_and_secret_headers_stay_behind_and_the_rest_goes_up() {
         .assert_text("ok");
 
     let request = up.only_request();
-    let absent = ["x-only-here", "keep-alive", "proxy-authorization", "te", "cookie", "x-api-key", "api-key", "x-forwarded-for"];
+    let absent = [
+        "x-only-here",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "cookie",
+        "x-api-key",
+        "api-key",
+        "x-forwarded-for",
+    ];
     for name in absent {
         assert_eq!(request.header(name), None, "{name} went up");
     }
@@ -164,7 +187,10 @@ async fn hop_by_hop_and_secret_headers_stay_behind_and_the_rest_goes_up() {
     assert_eq!(request.header("host"), Some(up.address().to_string().as_str()));
     assert_eq!(request.header("content-length"), Some(request.body.len().to_string().as_str()));
     assert!(request.headers().iter().all(|(_, value)| !value.contains(secret)));
-    assert_eq!(request.headers().iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).count(), 1);
+    assert_eq!(
+        request.headers().iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization")).count(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -230,7 +256,9 @@ async fn status_and_body_come_back_as_they_are() {
         .await;
     let gw = Gateway::serving("m", [&up]).start().await;
 
-    for (status, content_type) in [(200, "application/json; charset=utf-8"), (200, "application/json"), (201, "application/json")] {
+    for (status, content_type) in
+        [(200, "application/json; charset=utf-8"), (200, "application/json"), (201, "application/json")]
+    {
         let answer = gw.chat("m").say("hi").send().await;
         assert_eq!((answer.status, answer.body_text().as_str()), (status, odd));
         assert_eq!(answer.header("content-type"), content_type);
@@ -271,7 +299,15 @@ async fn useful_headers_come_back_and_those_of_the_connection_do_not() {
     ] {
         assert_eq!(answer.header(name), value, "{name}");
     }
-    for name in ["set-cookie", "server", "alt-svc", "strict-transport-security", "keep-alive", "x-hop", "x-accel-buffering"] {
+    for name in [
+        "set-cookie",
+        "server",
+        "alt-svc",
+        "strict-transport-security",
+        "keep-alive",
+        "x-hop",
+        "x-accel-buffering",
+    ] {
         assert!(!answer.headers.contains_key(name), "{name} came back");
     }
     assert_ne!(answer.request_id(), "req-of-the-upstream");
@@ -326,7 +362,10 @@ async fn array_content_tools_and_stream_options_reach_the_upstream() {
 #[tokio::test]
 async fn an_upstreams_error_body_comes_back_as_it_is_but_for_secrets() {
     let plain = json!({"error": {"message": "bad temperature", "type": "invalid_request_error", "param": "temperature", "code": "invalid_value"}});
-    let up = Upstream::scripted().reply(json_body(&plain).with_status(400).header("x-ratelimit-limit-requests", "60")).start().await;
+    let up = Upstream::scripted()
+        .reply(json_body(&plain).with_status(400).header("x-ratelimit-limit-requests", "60"))
+        .start()
+        .await;
     let gw = Gateway::serving("m", [&up]).start().await;
 
     let answer = gw.chat("m").say("hi").send().await;

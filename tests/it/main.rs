@@ -1,11 +1,21 @@
 //! The whole gateway against scripted upstreams. One binary, so that there is one thing to link.
 #![cfg(test)]
 
+mod admin;
 mod bad_input;
 mod clients_leave;
+mod crash;
 mod failover;
 mod fidelity;
+mod health;
 mod manners;
+mod metrics;
+mod models;
+mod reload;
 mod routing;
+mod secrets;
+mod sessions;
+mod shutdown;
+mod storage_down;
 mod streaming;
 mod the_harness;

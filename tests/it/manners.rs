@@ -97,7 +97,9 @@ async fn an_idle_http2_connection_is_closed_too() {
 async fn a_stalled_body_is_408_and_no_upstream_hears_of_it() {
     let up = Upstream::scripted().start().await;
     let gw = quick(&up).start().await;
-    for framing in [format!("content-length: {}\r\n", BODY.len() + 10), "transfer-encoding: chunked\r\n".to_owned()] {
+    for framing in
+        [format!("content-length: {}\r\n", BODY.len() + 10), "transfer-encoding: chunked\r\n".to_owned()]
+    {
         let mut socket = Raw::connect(gw.address()).await;
         socket.send(head(&framing)).await;
         socket.send(if framing.starts_with('c') { BODY } else { "5\r\n{\"mod\r\n" }).await;
@@ -171,7 +173,16 @@ async fn a_request_without_one_good_host_is_400() {
     let up = Upstream::scripted().start().await;
     let gw = quick(&up).start().await;
     let key = gateway_tests::USER_KEY;
-    for hosts in ["", "host: a\r\nhost: b\r\n", "host: a/b\r\n", "host: a?b\r\n", "host: a#b\r\n", "host: u@a\r\n", "host: a b\r\n", "host:\r\n"] {
+    for hosts in [
+        "",
+        "host: a\r\nhost: b\r\n",
+        "host: a/b\r\n",
+        "host: a?b\r\n",
+        "host: a#b\r\n",
+        "host: u@a\r\n",
+        "host: a b\r\n",
+        "host:\r\n",
+    ] {
         let mut socket = Raw::connect(gw.address()).await;
         socket.send(format!("GET /v1/models HTTP/1.1\r\n{hosts}authorization: Bearer {key}\r\n\r\n")).await;
         let answer = socket.answer().await.unwrap_or_else(|| panic!("no answer to {hosts:?}"));
@@ -186,7 +197,11 @@ async fn an_absolute_form_with_another_authority_is_400() {
     let mut socket = Raw::connect(gw.address()).await;
     let key = gateway_tests::USER_KEY;
 
-    socket.send(format!("GET http://evil.test/v1/models HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {key}\r\n\r\n")).await;
+    socket
+        .send(format!(
+            "GET http://evil.test/v1/models HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {key}\r\n\r\n"
+        ))
+        .await;
 
     assert_eq!(socket.answer().await.map(|a| a.status), Some(400));
 }
@@ -287,7 +302,11 @@ async fn http_1_0_is_answered_and_closed() {
     for stream in [false, true] {
         let body = format!(r#"{{"model":"m","stream":{stream},"messages":[]}}"#);
         let mut socket = Raw::connect(gw.address()).await;
-        socket.send(head(&format!("content-length: {}\r\n", body.len())).replace("HTTP/1.1", "HTTP/1.0") + &body).await;
+        socket
+            .send(
+                head(&format!("content-length: {}\r\n", body.len())).replace("HTTP/1.1", "HTTP/1.0") + &body,
+            )
+            .await;
         let all = String::from_utf8_lossy(&socket.until_closed().await).into_owned();
         assert!(all.contains(" 200 ") && all.contains("ok"), "{all}");
         assert!(!all.to_ascii_lowercase().contains("transfer-encoding"), "{all}");
@@ -309,7 +328,10 @@ async fn http2_without_tls_carries_many_calls_at_once() {
 
 #[tokio::test]
 async fn no_framing_trick_makes_two_requests_of_one() {
-    let inner = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\ncontent-length: {}\r\n\r\n{BODY}", BODY.len());
+    let inner = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\ncontent-length: {}\r\n\r\n{BODY}",
+        BODY.len()
+    );
     let long = BODY.len();
     let tricks = [
         head(&format!("content-length: {long}\r\ntransfer-encoding: chunked\r\n")) + "0\r\n\r\n" + &inner,
@@ -341,7 +363,8 @@ async fn trailers_bring_no_headers() {
     let up = Upstream::scripted().always(chat("ok")).start().await;
     let gw = quick(&up).start().await;
     let mut socket = Raw::connect(gw.address()).await;
-    let chunked = format!("{:x}\r\n{BODY}\r\n0\r\nauthorization: Bearer sk-other\r\nx-trailer: 1\r\n\r\n", BODY.len());
+    let chunked =
+        format!("{:x}\r\n{BODY}\r\n0\r\nauthorization: Bearer sk-other\r\nx-trailer: 1\r\n\r\n", BODY.len());
 
     socket.send(head("transfer-encoding: chunked\r\n") + &chunked).await;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_tests::{Gateway, all, Line, Upstream, chat, in_order, status, until, weighted};
+use gateway_tests::{Gateway, Line, Upstream, all, chat, in_order, status, until, weighted};
 use http::Method;
 use serde_json::json;
 
@@ -67,7 +67,10 @@ async fn the_next_request_after_a_channel_is_disabled_goes_elsewhere_without_an_
         let before = gw.chat("m").say("hi").send().await;
         let channels = gw.admin();
         let id = channels.id_of("/api/channels", before.channel()).await;
-        assert_eq!(channels.put(&format!("/api/channels/{id}"), &json!({"enabled": false})).await.status, 200);
+        assert_eq!(
+            channels.put(&format!("/api/channels/{id}"), &json!({"enabled": false})).await.status,
+            200
+        );
 
         let after = gw.chat("m").say("hi").send().await;
 
@@ -173,7 +176,10 @@ async fn every_json_endpoint_takes_the_same_path() {
     }
 
     for (request, endpoint) in up.requests().iter().zip(endpoints) {
-        assert_eq!((request.target(), request.model().as_str()), (format!("/v1{endpoint}").as_str(), "backend"));
+        assert_eq!(
+            (request.target(), request.model().as_str()),
+            (format!("/v1{endpoint}").as_str(), "backend")
+        );
     }
 }
 
@@ -218,7 +224,10 @@ async fn a_channel_never_gets_more_calls_at_a_time_than_it_may() {
                 users.push(toml::toml! { name = "x" }.into());
                 let user = users.last_mut().and_then(toml::Value::as_table_mut).expect("a table");
                 user.insert("name".to_owned(), format!("crowd-{n}").into());
-                user.insert("keys".to_owned(), toml::Value::Array(vec![format!("sk-canaryuser-crowd-{n:03}").into()]));
+                user.insert(
+                    "keys".to_owned(),
+                    toml::Value::Array(vec![format!("sk-canaryuser-crowd-{n:03}").into()]),
+                );
             }
         })
         .start()

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 /// Text that a careless copy would damage: two, three and four bytes, a joined emoji, what JSON escapes.
-const HARD_TEXT: [&str; 6] = ["Grüße, ", "日本語 ", "👩‍👩‍👧‍👦 ", "\u{2028}line\u{2029} ", "\"quoted\\\" ", "a\tb\r\nc"];
+const HARD_TEXT: [&str; 6] =
+    ["Grüße, ", "日本語 ", "👩‍👩‍👧‍👦 ", "\u{2028}line\u{2029} ", "\"quoted\\\" ", "a\tb\r\nc"];
 
 #[tokio::test]
 async fn each_event_goes_out_when_it_comes_in() {
@@ -50,7 +51,8 @@ async fn a_stream_may_last_longer_than_every_other_timeout() {
 #[tokio::test]
 async fn a_reset_in_the_middle_is_an_error_event_and_no_end() {
     let gate = Gate::shut();
-    let up = Upstream::scripted().reply(sse(["Hel", "lo"]).reset_after(1).hold_before(1, &gate)).start().await;
+    let up =
+        Upstream::scripted().reply(sse(["Hel", "lo"]).reset_after(1).hold_before(1, &gate)).start().await;
     let other = Upstream::scripted().start().await;
     let gw = Gateway::serving_weighted("m", in_order([&up, &other])).start().await;
 
@@ -189,7 +191,11 @@ fn any_stream_cut_anywhere_arrives_byte_for_byte() {
     );
     let gw = runtime.block_on(Gateway::serving("m", [&up]).start());
 
-    let strategy = (prop::collection::vec("\\PC{0,12}", 1..8), 1_usize..40, prop::sample::select(vec!["\n", "\r\n", "\r"]));
+    let strategy = (
+        prop::collection::vec("\\PC{0,12}", 1..8),
+        1_usize..40,
+        prop::sample::select(vec!["\n", "\r\n", "\r"]),
+    );
     let mut runner = TestRunner::new(Config { cases: 64, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&strategy, |(texts, size, line_end)| {
         let sent = sse(&texts).line_end(line_end).text();

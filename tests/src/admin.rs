@@ -122,7 +122,7 @@ impl Admin {
 
     /// What was recorded of one call, once it is.
     pub async fn exchange(&self, request_id: &str) -> Tried {
-        let path = format!("/api/requests/{request_id}");
+        let path = format!("/api/exchanges/{request_id}");
         let record = until("the exchange is recorded", async || {
             let answer = self.get(&path).await;
             (answer.status == 200).then(|| answer.json())
@@ -140,7 +140,7 @@ impl Tried {
         let word = |attempt: &Value, field: &str| {
             attempt.get(field).and_then(Value::as_str).unwrap_or("?").to_owned()
         };
-        attempts.iter().map(|attempt| (word(attempt, "channel"), word(attempt, "outcome"))).collect()
+        attempts.iter().map(|attempt| (word(attempt, "channel_name"), word(attempt, "outcome"))).collect()
     }
 
     /// How the exchange ended.

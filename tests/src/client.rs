@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
 
 use crate::answer::Answer;
-use crate::eventually::soon;
+use crate::eventually::{patience, within};
 
 /// A request in the making.
 #[derive(Clone, Debug)]
@@ -172,7 +172,7 @@ impl Call {
             )
         };
         let connection = Connection(connection.abort_handle());
-        let response = soon("the head of an answer", answering).await.map_err(NoAnswer::Broken)?;
+        let response = arrives("the head of an answer", answering).await.map_err(NoAnswer::Broken)?;
         let (head, body) = response.into_parts();
         let (status, headers, version) = (head.status.as_u16(), head.headers, head.version);
         Ok(Opened { status, headers, version, body, frames: Vec::new(), _connection: connection })
@@ -276,7 +276,7 @@ impl Chat {
 impl Opened {
     /// The next frame of the body; `None` at its end. Fails the test when the body breaks off or nothing comes.
     pub async fn frame(&mut self) -> Option<Bytes> {
-        let frame = soon("the next frame of a body", self.body.frame()).await?;
+        let frame = arrives("the next frame of a body", self.body.frame()).await?;
         let data = frame.expect("the body does not break off").into_data().unwrap_or_default();
         self.frames.push(data.clone());
         Some(data)
@@ -308,7 +308,7 @@ impl Opened {
     pub async fn rest(mut self) -> Answer {
         let mut cut = false;
         loop {
-            match soon("the rest of a body", self.body.frame()).await {
+            match arrives("the rest of a body", self.body.frame()).await {
                 Some(Ok(frame)) => self.frames.push(frame.into_data().unwrap_or_default()),
                 Some(Err(_broken)) => {
                     cut = true;
@@ -337,9 +337,10 @@ impl Line {
             _ => Self::connect(call.address).await?,
         };
         sender.0.ready().await.map_err(NoAnswer::Broken)?;
-        let response = soon("the head of an answer", sender.0.send_request(call.into_request())).await;
+        let response = arrives("the head of an answer", sender.0.send_request(call.into_request())).await;
         let (head, body) = response.map_err(NoAnswer::Broken)?.into_parts();
-        let body = soon("the body of an answer", body.collect()).await.map_err(NoAnswer::Broken)?.to_bytes();
+        let body =
+            arrives("the body of an answer", body.collect()).await.map_err(NoAnswer::Broken)?.to_bytes();
         self.open = Some(sender);
         Ok(Answer::new(head.status.as_u16(), head.version, head.headers, body.clone(), vec![body], false))
     }
@@ -378,4 +379,9 @@ async fn quietly(connection: impl Future<Output = hyper::Result<()>>) {
 fn header(name: &str, value: &str) -> (HeaderName, HeaderValue) {
     let name = HeaderName::try_from(name).expect("a header name");
     (name, HeaderValue::from_bytes(value.as_bytes()).expect("a header value"))
+}
+
+/// An answer may take longer than a test is patient with other things: a locked database keeps an admin waiting.
+async fn arrives<T>(what: &str, future: impl Future<Output = T>) -> T {
+    within(patience() * 3, what, future).await
 }

@@ -29,8 +29,13 @@ pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T
 
 /// Gives what `future` gives; fails the test when that takes longer than [`patience`].
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let ended = tokio::time::timeout(patience(), future).await;
-    ended.unwrap_or_else(|_elapsed| panic!("waited {:?} for {what}", patience()))
+    within(patience(), what, future).await
+}
+
+/// Gives what `future` gives; fails the test when that takes longer than `limit`.
+pub(crate) async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(limit, future).await;
+    ended.unwrap_or_else(|_elapsed| panic!("waited {limit:?} for {what}"))
 }
 
 /// Waits for all of them, which run at the same time on this task, and keeps their order.

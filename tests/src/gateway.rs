@@ -127,8 +127,7 @@ impl Gateway {
 
     /// Changes keys of the configuration file by their dotted names and writes it in place of the old one.
     pub fn rewrite_config(&self, change: impl FnOnce(&mut toml::Table)) {
-        let text = std::fs::read_to_string(self.config_path()).expect("the configuration can be read");
-        let mut table: toml::Table = text.parse().expect("the configuration is TOML");
+        let mut table: toml::Table = self.config_text().parse().expect("the configuration is TOML");
         change(&mut table);
         self.write_config(&table.to_string());
     }
@@ -143,6 +142,16 @@ impl Gateway {
         let fresh = self.config_path().with_extension("toml.new");
         std::fs::write(&fresh, text).expect("the configuration can be written");
         std::fs::rename(&fresh, self.config_path()).expect("the configuration can be replaced");
+    }
+
+    /// Writes the configuration file as a kubelet does: see [`GatewayBuilder::mounted`].
+    pub fn swap_mount(&self, text: &str) {
+        self.home.swap_mount(text);
+    }
+
+    /// The text of the configuration file.
+    pub fn config_text(&self) -> String {
+        std::fs::read_to_string(self.config_path()).expect("the configuration can be read")
     }
 
     fn running(&self) -> &Running {

@@ -77,6 +77,11 @@ impl GatewayProcess {
         Some((status.code().unwrap_or(-1), process.output()))
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it serves.
     pub fn address(&self) -> SocketAddr {
         self.address

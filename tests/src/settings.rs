@@ -15,6 +15,7 @@ use crate::{ADMIN_TOKEN, GatewayProcess, USER_KEY, Upstream};
 pub struct GatewayBuilder {
     pub(crate) table: Table,
     pub(crate) environment: Environment,
+    mounted: bool,
 }
 
 /// A configuration on disk, with everything that the gateway writes beside it.
@@ -62,7 +63,7 @@ impl GatewayBuilder {
             [health_check]
             interval = "1h"
             [log]
-            level = "warn"
+            level = "info"
             [[users]]
             name = "tester"
             keys = ["{USER_KEY}"]
@@ -71,7 +72,7 @@ impl GatewayBuilder {
         let table = text.parse().expect("the template is TOML");
         let mut environment = Environment::new();
         environment.insert("GATEWAY_ADMIN_TOKEN".to_owned(), ADMIN_TOKEN.to_owned());
-        Self { table, environment }
+        Self { table, environment, mounted: false }
     }
 
     /// Serves one more model from these channels, each under the model's own name.
@@ -160,6 +161,14 @@ impl GatewayBuilder {
         self
     }
 
+    /// Writes the configuration as Kubernetes mounts a `ConfigMap`: the file is a link into a link to a folder, and
+    /// only the link in the middle is ever changed.
+    #[must_use]
+    pub fn mounted(mut self) -> Self {
+        self.mounted = true;
+        self
+    }
+
     /// The configuration as a file's text.
     pub fn text(&self) -> String {
         self.table.to_string()
@@ -184,7 +193,13 @@ impl GatewayBuilder {
             *path = folder.path().join(relative).display().to_string().into();
         }
         let home = Home { folder, environment: self.environment };
-        std::fs::write(home.config(), self.table.to_string()).expect("the configuration can be written");
+        let text = self.table.to_string();
+        if self.mounted {
+            home.swap_mount(&text);
+            std::os::unix::fs::symlink("..data/gateway.toml", home.config()).expect("a link can be made");
+        } else {
+            std::fs::write(home.config(), text).expect("the configuration can be written");
+        }
         home
     }
 
@@ -217,6 +232,21 @@ impl Home {
 
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// What a kubelet does: a new folder, and then the link `..data` is replaced by one that leads there.
+    pub(crate) fn swap_mount(&self, text: &str) {
+        let old = std::fs::read_link(self.path().join("..data")).ok();
+        let number = std::fs::read_dir(self.path()).map_or(0, Iterator::count);
+        let fresh = format!("..version-{number}");
+        std::fs::create_dir(self.path().join(&fresh)).expect("a folder can be made");
+        std::fs::write(self.path().join(&fresh).join("gateway.toml"), text).expect("a file can be written");
+        let link = self.path().join("..data_tmp");
+        std::os::unix::fs::symlink(&fresh, &link).expect("a link can be made");
+        std::fs::rename(&link, self.path().join("..data")).expect("a link can be replaced");
+        if let Some(old) = old {
+            std::fs::remove_dir_all(self.path().join(old)).expect("the old folder can go");
+        }
     }
 }
 

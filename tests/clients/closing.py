@@ -1,0 +1,14 @@
+"""Runs the tests of a script and closes with one line that counts them."""
+
+import sys
+import unittest
+
+
+def run(name: str) -> None:
+    print(f"\n--- {name} ---", flush=True)
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
+    failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    skipped = len(result.skipped)
+    print(f"{result.testsRun - failed - skipped} passed, {failed} failed, {skipped} skipped", flush=True)
+    sys.exit(1 if failed or not result.testsRun else 0)
