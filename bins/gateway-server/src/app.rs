@@ -1,7 +1,39 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
 
-use gateway_config::{Environment, Source};
-use tokio::sync::watch;
+use anyhow::Context as _;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use gateway_config::{
+    AdminAuth, Cause, Environment, Live, Loaded, PublishRequest, Published, Publisher, ReloadStatus,
+    Settings, Snapshot, Source,
+};
+use gateway_domain::{Inventory, KeyDigest, UnixMillis};
+use gateway_health::{Board, HttpProbe};
+use gateway_proxy::{Clock, Metrics, Proxy};
+use gateway_routing::Pools;
+use gateway_sessions::Sessions;
+use gateway_storage::{MasterKey, Store, StoreOptions};
+use rustls::ServerConfig;
+use tokio::sync::{mpsc, watch};
+
+use crate::clock::unix_now;
+use crate::first_start::{self, FirstStart};
+use crate::follow;
+use crate::housekeeping;
+use crate::journal_sink::journal;
+use crate::publisher;
+use crate::serve;
+use crate::telemetry::{LogControl, Meters};
+use crate::tls;
+use crate::watch::Seen;
+
+/// The version that every surface shows.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Wishes for a snapshot that may wait; whoever has one more waits itself.
+const WAITING_WISHES: usize = 256;
 
 /// What an app is made of. The process environment is a value here; only the command line reads the real one.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +47,45 @@ pub struct Options {
 /// A gateway whose sockets are bound and whose database is open, and which serves nobody yet.
 #[derive(Debug)]
 pub struct App {
-    addresses: Addresses,
-    stopper: Stopper,
+    pub(crate) options: Options,
+    pub(crate) loaded: Loaded,
+    pub(crate) seen: Seen,
+    pub(crate) listeners: Listeners,
+    pub(crate) parts: Parts,
+    pub(crate) publisher: Publisher,
+    pub(crate) wishes: mpsc::Receiver<PublishRequest>,
+    pub(crate) admin_token: Option<KeyDigest>,
+    pub(crate) started_at: UnixMillis,
+    pub(crate) stopper: Stopper,
+    pub(crate) obeys_signals: bool,
+    pub(crate) log: Option<LogControl>,
+    first_start: FirstStart,
+}
+
+/// The machines, put together and idle.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) live: Arc<Live>,
+    pub(crate) status: Arc<ArcSwap<ReloadStatus>>,
+    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) board: Arc<Board>,
+    pub(crate) pools: Arc<Pools>,
+    pub(crate) sessions: Arc<Sessions>,
+    pub(crate) probe: Arc<HttpProbe>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) clock: Clock,
+    pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
+}
+
+/// The bound sockets.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    /// One per worker, all on one address.
+    pub(crate) public: Vec<TcpListener>,
+    pub(crate) admin: Option<TcpListener>,
+    pub(crate) metrics: Option<TcpListener>,
+    pub(crate) addresses: Addresses,
 }
 
 /// Where the app listens; with port 0 in the settings these are the ports that were given.
@@ -34,10 +103,10 @@ pub struct Addresses {
 #[derive(Clone, Debug)]
 pub struct Stopper(watch::Sender<Stop>);
 
-/// How far an app is on its way out.
+/// What was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
-    /// It serves.
+    /// Nothing: it serves.
     No,
     /// It says "not ready", then stops accepting and lets running calls finish within the grace.
     Graceful,
@@ -48,18 +117,39 @@ pub(crate) enum Stop {
 // === impl App ===
 
 impl App {
-    /// Reads the configuration, opens the database and binds every socket. Nothing is served until [`App::run`].
+    /// Reads the configuration, binds every socket, opens the database and puts everything together. Nothing is
+    /// served until [`App::run`].
     pub fn build(options: Options) -> anyhow::Result<Self> {
+        let seen = Seen::look(&options.source);
         let loaded = gateway_config::load(&options.source, &options.environment)?;
-        let server = &loaded.settings.server;
-        let public = std::net::TcpListener::bind((server.host.as_str(), server.port))?.local_addr()?;
-        let addresses = Addresses { public, admin: loaded.settings.admin.listen, metrics: None };
-        Ok(Self { addresses, stopper: Stopper(watch::Sender::new(Stop::No)) })
+        let settings = &loaded.settings;
+        let listeners = Listeners::bind(settings)?;
+        let store = open_store(settings)?;
+        store.apply(&loaded.declaration).context("what the file declares cannot be stored")?;
+        let (admin_token, made) = first_start::admin_token(settings, &store)?;
+        let channel = first_start::first_channel(&options.environment, &store, &store.inventory()?)?;
+        let parts = Parts::assemble(&loaded, store)?;
+        let (publisher, wishes) = Publisher::channel(WAITING_WISHES);
+        Ok(Self {
+            seen,
+            listeners,
+            parts,
+            publisher,
+            wishes,
+            admin_token,
+            started_at: unix_now(),
+            stopper: Stopper(watch::Sender::new(Stop::No)),
+            obeys_signals: false,
+            log: None,
+            first_start: FirstStart { admin_token: made, channel },
+            options,
+            loaded,
+        })
     }
 
     /// Where it listens.
     pub fn addresses(&self) -> Addresses {
-        self.addresses
+        self.listeners.addresses
     }
 
     /// What stops it.
@@ -67,10 +157,134 @@ impl App {
         self.stopper.clone()
     }
 
-    /// Serves until it is stopped and drained. Blocks the calling thread.
+    /// What was made because this is the first start. Whoever built the app must show it: it is kept nowhere.
+    pub fn first_start(&self) -> &FirstStart {
+        &self.first_start
+    }
+
+    /// From [`App::run`] on, SIGTERM and SIGINT stop the app and SIGHUP reloads it. They belong to the whole process,
+    /// so only a program that is the gateway asks for it.
+    pub fn obey_signals(&mut self) {
+        self.obeys_signals = true;
+    }
+
+    /// Lets changes of `log.level` reach the process's log.
+    pub fn control_log(&mut self, log: LogControl) {
+        self.log = Some(log);
+    }
+
+    /// Serves until it is stopped and drained. Blocks the calling thread, which must not be one of a runtime.
     pub fn run(self) -> anyhow::Result<()> {
-        let _addresses = self.addresses;
-        Ok(())
+        crate::run::run(self)
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn assemble(loaded: &Loaded, store: Store) -> anyhow::Result<Self> {
+        let settings = &loaded.settings;
+        let inventory: Inventory = store.inventory()?;
+        let snapshot = Arc::new(Snapshot::assemble(1, Arc::new(settings.clone()), inventory));
+        let live = Arc::new(Live::new(Snapshot::clone(&snapshot)));
+        let meters = Arc::new(Meters::new(VERSION)?);
+        let board = Board::new(follow::rules(&settings.health_check));
+        let pools = Arc::new(Pools::new());
+        let sessions = Arc::new(Sessions::new(settings.session.idle_timeout));
+        sessions.restore(housekeeping::sessions_of(store.sessions()?));
+        let client_tls = tls::client_config()?;
+        let clock = Clock::start();
+        let parts = gateway_proxy::Parts {
+            pools: Arc::clone(&pools),
+            sessions: Arc::clone(&sessions),
+            board: Arc::clone(&board),
+            metrics: Metrics::new(meters.recorder()),
+            tls: Arc::clone(&client_tls),
+            sink: journal(store.recorder(), Arc::clone(&live)),
+            clock,
+        };
+        let proxy = Proxy::new(parts, snapshot).context("the first snapshot cannot be served")?;
+        let server_tls = settings.server.tls.as_ref().map(tls::server_config).transpose()?;
+        Ok(Self {
+            store,
+            live,
+            status: Arc::new(ArcSwap::from_pointee(first_status(loaded))),
+            proxy: Arc::new(proxy),
+            board,
+            pools,
+            sessions,
+            probe: Arc::new(HttpProbe::new(client_tls)),
+            meters,
+            clock,
+            tls: server_tls.map(|config| Arc::new(ArcSwapOption::new(Some(config)))),
+        })
+    }
+}
+
+fn first_status(loaded: &Loaded) -> ReloadStatus {
+    let published = Published { version: 1, restart_needed: Vec::new(), warnings: loaded.warnings.clone() };
+    publisher::status_of(Cause::Start, unix_now(), &published, loaded)
+}
+
+/// Opens the database that the settings name; makes it and its folder if there is none.
+pub(crate) fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+    let path = &settings.database.path;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let key = match &settings.master_key {
+        Some(text) => MasterKey::from_text(text.expose()).context("database.master_key")?,
+        None => {
+            let file = key_file(path);
+            MasterKey::load_or_create(&file)
+                .with_context(|| format!("the master key in {}", file.display()))?
+        }
+    };
+    let options = StoreOptions { clock: unix_now, ..StoreOptions::default() };
+    let store = Store::open_with(path, &key, options).context("the database cannot be opened")?;
+    store.set_retention(settings.database.keep_requests);
+    Ok(store)
+}
+
+/// The master key's file: beside the database, `gateway.db` → `gateway.db.key`.
+fn key_file(database: &Path) -> PathBuf {
+    let mut name = database.file_name().unwrap_or_default().to_owned();
+    name.push(".key");
+    database.with_file_name(name)
+}
+
+// === impl Listeners ===
+
+impl Listeners {
+    fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            settings.admin.auth != AdminAuth::None || settings.admin_on_loopback(),
+            "admin.auth = \"none\" is accepted on loopback only"
+        );
+        let server = &settings.server;
+        let workers = match server.workers {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            given => given,
+        };
+        let public = serve::bind(&server.host, server.port, workers)?;
+        let one = |host: &str, port| serve::bind(host, port, 1).map(|mut bound| bound.pop());
+        let admin = match settings.admin.listen {
+            Some(address) => one(&address.ip().to_string(), address.port())?,
+            None => None,
+        };
+        let metrics = match settings.metrics.port {
+            Some(port) if settings.metrics.enabled => {
+                let admin_host = settings.admin.listen.map(|address| address.ip().to_string());
+                one(admin_host.as_deref().unwrap_or(&server.host), port)?
+            }
+            _ => None,
+        };
+        let first = public.first().context("no worker has a listener")?;
+        let address =
+            |listener: &Option<TcpListener>| listener.as_ref().map(TcpListener::local_addr).transpose();
+        let addresses =
+            Addresses { public: first.local_addr()?, admin: address(&admin)?, metrics: address(&metrics)? };
+        Ok(Self { public, admin, metrics, addresses })
     }
 }
 
@@ -82,9 +296,13 @@ impl Stopper {
         self.raise(Stop::Graceful);
     }
 
-    /// Ends at once; running calls are cut.
+    /// Ends at once; running streams are cut with an error event.
     pub fn abort(&self) {
         self.raise(Stop::Now);
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Stop> {
+        self.0.subscribe()
     }
 
     fn raise(&self, to: Stop) {

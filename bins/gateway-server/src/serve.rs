@@ -1,0 +1,11 @@
+//! Sockets and HTTP connections: accept, limits, timers, the end of a connection.
+
+mod activity;
+mod connection;
+mod guarded_io;
+mod listener;
+mod peer;
+mod places;
+
+pub(crate) use listener::{Stand, accept, bind};
+pub(crate) use places::Places;

@@ -1,0 +1,121 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::Version;
+use tokio::time::Instant;
+
+/// What one connection's calls tell its socket.
+///
+/// The timers of a connection depend on whether a call is under way, and only the service knows. Both sides run in
+/// the same task or on the same thread nearly always, so relaxed atomics cost next to nothing.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    /// Calls that ever began.
+    begun: AtomicU64,
+    /// Calls whose answer has not ended.
+    open: AtomicU32,
+    /// HTTP/2: answers that gave a frame and were not asked for the next one since.
+    held: AtomicU32,
+    /// HTTP/2: when an answer last gave a frame or was asked for one, in milliseconds since `origin`.
+    moved: AtomicU64,
+    origin: Instant,
+    http2: AtomicBool,
+    /// The last call spoke HTTP/1.0.
+    http1_0: AtomicBool,
+}
+
+/// Marks one call of a connection as under way until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Call {
+    activity: Arc<Activity>,
+    holds_frame: bool,
+}
+
+// === impl Activity ===
+
+impl Activity {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            begun: AtomicU64::new(0),
+            open: AtomicU32::new(0),
+            held: AtomicU32::new(0),
+            moved: AtomicU64::new(0),
+            origin: Instant::now(),
+            http2: AtomicBool::new(false),
+            http1_0: AtomicBool::new(false),
+        })
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(self: &Arc<Self>, version: Version) -> Call {
+        self.http1_0.store(version == Version::HTTP_10, Ordering::Relaxed);
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Call { activity: Arc::clone(self), holds_frame: false }
+    }
+
+    /// How many calls ever began.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether a call is under way.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether the peer is known not to understand interim answers (1xx).
+    pub(crate) fn takes_no_interim(&self) -> bool {
+        self.http1_0.load(Ordering::Relaxed)
+    }
+
+    /// The socket saw the HTTP/2 preface.
+    pub(crate) fn speaks_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether answers wait for the peer to open its window, and nothing moved for `limit`.
+    ///
+    /// On HTTP/1 a peer that does not read shows in the socket; on HTTP/2 the socket may be idle while every stream
+    /// waits for a window update that never comes.
+    pub(crate) fn is_stalled(&self, now: Instant, limit: Duration) -> bool {
+        let moved = Duration::from_millis(self.moved.load(Ordering::Relaxed));
+        self.held.load(Ordering::Relaxed) > 0
+            && now.duration_since(self.origin).saturating_sub(moved) >= limit
+    }
+
+    fn touch(&self) {
+        let since = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(since, Ordering::Relaxed);
+    }
+}
+
+// === impl Call ===
+
+impl Call {
+    /// The connection asks for the answer's next frame: what it was given before has been taken.
+    pub(crate) fn asked(&mut self) {
+        if self.holds_frame {
+            self.holds_frame = false;
+            self.activity.held.fetch_sub(1, Ordering::Relaxed);
+            self.activity.touch();
+        }
+    }
+
+    /// The answer gave a frame.
+    pub(crate) fn gave(&mut self) {
+        if !self.holds_frame && self.activity.http2.load(Ordering::Relaxed) {
+            self.holds_frame = true;
+            self.activity.held.fetch_add(1, Ordering::Relaxed);
+            self.activity.touch();
+        }
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.asked();
+        self.activity.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,190 @@
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gateway_config::ServerSettings;
+use gateway_proxy::BodyError;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::Watcher;
+use tokio::net::TcpStream;
+
+use super::activity::{Activity, Call};
+use super::guarded_io::{GuardedIo, Limits};
+use super::listener::Stand;
+use super::peer::Peer;
+use crate::dispatch::Door;
+use crate::panic::confine_now;
+use crate::telemetry::Meters;
+
+/// The largest head of an HTTP/2 request, as HPACK counts it.
+const HTTP2_HEAD: u32 = 16 << 10;
+/// Calls at a time on one HTTP/2 connection.
+const HTTP2_CALLS: u32 = 100;
+/// Streams that the peer may open and reset before it is told to go away.
+const HTTP2_RESETS: usize = 20;
+/// Streams that may fail by the peer's protocol errors before it is told to go away.
+const HTTP2_ERRORS: usize = 100;
+/// How much of one answer may wait in memory for an HTTP/2 window to open.
+const HTTP2_SEND_BUFFER: usize = 128 << 10;
+/// An HTTP/2 peer is asked for a sign of life this often, and must give it within the same time.
+const HTTP2_PING: Duration = Duration::from_secs(20);
+
+/// What speaks HTTP on a connection, with all limits that hyper knows.
+pub(super) type Protocol = Builder<TokioExecutor>;
+
+/// An answer's body that keeps its connection informed, and whose panics end the connection instead of the thread.
+#[derive(Debug)]
+pub(crate) struct Tracked<B> {
+    body: B,
+    call: Call,
+    meters: Arc<Meters>,
+}
+
+/// The protocol of a listener.
+pub(super) fn protocol(settings: &ServerSettings) -> Protocol {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        // `GuardedIo` times heads; two timers would only disagree.
+        .header_read_timeout(None)
+        .max_headers(100)
+        .max_buf_size(settings.max_header_bytes.max(8 << 10))
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_CALLS)
+        .max_header_list_size(HTTP2_HEAD)
+        .max_pending_accept_reset_streams(HTTP2_RESETS)
+        .max_local_error_reset_streams(HTTP2_ERRORS)
+        .max_send_buf_size(HTTP2_SEND_BUFFER)
+        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_timeout(HTTP2_PING);
+    builder
+}
+
+/// Serves one accepted connection until it ends.
+pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, stand: &Stand, watcher: Watcher) {
+    let settings = Arc::clone(&stand.live.load().settings);
+    let server = &settings.server;
+    let limits = Limits { head: server.header_timeout, idle: server.keep_alive, write: server.write_timeout };
+    match stand.acceptor() {
+        None => speak(socket, peer, stand, limits, watcher).await,
+        Some(acceptor) => {
+            let handshake = tokio::time::timeout(server.header_timeout, acceptor.accept(socket));
+            match handshake.await {
+                Ok(Ok(socket)) => speak(socket, peer, stand, limits, watcher).await,
+                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+            }
+        }
+    }
+}
+
+async fn speak<S>(socket: S, peer: SocketAddr, stand: &Stand, limits: Limits, watcher: Watcher)
+where
+    S: Peer + Send + 'static,
+{
+    let activity = Activity::new();
+    let io = TokioIo::new(GuardedIo::new(socket, limits, Arc::clone(&activity)));
+    let service = service_fn(|request: Request<Incoming>| {
+        let call = activity.begin(request.version());
+        let door = Arc::clone(&stand.door);
+        async move { Ok::<_, Infallible>(answer(&door, request, peer, call).await) }
+    });
+    let connection = stand.protocol.serve_connection(io, service);
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+async fn answer(
+    door: &Door,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+    call: Call,
+) -> Response<Tracked<gateway_proxy::Body>> {
+    let response = door.answer(request, peer).await;
+    response.map(|body| Tracked { body, call, meters: Arc::clone(door.meters()) })
+}
+
+// === impl Tracked ===
+
+impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Tracked<B> {
+    type Data = Bytes;
+    /// The connection is aborted, so that the client sees that the answer is not whole.
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = &mut *self;
+        this.call.asked();
+        match confine_now(|| Pin::new(&mut this.body).poll_frame(cx)) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(frame)) => {
+                if frame.is_some() {
+                    this.call.gave();
+                }
+                Poll::Ready(frame.map(|result| result.map_err(Into::into)))
+            }
+            Err(panicked) => {
+                this.meters.panics.increment(1);
+                Poll::Ready(Some(Err(panicked.into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_panics_breaks_off_and_is_counted() {
+        let meters = Arc::new(Meters::new("1").unwrap());
+        let frames = std::iter::once(Frame::data(Bytes::from_static(b"one")));
+        let mut frames = frames.chain(std::iter::from_fn(|| panic!("in the middle")));
+        let body = PanicAfter(Box::new(move || frames.next()));
+        let mut tracked = Tracked {
+            body,
+            call: Activity::new().begin(http::Version::HTTP_11),
+            meters: Arc::clone(&meters),
+        };
+        assert!(tracked.frame().await.unwrap().is_ok());
+        assert!(matches!(tracked.frame().await, Some(Err(_))));
+        assert!(meters.render().contains("gateway_panics_total 1"));
+    }
+
+    struct PanicAfter(Box<dyn FnMut() -> Option<Frame<Bytes>> + Send>);
+
+    impl Body for PanicAfter {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _cx: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready((self.0)().map(Ok))
+        }
+    }
+}

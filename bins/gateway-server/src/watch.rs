@@ -1,0 +1,194 @@
+//! Notices that the configuration file has changed.
+
+use std::collections::hash_map::DefaultHasher;
+use std::ffi::OsStr;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gateway_config::{Cause, PublishError, Publisher, Source};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+/// Editors write in several steps; what comes within this time is one change.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// How often the file is looked at whatever the kernel tells: for network file systems, for symbolic links to places
+/// that are not watched, and for kernels out of watches.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// What stood in the configuration file when it was last looked at. Look before loading: then a change between the
+/// two is noticed.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    candidates: Vec<PathBuf>,
+    contents: Option<u64>,
+}
+
+// === impl Seen ===
+
+impl Seen {
+    pub(crate) fn look(source: &Source) -> Self {
+        let candidates = candidates(source);
+        Self { contents: fingerprint(&candidates), candidates }
+    }
+}
+
+/// Watches until the publisher is gone.
+///
+/// The *folder* is watched, not the file: editors and Kubernetes replace files instead of writing into them, and a
+/// watch on the old file would see nothing. An event only causes a look; what counts is that the contents differ.
+pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
+    let Seen { candidates, mut contents } = seen;
+    let (hint, mut hints) = mpsc::channel(1);
+    let watcher = watch_folders(&candidates, hint);
+    if watcher.is_none() {
+        tracing::warn!(every = ?LOOK, "the kernel does not tell of file changes; the configuration is polled");
+    }
+    loop {
+        tokio::select! {
+            Some(()) = hints.recv() => {
+                tokio::time::sleep(SETTLE).await;
+                while hints.try_recv().is_ok() {}
+            }
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let now = look(&candidates).await;
+        if now == contents {
+            continue;
+        }
+        contents = now;
+        // The publisher says by itself what is wrong; only its end matters here.
+        if matches!(publisher.publish(Cause::FileChanged).await, Err(PublishError::Closed)) {
+            return;
+        }
+    }
+}
+
+/// The places where the file may stand, the first one first.
+fn candidates(source: &Source) -> Vec<PathBuf> {
+    match &source.path {
+        Some(path) => vec![path.clone()],
+        None => ["gateway.toml", "config/gateway.toml"].map(|name| source.directory.join(name)).to_vec(),
+    }
+}
+
+/// Tells of events in the candidates' folders. The folders that exist are watched; `None` when none can be.
+fn watch_folders(candidates: &[PathBuf], hint: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let names: Vec<_> = candidates.iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
+    let tell = move |event: notify::Result<notify::Event>| {
+        let concerns_us = event.map_or(true, |event| {
+            !event.kind.is_access() && event.paths.iter().any(|path| concerns(path, &names))
+        });
+        if concerns_us {
+            // A full channel holds a hint already.
+            let _new = hint.try_send(()).is_ok();
+        }
+    };
+    let mut watcher = notify::recommended_watcher(tell).ok()?;
+    let folders = candidates.iter().filter_map(|path| path.parent());
+    let watched = folders
+        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+        .filter(|folder| folder.is_dir())
+        .filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok())
+        .count();
+    (watched > 0).then_some(watcher)
+}
+
+/// The file itself, or what Kubernetes swaps when a ConfigMap changes (`..data`). The database may stand in the same
+/// folder, and its writes must not cause looks.
+fn concerns(path: &Path, names: &[std::ffi::OsString]) -> bool {
+    path.file_name().is_some_and(|name| {
+        names.iter().any(|ours| ours == name) || name.as_encoded_bytes().starts_with(b"..")
+    })
+}
+
+async fn look(candidates: &[PathBuf]) -> Option<u64> {
+    let candidates = candidates.to_vec();
+    tokio::task::spawn_blocking(move || fingerprint(&candidates)).await.ok().flatten()
+}
+
+/// Which file is found first, and what stands in it.
+fn fingerprint(candidates: &[PathBuf]) -> Option<u64> {
+    candidates.iter().find_map(|path| {
+        let contents = fs::read(path).ok()?;
+        let mut hasher = DefaultHasher::new();
+        (path, contents).hash(&mut hasher);
+        Some(hasher.finish())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use gateway_config::{PublishRequest, Published};
+    use tokio::sync::mpsc::Receiver;
+
+    use super::*;
+
+    fn watching(path: PathBuf) -> Receiver<PublishRequest> {
+        let (publisher, wishes) = Publisher::channel(1);
+        let seen = Seen::look(&Source { path: Some(path), ..Source::default() });
+        drop(tokio::runtime::Handle::current().spawn(watch(seen, publisher)));
+        wishes
+    }
+
+    /// Changes something until it is noticed: the watch may begin after the first change.
+    async fn noticed(wishes: &mut Receiver<PublishRequest>, mut change: impl FnMut(usize)) {
+        for round in 0.. {
+            change(round);
+            if let Ok(wish) = tokio::time::timeout(Duration::from_millis(300), wishes.recv()).await {
+                let wish = wish.unwrap();
+                assert_eq!(wish.cause, Cause::FileChanged);
+                let published = Published { version: 2, restart_needed: Vec::new(), warnings: Vec::new() };
+                drop(wish.reply.send(Ok(published)));
+                return;
+            }
+            assert!(round < 40, "the change was not noticed");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_written_or_replaced_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.toml");
+        fs::write(&path, "").unwrap();
+        let mut wishes = watching(path.clone());
+        noticed(&mut wishes, |round| fs::write(&path, format!("# {round}")).unwrap()).await;
+        noticed(&mut wishes, |round| {
+            let new = folder.path().join("new");
+            fs::write(&new, format!("# replaced {round}")).unwrap();
+            fs::rename(&new, &path).unwrap();
+        })
+        .await;
+        noticed(&mut wishes, |_| drop(fs::remove_file(&path))).await;
+    }
+
+    #[tokio::test]
+    async fn a_config_map_that_swaps_its_link_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let swap = |round: usize| {
+            let version = at(&format!("..v{round}"));
+            fs::create_dir_all(&version).unwrap();
+            fs::write(version.join("gateway.toml"), format!("# {round}")).unwrap();
+            drop(fs::remove_file(at("..tmp")));
+            symlink(&version, at("..tmp")).unwrap();
+            fs::rename(at("..tmp"), at("..data")).unwrap();
+        };
+        swap(1000);
+        symlink(at("..data/gateway.toml"), at("gateway.toml")).unwrap();
+        let mut wishes = watching(at("gateway.toml"));
+        noticed(&mut wishes, swap).await;
+    }
+
+    #[test]
+    fn the_database_beside_the_file_causes_no_look() {
+        let names = vec!["gateway.toml".into()];
+        assert!(!concerns(Path::new("/etc/gw/gateway.db-wal"), &names));
+        assert!(concerns(Path::new("/etc/gw/gateway.toml"), &names));
+        assert!(concerns(Path::new("/etc/gw/..data"), &names));
+    }
+}
