@@ -25,7 +25,6 @@ mod simulation {
 
     /// What the prober may be late by: its tick, and the step at which is looked.
     const SLACK: Duration = Duration::from_millis(800);
-
     /// How long after its timeout a probe that does not keep it is given up.
     const GRACE: Duration = Duration::from_secs(1);
 
@@ -116,10 +115,6 @@ mod simulation {
 
         fn one_in(&mut self, count: u32) -> bool {
             self.below(count) == 0
-        }
-
-        fn millis(&mut self, range: std::ops::Range<u32>) -> Duration {
-            Duration::from_millis((range.start + self.below(range.end - range.start)).into())
         }
     }
 
@@ -231,8 +226,8 @@ mod simulation {
                     truth.probed = !truth.probed;
                 }
             }
-            let interval = self.dice.millis(500..8000);
-            let timeout = self.dice.millis(100..3000).min(interval / 2).min(LONGEST_TIMEOUT);
+            let interval = STEP * (5 + self.dice.below(75));
+            let timeout = (STEP * (1 + self.dice.below(30))).min(interval / 2).min(LONGEST_TIMEOUT);
             self.publish(interval, timeout);
         }
 
@@ -383,8 +378,8 @@ mod simulation {
         };
         tokio::join!(prober, story);
         tokio::task::yield_now().await;
-        let truths = world.truths.lock().unwrap();
-        assert!(truths.values().all(|truth| truth.probes_under_way == 0), "stop drops what was under way");
+        let under_way: u32 = world.truths.lock().unwrap().values().map(|truth| truth.probes_under_way).sum();
+        assert_eq!(under_way, 0, "stop drops what was under way");
     }
 
     #[test]
