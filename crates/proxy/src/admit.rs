@@ -37,21 +37,17 @@ pub(crate) fn identify(
     Ok((Arc::clone(user), key.id))
 }
 
-/// The one key of a request. Two of a kind are none: the upstream of a proxy before us might have meant the other.
+/// The one key of a request. Where several headers bear one they must agree: another gateway before or behind this one
+/// might take the other.
 fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let key = match (given.next(), given.next()) {
-        (Some(only), None) => bearer(only.as_bytes())?,
-        (Some(_), Some(_)) => return None,
-        (None, _) => {
-            let mut given = OTHER_KEY_HEADERS.iter().flat_map(|name| headers.get_all(name));
-            match (given.next(), given.next()) {
-                (Some(only), None) => only.as_bytes().trim_ascii(),
-                _ => return None,
-            }
-        }
-    };
-    Some(key).filter(|key| !key.is_empty())
+    let bearers = headers.get_all(AUTHORIZATION).iter().map(|value| bearer(value.as_bytes()));
+    let others = OTHER_KEY_HEADERS
+        .iter()
+        .flat_map(|name| headers.get_all(name))
+        .map(|value| Some(value.as_bytes().trim_ascii()));
+    let mut keys = bearers.chain(others);
+    let key = keys.next()??;
+    (!key.is_empty() && keys.all(|other| other == Some(key))).then_some(key)
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {
@@ -146,4 +142,36 @@ pub(crate) fn understand(
         user,
         body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn key_in(pairs: &[(&'static str, &'static str)]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        presented_key(&headers).map(|key| String::from_utf8_lossy(key).into_owned())
+    }
+
+    #[test]
+    fn the_key_is_taken_from_any_of_the_three_headers() {
+        for pair in [("authorization", "bEARER  k"), ("x-api-key", "k"), ("api-key", " k ")] {
+            assert_eq!(key_in(&[pair]).as_deref(), Some("k"), "{pair:?}");
+        }
+        assert_eq!(key_in(&[("authorization", "Bearer k"), ("x-api-key", "k")]).as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn headers_that_disagree_bear_no_key() {
+        assert_eq!(key_in(&[("authorization", "Bearer a"), ("x-api-key", "b")]), None);
+        assert_eq!(key_in(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]), None);
+        assert_eq!(key_in(&[("authorization", "Basic a"), ("x-api-key", "b")]), None);
+        assert_eq!(key_in(&[("authorization", "Bearer ")]), None);
+        assert_eq!(key_in(&[]), None);
+    }
 }

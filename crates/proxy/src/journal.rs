@@ -171,6 +171,7 @@ impl Entry {
         trying.record.status = ending.status;
         trying.record.outcome = ending.outcome;
         trying.route.metrics.attempted(trying.record.total, trying.record.first_byte);
+        trying.route.metrics.used(&self.0.exchange.usage);
         trying.route.channel_metrics.attempted(ending.outcome);
         let usage = &self.0.exchange.usage;
         trying.ticket.finish(
@@ -216,11 +217,8 @@ impl Entry {
         self.0.exchange.outcome = outcome;
     }
 
-    /// The good end: the attempt is over and its usage counted.
+    /// The good end.
     pub(crate) fn complete(&mut self, status: u16) {
-        if let Some(trying) = &self.0.trying {
-            trying.route.metrics.used(&self.0.exchange.usage);
-        }
         self.end(Ending::ok(status));
         self.settle(ExchangeOutcome::Ok);
     }

@@ -80,9 +80,10 @@ impl Relay {
         status: StatusCode,
         gap: Duration,
         cut: CutWatch,
-        entry: Entry,
+        mut entry: Entry,
     ) -> Self {
         let heard = Instant::now();
+        entry.used(coming.usage);
         let mut relay = Self {
             ready: coming.held.into(),
             partial: coming.partial,
@@ -195,6 +196,7 @@ impl Relay {
                 (complete, Some(error.to_string()))
             }
         };
+        self.entry.used(self.usage);
         let mut whole = Vec::new();
         hold(data, complete, &mut whole, &mut self.partial);
         self.ready.extend(whole);

@@ -35,7 +35,8 @@ const SESSION_NAMES: [&str; 4] = ["session", "session_id", "conversation", "conv
 
 /// What a request body says, as far as the gateway cares. Borrowed from the body.
 ///
-/// Members of a wrong type (`"stream": "yes"`) count as absent: to judge them is the upstream's business.
+/// Members of a wrong type count as absent, to judge them is the upstream's business; but `model` and `stream`, which
+/// the gateway acts upon, are refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peek<'a> {
     /// The top-level `model`. `None` when it is absent or `null`.
@@ -126,7 +127,7 @@ impl<'a> Found<'a> {
                 Ok(model) => self.peek.model = model,
                 Err(error) => self.refuse(error),
             },
-            "stream" => self.peek.stream = is_true(value),
+            "stream" => self.stream(value),
             "stream_options" => self.stream_options(value),
             "prompt_cache_key" => self.peek.prompt_cache_key = text_of(value),
             "user" => self.peek.user = text_of(value),
@@ -164,6 +165,19 @@ impl<'a> Found<'a> {
             return Err(PeekError::model("invalid_value", "holds a control character", start));
         }
         Ok(Some(ModelSpan { value, span }))
+    }
+
+    /// The gateway acts upon it, so it must mean the same here and upstream.
+    fn stream(&mut self, raw: &'a RawValue) {
+        match raw.get() {
+            "true" => self.peek.stream = true,
+            "false" | "null" => {}
+            _ => self.refuse(PeekError {
+                message: "Invalid 'stream': it must be true or false, without quotes.".into(),
+                param: Some("stream"),
+                code: "invalid_type",
+            }),
+        }
     }
 
     fn stream_options(&mut self, raw: &'a RawValue) {

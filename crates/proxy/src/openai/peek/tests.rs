@@ -46,10 +46,17 @@ fn a_body_that_says_nothing_reads_as_nothing() {
 
 #[test]
 fn members_of_a_wrong_type_are_left_for_the_upstream() {
-    let body =
-        br#"{"stream":"true","stream_options":[{"include_usage":true}],"user":7,"store":"no","metadata":"s",
+    let body = br#"{"stream_options":[{"include_usage":true}],"user":7,"store":"no","metadata":"s",
         "background":1,"prompt_cache_key":null,"previous_response_id":{}}"#;
     assert_eq!(peek(body).unwrap(), Peek::default());
+}
+
+#[test]
+fn a_stream_flag_that_is_no_boolean_is_refused_with_its_name() {
+    for value in ["\"true\"", "1", "[]", "{}"] {
+        assert_eq!(refused(&format!(r#"{{"stream":{value}}}"#)).1, Some("stream"), "{value}");
+    }
+    assert!(!peek(br#"{"stream":null}"#).unwrap().stream);
 }
 
 #[test]
