@@ -21,7 +21,7 @@ port = 0
 path = "gateway.db"
 [health_check]
 interval = "1s"
-timeout = "5s"
+timeout = "1s"
 [log]
 format = "json"
 level = "info"

@@ -90,7 +90,7 @@ test("responses arrive whole and as a stream", async () => {
 });
 
 test("errors have the class, code and request id that the SDK promises", async () => {
-  const chat = (model, options) => client(options).chat.completions.create({ model, messages });
+  const chat = (model, options) => () => client(options).chat.completions.create({ model, messages });
   const failing = [
     [chat("chat", { apiKey: "sk-nobody" }), OpenAI.AuthenticationError, "invalid_api_key"],
     [chat("nobody-knows-it"), OpenAI.NotFoundError, "model_not_found"],
@@ -98,8 +98,8 @@ test("errors have the class, code and request id that the SDK promises", async (
     [chat("limited"), OpenAI.RateLimitError, undefined],
     [chat("no-entry"), OpenAI.InternalServerError, undefined],
   ];
-  for (const [answer, kind, code] of failing) {
-    await assert.rejects(answer, (error) => {
+  for (const [call, kind, code] of failing) {
+    await assert.rejects(call, (error) => {
       assert.ok(error instanceof kind, `${error}`);
       assert.ok(error.requestID, `${error}`);
       if (code) assert.equal(error.code, code);

@@ -74,12 +74,13 @@ def run_llama(server: Path, weights: Path) -> bool:
         gateway = Gateway(server, default_channel="llama-0")
         for number, port in enumerate(ports):
             gateway.channel(f"llama-{number}", f"http://127.0.0.1:{port}", "", ["smollm2"])
+        keys = [gateway.user(f"tester-{number}") for number in range(10)]
         environment = {
             "GATEWAY_URL": gateway.url,
-            "GATEWAY_KEY": gateway.user("tester"),
+            "GATEWAY_KEYS": " ".join(keys),
             "LLAMA_PIDS": " ".join(str(server.pid) for server in servers),
         }
-        return python_suite("llama_models.py")(environment) and left_cleanly(gateway, [environment["GATEWAY_KEY"]])
+        return python_suite("llama_models.py")(environment) and left_cleanly(gateway, keys)
     finally:
         if gateway:
             gateway.process.kill()
@@ -154,9 +155,9 @@ def main() -> int:
     arguments.add_argument("--node-sdk", type=Path)
     arguments.add_argument("--weights", type=Path)
     chosen = arguments.parse_args()
-    passed = run_scripted(chosen.server, chosen.python_sdk, chosen.node_sdk)
+    passed = run_scripted(chosen.server.absolute(), chosen.python_sdk, chosen.node_sdk)
     if chosen.weights:
-        passed &= run_llama(chosen.server, chosen.weights)
+        passed &= run_llama(chosen.server.absolute(), chosen.weights)
     return 0 if passed else 1
 
 
