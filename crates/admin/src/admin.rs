@@ -14,6 +14,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, X_C
 use http::request::Parts as Head;
 use http::{HeaderName, Response, StatusCode};
 use http_body_util::Full;
+use tokio::sync::Semaphore;
 
 use crate::auth::Gate;
 use crate::error::ApiError;
@@ -23,6 +24,10 @@ use crate::surface::Surface;
 
 /// No admin body is larger; the server's own limit is for prompts.
 const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Changes that are carried out at a time. Each holds a thread until the publisher is done, and the publisher needs
+/// one too: without a bound, enough changes at once could take all threads and wait for each other for ever.
+const MAX_WRITES: usize = 16;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,6 +40,7 @@ pub struct Admin {
     parts: Arc<Parts>,
     gate: Gate,
     surface: Surface,
+    writes: Arc<Semaphore>,
 }
 
 /// What the admin API shows and changes, handed in by the composition root.
@@ -74,7 +80,8 @@ pub struct Parts {
 impl Admin {
     /// Puts the API together.
     pub fn new(parts: Parts) -> Self {
-        Self { gate: Gate::new(parts.token), parts: Arc::new(parts), surface: Surface::new() }
+        let (gate, writes) = (Gate::new(parts.token), Arc::new(Semaphore::new(MAX_WRITES)));
+        Self { parts: Arc::new(parts), gate, surface: Surface::new(), writes }
     }
 
     /// Whether a path belongs to the admin API: `/`, `/api` and everything below.
@@ -171,9 +178,12 @@ impl Admin {
             Handler::Read(handler) => blocking(move || handler(&parts, &call)).await,
             Handler::Write(handler) => {
                 let runtime = tokio::runtime::Handle::current();
+                let turn = Arc::clone(&self.writes).acquire_owned().await;
+                let turn = turn.map_err(|_| ApiError::Internal("the changes are closed"))?;
                 // One blocking job for both halves: it runs to its end even when nobody waits for it any more, so
                 // a caller that hangs up cannot leave a saved change out of force.
                 blocking(move || {
+                    let _turn = turn;
                     let answer = handler(&parts, &call)?;
                     Ok(runtime.block_on(put_in_force(&parts, answer)))
                 })

@@ -18,8 +18,11 @@ const TRIES: i64 = 10;
 /// Ten tries per minute.
 const REFILL_MILLIS: i64 = 60_000 / TRIES;
 
-/// Peers whose wrong tries are remembered at a time.
+/// Peers whose wrong tries are remembered at a time, and peers that had the right token.
 const MAX_PEERS: usize = 10_000;
+
+/// For how long a peer that had the right token is not kept waiting by wrong ones.
+const KNOWN_MILLIS: u64 = 86_400_000;
 
 /// The SHA-256 of an admin token, as [`crate::Parts`] takes it.
 pub fn token_digest(token: &str) -> KeyDigest {
@@ -39,6 +42,8 @@ pub(crate) struct Gate {
 #[derive(Debug, Default)]
 struct Tries {
     full_at: HashMap<IpAddr, i64>,
+    /// When a peer last had the right token.
+    known_at: HashMap<IpAddr, UnixMillis>,
 }
 
 // === impl Gate ===
@@ -55,22 +60,29 @@ impl Gate {
 
     /// Lets the caller in, or says why not.
     ///
-    /// A peer that used up its tries is refused before its token is looked at: were a right token still let in,
-    /// the limit would not slow a guesser at all. A call without any credentials is refused but is no guess.
+    /// A peer that used up its tries is refused whatever it brings: were a right token still let in, the limit
+    /// would not slow a guesser at all. Except where the right token has come from lately: behind a reverse proxy
+    /// guesser and administrator are one peer, and the one must not be able to lock the other out. A call without
+    /// any credentials is refused but is no guess.
     pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr, now: UnixMillis) -> Result<(), ApiError> {
         let Some(token) = &self.token else { return Ok(()) };
         let peer = network_of(peer);
-        if let Some(wait) = self.tries().wait(peer, now) {
-            return Err(ApiError::TooManyTries { retry_after: wait });
-        }
         let mut given = headers.get_all(AUTHORIZATION).iter();
-        let Some(first) = given.next() else { return Err(ApiError::Unauthorized) };
-        let right =
-            given.next().is_none() && bearer(first.as_bytes()).is_some_and(|text| is_token(text, token));
-        if right {
+        let first = given.next();
+        let one = first.filter(|_| given.next().is_none());
+        let right = one.and_then(|value| bearer(value.as_bytes())).is_some_and(|text| is_token(text, token));
+        let mut tries = self.tries();
+        let wait = tries.wait(peer, now);
+        if right && (wait.is_none() || tries.knows(peer, now)) {
+            tries.welcome(peer, now);
             return Ok(());
         }
-        self.tries().note(peer, now);
+        if let Some(retry_after) = wait {
+            return Err(ApiError::TooManyTries { retry_after });
+        }
+        if first.is_some() {
+            tries.note(peer, now);
+        }
         Err(ApiError::Unauthorized)
     }
 
@@ -98,6 +110,18 @@ impl Tries {
         let full_at = self.full_at.entry(peer).or_insert(now.0);
         let limit = now.0.saturating_add(TRIES * REFILL_MILLIS);
         *full_at = (*full_at).max(now.0).saturating_add(REFILL_MILLIS).min(limit);
+    }
+
+    fn knows(&self, peer: IpAddr, now: UnixMillis) -> bool {
+        // Either way round: a clock that was set back makes nobody known for longer.
+        self.known_at.get(&peer).is_some_and(|at| at.0.abs_diff(now.0) < KNOWN_MILLIS)
+    }
+
+    fn welcome(&mut self, peer: IpAddr, now: UnixMillis) {
+        if self.known_at.len() >= MAX_PEERS {
+            self.known_at.clear();
+        }
+        self.known_at.insert(peer, now);
     }
 
     /// Drops every peer whose bucket is full again, or, when all are still guessing, the one that guessed least.

@@ -179,3 +179,9 @@ fn success(route: &Route) -> Option<Value> {
 fn content(schema: &Value) -> Value {
     json!({"application/json": {"schema": schema}})
 }
+
+/// The shape of refusals, for the tests that hold answers against it.
+#[cfg(test)]
+pub(crate) fn error_schema() -> &'static Schema {
+    &ERROR
+}

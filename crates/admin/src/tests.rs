@@ -1,1 +1,18 @@
+//! The admin API as a caller sees it: [`crate::Admin::handle`] over a real store in memory.
 
+mod access;
+mod browsers;
+mod channels;
+mod conform;
+mod document;
+mod gateway;
+mod keys;
+mod mappings;
+mod models;
+mod publishing;
+mod readme;
+mod robust;
+mod sessions;
+mod shown;
+mod upstream;
+mod users;

@@ -1,0 +1,207 @@
+//! What is only shown: status, configuration, health, routing, past calls and the page at `/`.
+
+use std::time::Duration;
+
+use gateway_domain::{
+    Attempt, AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UserId,
+};
+use gateway_health::Observation;
+use gateway_storage::Record;
+use serde_json::{Value, json};
+
+use super::gateway::{Gateway, NOW};
+
+#[tokio::test]
+async fn the_status_counts_what_there_is() {
+    let gateway = Gateway::new();
+    gateway.channel("a").await;
+    gateway.channel("b").await;
+    gateway.put("/api/channels/2", json!({"enabled": false})).await.ok();
+    gateway.model("m").await;
+    gateway.user("ann", "sk-canary-user-key-0001").await;
+    let status = gateway.get("/api/status").await.ok();
+    assert_eq!((&status["version"], &status["uptime_seconds"]), (&json!("1.2.3"), &json!(90)));
+    let counts = &status["counts"];
+    assert_eq!((&counts["channels"], &counts["enabled_channels"]), (&json!(2), &json!(1)));
+    assert_eq!((&counts["models"], &counts["users"], &counts["pools"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(
+        (&status["channels"][1]["name"], &status["channels"][1]["enabled"]),
+        (&json!("b"), &json!(false))
+    );
+    assert_eq!((&status["active_sessions"], &status["storage"]["ok"]), (&json!(0), &json!(true)));
+    assert_eq!(status["restart_needed"], json!(["database.path"]));
+}
+
+#[tokio::test]
+async fn the_configuration_shows_where_each_value_comes_from() {
+    let config = Gateway::new().get("/api/config").await.ok();
+    assert_eq!((&config["version"], &config["file"]), (&json!(1), &json!("gateway.toml")));
+    let settings = &config["settings"];
+    assert_eq!(
+        settings[0],
+        json!({"key": "server.port", "value": "8080", "origin": "file", "line": 2, "variable": null})
+    );
+    assert_eq!(settings[1]["variable"], "GATEWAY_ADMIN_TOKEN");
+    assert_eq!((&settings[1]["value"], &settings[2]["origin"]), (&json!("…"), &json!("default")));
+}
+
+#[tokio::test]
+async fn health_is_shown_with_its_history() {
+    let gateway = Gateway::new();
+    gateway.channel("a").await;
+    gateway.channel("b").await;
+    for _ in 0..3 {
+        let seen = Observation::ProbeFailed { why: "connection refused".to_owned() };
+        gateway.board.observe(ChannelId(1), seen, NOW);
+    }
+    let health = gateway.get("/api/channels/1/health").await.ok();
+    assert_eq!((&health["status"], &health["usable"]), (&json!("unhealthy"), &json!(false)));
+    assert_eq!(
+        (&health["last_error"], &health["consecutive_failures"]),
+        (&json!("connection refused"), &json!(3))
+    );
+    assert_eq!(health["last_checked"], "2026-01-31T10:00:00Z");
+    assert_eq!(health["history"].as_array().unwrap().len(), 3);
+    let all = gateway.get("/api/health/channels").await.ok();
+    assert_eq!((&all[0]["status"], &all[1]["status"]), (&json!("unhealthy"), &json!("unknown")));
+    assert_eq!(gateway.get("/api/channels/1").await.ok()["health"]["status"], "unhealthy");
+    gateway.get("/api/channels/9/health").await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn routing_shows_each_pool_with_its_channels() {
+    let gateway = Gateway::new();
+    gateway.channel("a").await;
+    for model in ["z", "m"] {
+        let id = gateway.model(model).await;
+        let body = json!({"channel_id": 1, "backend_model_name": "x", "weight": 2});
+        gateway.post(&format!("/api/models/{id}/channels"), body).await.made();
+    }
+    let pools = gateway.get("/api/routing").await.ok();
+    assert_eq!((&pools[0]["name"], &pools[1]["name"]), (&json!("m"), &json!("z")));
+    let channel = &pools[0]["channels"][0];
+    assert_eq!((&channel["channel_name"], &channel["state"]), (&json!("a"), &json!("closed")));
+    assert_eq!(channel["weight"], json!(20.0));
+}
+
+fn exchange(id: &str, outcome: ExchangeOutcome, status: u16) -> Exchange {
+    let attempt = Attempt {
+        channel: ChannelId(1),
+        channel_name: "a".into(),
+        reason: "home",
+        status: Some(status),
+        first_byte: Some(Duration::from_millis(12)),
+        total: Duration::from_millis(34),
+        outcome: AttemptOutcome::Ok,
+    };
+    Exchange {
+        request_id: id.into(),
+        started_at: UnixMillis(NOW.0 + 5),
+        user: Some(UserId(1)),
+        key: Some(KeyId(1)),
+        endpoint: "/v1/chat/completions",
+        model: Some("m".into()),
+        streamed: true,
+        attempts: vec![attempt],
+        outcome,
+        status,
+        first_byte: None,
+        total: Duration::from_millis(40),
+        bytes_in: 10,
+        bytes_out: 20,
+        usage: Usage { prompt: Some(3), ..Usage::default() },
+    }
+}
+
+/// A gateway that has seen these calls; waits until they are written.
+async fn with_exchanges(calls: &[(&str, ExchangeOutcome, u16)]) -> Gateway {
+    let gateway = Gateway::new();
+    gateway.user("ann", "sk-canary-user-key-0001").await;
+    gateway.channel("a").await;
+    let recorder = gateway.store.recorder();
+    for (id, outcome, status) in calls {
+        assert!(recorder.record(Record::Exchange(Box::new(exchange(id, *outcome, *status)))));
+    }
+    while recorder.written() < calls.len() as u64 {
+        tokio::task::yield_now().await;
+    }
+    gateway
+}
+
+#[tokio::test]
+async fn past_calls_are_listed_newest_first_and_found_by_their_id() {
+    let calls = [("r1", ExchangeOutcome::Ok, 200), ("r2", ExchangeOutcome::UpstreamError, 502)];
+    let gateway = with_exchanges(&calls).await;
+    let list = gateway.get("/api/exchanges").await.ok();
+    assert_eq!((&list[0]["request_id"], &list[1]["request_id"]), (&json!("r2"), &json!("r1")));
+    let one = gateway.get("/api/exchanges/r1").await.ok();
+    assert_eq!(one, list[1]);
+    assert_eq!((&one["outcome"], &one["total_ms"]), (&json!("ok"), &json!(40)));
+    assert_eq!((&one["usage"]["prompt_tokens"], &one["usage"]["cached_tokens"]), (&json!(3), &Value::Null));
+    assert_eq!((&one["attempts"][0]["first_byte_ms"], &one["first_byte_ms"]), (&json!(12), &Value::Null));
+    gateway.get("/api/exchanges/r3").await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn past_calls_are_filtered_and_paged() {
+    let calls = [
+        ("r1", ExchangeOutcome::Ok, 200),
+        ("r2", ExchangeOutcome::UpstreamError, 502),
+        ("r3", ExchangeOutcome::Ok, 200),
+    ];
+    let gateway = with_exchanges(&calls).await;
+    let ids = async |query: &str| -> Vec<String> {
+        let list = gateway.get(&format!("/api/exchanges?{query}")).await.ok();
+        list.as_array().unwrap().iter().map(|e| e["request_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids("limit=1").await, ["r3"]);
+    let last = gateway.get("/api/exchanges?limit=1").await.ok()[0]["id"].clone();
+    assert_eq!(ids(&format!("before={last}")).await, ["r2", "r1"]);
+    assert_eq!(ids("outcome=upstream_error").await, ["r2"]);
+    assert_eq!(ids("status=200&user_id=1&model=m&channel_id=1").await, ["r3", "r1"]);
+    assert_eq!(ids("model=%6e").await, Vec::<String>::new());
+    for (query, param) in [
+        ("limit=501", "limit"),
+        ("limit=x", "limit"),
+        ("outcome=bad", "outcome"),
+        ("status=-1", "status"),
+        ("before=x", "before"),
+    ] {
+        gateway.get(&format!("/api/exchanges?{query}")).await.refused_for(422, "invalid_value", param);
+    }
+    gateway.get("/api/exchanges?q=1").await.refused_for(400, "unknown_field", "q");
+}
+
+#[tokio::test]
+async fn the_page_says_where_everything_is_and_runs_nothing() {
+    let gateway = Gateway::new();
+    let page = gateway.ask("GET", "/").token(None).send().await;
+    assert_eq!(page.status, 200);
+    let text = page.text();
+    assert!(text.contains("<title>OpenAI API Gateway</title>") && text.contains("1.2.3"));
+    assert!(text.contains("/metrics") && text.contains("/api/openapi.json") && text.contains("/v1"));
+    assert!(!text.contains("<script") && !text.contains("{{"), "{text}");
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).unwrap();
+    assert!(text.contains(&format!("<style nonce=\"{nonce}\">")));
+    let again = gateway.ask("GET", "/").token(None).send().await;
+    assert!(!again.text().contains(nonce), "a nonce is used once");
+}
+
+#[test]
+fn admin_owns_its_paths_and_no_others() {
+    for path in ["/", "/api", "/api/", "/api/channels"] {
+        assert!(crate::Admin::owns(path), "{path}");
+    }
+    for path in ["", "/v1/models", "/apis", "/health", "/metrics", "//", "/API/x"] {
+        assert!(!crate::Admin::owns(path), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_get_the_template_and_never_the_path() {
+    let gateway = Gateway::new();
+    assert_eq!(gateway.admin.endpoint("/api/channels/77"), "/api/channels/{id}");
+    assert_eq!(gateway.admin.endpoint("/api/secret-typed-into-a-path"), "");
+}
