@@ -16,7 +16,7 @@ use crate::telemetry::{LogControl, Meters};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How often idle sessions are looked for.
+/// Idle sessions are looked for at least this often.
 const SWEEP: Duration = Duration::from_secs(30);
 
 /// While more records than this wait for the database, session changes stay in memory, where they are merged,
@@ -64,13 +64,13 @@ impl HealthBridge {
 }
 
 /// Copies changes of the session table to storage, and lets idle sessions go.
-pub(crate) async fn keep_sessions(sessions: Arc<Sessions>, recorder: Recorder) {
-    let mut until_sweep = SWEEP;
+pub(crate) async fn keep_sessions(sessions: Arc<Sessions>, live: Arc<Live>, recorder: Recorder) {
+    let mut since_sweep = Duration::ZERO;
     loop {
         tokio::time::sleep(SECOND).await;
-        until_sweep = until_sweep.saturating_sub(SECOND);
-        if until_sweep.is_zero() {
-            until_sweep = SWEEP;
+        since_sweep += SECOND;
+        if since_sweep >= SWEEP.min(live.load().settings.session.idle_timeout / 4) {
+            since_sweep = Duration::ZERO;
             sessions.sweep(unix_now());
         }
         if recorder.queued() < BUSY_QUEUE {

@@ -138,7 +138,7 @@ fn start_housekeeping(
     let recorder = || parts.store.recorder();
     let sessions = || Arc::clone(&parts.sessions);
     tasks.start("health bridge", bridge.run(Arc::clone(&parts.live)));
-    tasks.start("sessions", housekeeping::keep_sessions(sessions(), recorder()));
+    tasks.start("sessions", housekeeping::keep_sessions(sessions(), Arc::clone(&parts.live), recorder()));
     tasks.start("database watch", housekeeping::watch_database(parts.store.clone(), Arc::clone(readiness)));
     let meters = Arc::clone(&parts.meters);
     tasks.start("meters", housekeeping::keep_meters(meters, recorder(), sessions(), log));

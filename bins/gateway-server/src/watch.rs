@@ -47,21 +47,21 @@ pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
         tracing::warn!(every = ?LOOK, "the kernel does not tell of file changes; the configuration is polled");
     }
     loop {
+        // At once, too: a change before the folder was watched caused no event.
+        let now = look(&candidates).await;
+        if now != contents {
+            contents = now;
+            // The publisher says by itself what is wrong; only its end matters here.
+            if matches!(publisher.publish(Cause::FileChanged).await, Err(PublishError::Closed)) {
+                return;
+            }
+        }
         tokio::select! {
             Some(()) = hints.recv() => {
                 tokio::time::sleep(SETTLE).await;
                 while hints.try_recv().is_ok() {}
             }
             () = tokio::time::sleep(LOOK) => {}
-        }
-        let now = look(&candidates).await;
-        if now == contents {
-            continue;
-        }
-        contents = now;
-        // The publisher says by itself what is wrong; only its end matters here.
-        if matches!(publisher.publish(Cause::FileChanged).await, Err(PublishError::Closed)) {
-            return;
         }
     }
 }

@@ -23,7 +23,12 @@ pub(crate) struct Activity {
     http2: AtomicBool,
     /// The last call spoke HTTP/1.0.
     http1_0: AtomicBool,
+    leaving: Leaving,
 }
+
+/// Whether the listener of some connections is closing. Shared by all of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Leaving(Arc<AtomicBool>);
 
 /// Marks one call of a connection as under way until it is dropped.
 #[derive(Debug)]
@@ -35,7 +40,7 @@ pub(crate) struct Call {
 // === impl Activity ===
 
 impl Activity {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(leaving: Leaving) -> Arc<Self> {
         Arc::new(Self {
             begun: AtomicU64::new(0),
             open: AtomicU32::new(0),
@@ -44,6 +49,7 @@ impl Activity {
             origin: Instant::now(),
             http2: AtomicBool::new(false),
             http1_0: AtomicBool::new(false),
+            leaving,
         })
     }
 
@@ -70,6 +76,11 @@ impl Activity {
         self.http1_0.load(Ordering::Relaxed)
     }
 
+    /// Whether the connection should end as soon as nothing is under way.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.leaving.0.load(Ordering::Relaxed)
+    }
+
     /// The socket saw the HTTP/2 preface.
     pub(crate) fn speaks_http2(&self) {
         self.http2.store(true, Ordering::Relaxed);
@@ -88,6 +99,15 @@ impl Activity {
     fn touch(&self) {
         let since = u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved.store(since, Ordering::Relaxed);
+    }
+}
+
+// === impl Leaving ===
+
+impl Leaving {
+    /// The connections are told by hyper; this is for those whose peers do not answer.
+    pub(crate) fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

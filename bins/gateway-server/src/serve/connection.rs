@@ -92,7 +92,7 @@ async fn speak<S>(socket: S, peer: SocketAddr, stand: &Stand, limits: Limits, wa
 where
     S: Peer + Send + 'static,
 {
-    let activity = Activity::new();
+    let activity = Activity::new(stand.leaving.clone());
     let io = TokioIo::new(GuardedIo::new(socket, limits, Arc::clone(&activity)));
     let service = service_fn(|request: Request<Incoming>| {
         let call = activity.begin(request.version());
@@ -156,6 +156,7 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Tracked<B> 
 mod tests {
     use http_body_util::BodyExt;
 
+    use super::super::activity::Leaving;
     use super::*;
 
     #[tokio::test]
@@ -166,7 +167,7 @@ mod tests {
         let body = PanicAfter(Box::new(move || frames.next()));
         let mut tracked = Tracked {
             body,
-            call: Activity::new().begin(http::Version::HTTP_11),
+            call: Activity::new(Leaving::default()).begin(http::Version::HTTP_11),
             meters: Arc::clone(&meters),
         };
         assert!(tracked.frame().await.unwrap().is_ok());

@@ -14,6 +14,10 @@ use super::peer::{Farewell, Linger, Peer};
 /// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// How long an idle connection is kept when its listener closes: hyper has told the peer to go, and one that does not
+/// answer must not hold up the end.
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// How long a connection may be silent in each of its phases.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -136,14 +140,18 @@ impl<S> GuardedIo<S> {
         let http1 = self.protocol == Protocol::Http1;
         self.phase = match self.phase {
             // A call that began and ended between two looks is a new silence, too.
-            _ if call_began => Phase::Idle(Instant::now() + self.limits.idle),
-            Phase::Serving => Phase::Idle(Instant::now() + self.limits.idle),
-            Phase::First(_) if self.protocol == Protocol::Http2 => {
-                Phase::Idle(Instant::now() + self.limits.idle)
-            }
+            _ if call_began => self.idle(),
+            Phase::Serving => self.idle(),
+            Phase::First(_) if self.protocol == Protocol::Http2 => self.idle(),
+            Phase::Idle(end) if self.activity.is_leaving() => Phase::Idle(end.min(Instant::now() + GOODBYE)),
             Phase::Idle(_) if http1 && self.head_began => Phase::Head(Instant::now() + self.limits.head),
             same => same,
         };
+    }
+
+    fn idle(&self) -> Phase {
+        let leaving = self.activity.is_leaving();
+        Phase::Idle(Instant::now() + if leaving { GOODBYE.min(self.limits.idle) } else { self.limits.idle })
     }
 
     /// Nothing came: has the time run out? Registers the task to be woken when it might have.

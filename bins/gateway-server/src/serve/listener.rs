@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, TcpKeepalive,
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
+use super::activity::Leaving;
 use super::connection::{self, Protocol, protocol};
 use super::places::Places;
 use crate::dispatch::Door;
@@ -37,6 +38,7 @@ pub(crate) struct Stand {
     /// Certificate and key, when this listener speaks TLS; may be replaced at run time.
     pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
     pub(super) protocol: Protocol,
+    pub(super) leaving: Leaving,
 }
 
 /// Binds one address `count` times, so that as many threads can accept on it without meeting each other. Port 0
@@ -119,6 +121,7 @@ pub(crate) async fn accept(
     }
     take_in_waiting(&listener, &stand, &graceful).await;
     drop(listener);
+    stand.leaving.now();
     let mut over = life;
     tokio::select! {
         () = graceful.shutdown() => {}
@@ -184,7 +187,7 @@ impl Stand {
         tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
     ) -> Arc<Self> {
         let protocol = protocol(&live.load().settings.server);
-        Arc::new(Self { door, live, places, tls, protocol })
+        Arc::new(Self { door, live, places, tls, protocol, leaving: Leaving::default() })
     }
 
     pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {

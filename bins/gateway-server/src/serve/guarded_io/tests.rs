@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::Version;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+use super::super::activity::Leaving;
 use super::super::peer::INTERIM;
 use super::*;
 
@@ -20,15 +21,17 @@ struct Bench {
     peer: DuplexStream,
     reset: Arc<AtomicBool>,
     activity: Arc<Activity>,
+    leaving: Leaving,
     start: Instant,
 }
 
 fn bench() -> Bench {
     let (pipe, peer) = duplex(64);
-    let (activity, reset) = (Activity::new(), Arc::new(AtomicBool::new(false)));
+    let leaving = Leaving::default();
+    let (activity, reset) = (Activity::new(leaving.clone()), Arc::new(AtomicBool::new(false)));
     let wire = Wire { pipe, reset: Arc::clone(&reset) };
     let io = GuardedIo::new(wire, LIMITS, Arc::clone(&activity));
-    Bench { io, peer, reset, activity, start: Instant::now() }
+    Bench { io, peer, reset, activity, leaving, start: Instant::now() }
 }
 
 impl Peer for Wire {
@@ -304,4 +307,29 @@ async fn a_peer_that_sends_nothing_is_not_waited_for() {
     bench.receive(REQUEST).await;
     bench.io.shutdown().await.unwrap();
     assert_eq!(bench.start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_peer_that_does_not_answer_a_goodbye_is_not_waited_for() {
+    let mut bench = bench();
+    bench.receive(HTTP2_PREFACE).await;
+    bench.look().await;
+    bench.leaving.now();
+    assert_eq!(bench.end().await, ("closed", 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_survives_the_goodbye() {
+    let mut bench = bench();
+    bench.receive(HTTP2_PREFACE).await;
+    let call = bench.activity.begin(Version::HTTP_2);
+    bench.leaving.now();
+    for _ in 0..5 {
+        bench.look().await;
+        pass(20).await;
+    }
+    bench.look().await;
+    drop(call);
+    bench.look().await;
+    assert_eq!(bench.end().await, ("closed", 101));
 }
