@@ -135,6 +135,11 @@ impl Store {
         self.0.writer.mailbox().set_retention(newest);
     }
 
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+
     /// Reads in one transaction.
     pub(crate) fn read<T>(&self, mut query: impl FnMut(Tx<'_>) -> Result<T>) -> Result<T> {
         let Inside { reader, sealer, clock, .. } = &*self.0;

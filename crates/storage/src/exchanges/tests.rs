@@ -1,1 +1,246 @@
+use std::sync::Arc;
 
+use gateway_domain::Attempt;
+use proptest::prelude::*;
+
+use super::*;
+use crate::fixture::{store, wait_until_written};
+use crate::{Record, Recorder};
+
+fn attempt(channel: i64, outcome: AttemptOutcome) -> Attempt {
+    Attempt {
+        channel: ChannelId(channel),
+        channel_name: format!("channel \"{channel}\"").into(),
+        reason: "home",
+        status: Some(503),
+        first_byte: Some(Duration::from_millis(12)),
+        total: Duration::from_millis(34),
+        outcome,
+    }
+}
+
+fn exchange(number: u64) -> Exchange {
+    Exchange {
+        request_id: format!("req-{number}").into(),
+        started_at: UnixMillis(1_700_000_000_000 + signed(number)),
+        user: Some(UserId(1)),
+        key: Some(KeyId(2)),
+        endpoint: "/v1/chat/completions",
+        model: Some("gpt-4o".into()),
+        streamed: true,
+        attempts: vec![attempt(1, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)],
+        outcome: ExchangeOutcome::Ok,
+        status: 200,
+        first_byte: Some(Duration::from_millis(56)),
+        total: Duration::from_millis(78),
+        bytes_in: 90,
+        bytes_out: 12,
+        usage: Usage { prompt: Some(3), completion: Some(4), cached: Some(0), reasoning: None },
+    }
+}
+
+fn record(recorder: &Recorder, exchanges: impl IntoIterator<Item = Exchange>) {
+    let mut expected = recorder.written();
+    for exchange in exchanges {
+        assert!(recorder.record(Record::Exchange(Box::new(exchange))));
+        expected += 1;
+    }
+    wait_until_written(recorder, expected);
+}
+
+/// What must come back of an exchange that was recorded.
+fn stored(id: i64, exchange: &Exchange) -> StoredExchange {
+    let whole = |duration: Duration| Duration::from_millis(u64::try_from(duration.as_millis()).unwrap());
+    StoredExchange {
+        id,
+        request_id: exchange.request_id.to_string(),
+        started_at: exchange.started_at,
+        user: exchange.user,
+        key: exchange.key,
+        endpoint: exchange.endpoint.to_owned(),
+        model: exchange.model.as_ref().map(ToString::to_string),
+        streamed: exchange.streamed,
+        attempts: exchange
+            .attempts
+            .iter()
+            .map(|attempt| StoredAttempt {
+                channel: attempt.channel,
+                channel_name: attempt.channel_name.to_string(),
+                reason: attempt.reason.to_owned(),
+                status: attempt.status,
+                first_byte: attempt.first_byte.map(whole),
+                total: whole(attempt.total),
+                outcome: attempt.outcome,
+            })
+            .collect(),
+        outcome: exchange.outcome,
+        status: exchange.status,
+        first_byte: exchange.first_byte.map(whole),
+        total: whole(exchange.total),
+        bytes_in: exchange.bytes_in,
+        bytes_out: exchange.bytes_out,
+        usage: exchange.usage,
+    }
+}
+
+#[test]
+fn an_exchange_is_found_by_its_request_id_and_the_newest_wins() {
+    let store = store();
+    let second = Exchange { status: 201, ..exchange(1) };
+    record(&store.recorder(), [exchange(1), exchange(2), second.clone()]);
+    assert_eq!(store.exchange("req-1").unwrap(), Some(stored(3, &second)));
+    assert_eq!(store.exchange("req-2").unwrap(), Some(stored(2, &exchange(2))));
+    assert_eq!(store.exchange("req-3").unwrap(), None);
+}
+
+#[test]
+fn an_exchange_that_knows_almost_nothing_is_kept_too() {
+    let store = store();
+    let bare = Exchange {
+        user: None,
+        key: None,
+        model: None,
+        attempts: Vec::new(),
+        first_byte: None,
+        usage: Usage::default(),
+        outcome: ExchangeOutcome::ClientError,
+        status: 401,
+        bytes_out: u64::try_from(i64::MAX).unwrap(),
+        ..exchange(1)
+    };
+    record(&store.recorder(), [bare.clone()]);
+    assert_eq!(store.exchange("req-1").unwrap(), Some(stored(1, &bare)));
+}
+
+#[test]
+fn filters_hold_together_and_the_newest_come_first() {
+    let store = store();
+    record(
+        &store.recorder(),
+        (1..=40).map(|number| {
+            let failed = number % 4 == 0;
+            Exchange {
+                user: Some(UserId(i64::try_from(number % 2).unwrap())),
+                model: (number % 3 != 0).then(|| Arc::from("gpt-4o")),
+                attempts: vec![attempt(i64::try_from(number % 5).unwrap(), AttemptOutcome::Ok)],
+                outcome: if failed { ExchangeOutcome::UpstreamError } else { ExchangeOutcome::Ok },
+                status: if failed { 502 } else { 200 },
+                ..exchange(number)
+            }
+        }),
+    );
+    let ids = |filter: ExchangeFilter| -> Vec<i64> {
+        store.exchanges(&filter).unwrap().into_iter().map(|exchange| exchange.id).collect()
+    };
+    let expect = |keep: fn(i64) -> bool| (1..=40).rev().filter(|id| keep(*id)).collect::<Vec<_>>();
+    let all = ExchangeFilter::default;
+    assert_eq!(ids(all()), expect(|_| true));
+    assert_eq!(ids(ExchangeFilter { user: Some(UserId(1)), ..all() }), expect(|id| id % 2 == 1));
+    assert_eq!(ids(ExchangeFilter { model: Some("gpt-4o".to_owned()), ..all() }), expect(|id| id % 3 != 0));
+    assert_eq!(ids(ExchangeFilter { channel: Some(ChannelId(3)), ..all() }), expect(|id| id % 5 == 3));
+    let failed = Some(ExchangeOutcome::UpstreamError);
+    assert_eq!(ids(ExchangeFilter { outcome: failed, ..all() }), expect(|id| id % 4 == 0));
+    assert_eq!(ids(ExchangeFilter { status: Some(200), ..all() }), expect(|id| id % 4 != 0));
+    assert_eq!(ids(ExchangeFilter { before: Some(11), ..all() }), expect(|id| id < 11));
+    assert_eq!(ids(ExchangeFilter { limit: 0, ..all() }), [40]);
+    assert_eq!(ids(ExchangeFilter { limit: 2, before: Some(38), ..all() }), [37, 36]);
+    let everything = ExchangeFilter {
+        limit: 10,
+        before: Some(40),
+        user: Some(UserId(0)),
+        model: Some("gpt-4o".to_owned()),
+        channel: Some(ChannelId(2)),
+        outcome: failed,
+        status: Some(502),
+    };
+    assert_eq!(ids(everything), [32]);
+    assert_eq!(ids(ExchangeFilter { model: Some("%".to_owned()), ..all() }), Vec::<i64>::new());
+}
+
+#[test]
+fn no_query_answers_with_more_than_the_limit() {
+    let store = store();
+    record(&store.recorder(), (0..600).map(exchange));
+    let found = store.exchanges(&ExchangeFilter { limit: u32::MAX, ..ExchangeFilter::default() }).unwrap();
+    assert_eq!(found.len(), 500);
+    assert_eq!(found[0].id, 600);
+}
+
+#[test]
+fn only_the_newest_exchanges_are_kept() {
+    let store = store();
+    let recorder = store.recorder();
+    record(&recorder, (0..3000).map(exchange));
+    let count = || store.read(|tx| tx.count("SELECT count(*) FROM exchanges", [])).unwrap();
+    let tried = || store.read(|tx| tx.count("SELECT count(*) FROM exchange_channels", [])).unwrap();
+    assert_eq!((count(), tried()), (3000, 6000), "nothing goes before the limit is set");
+
+    store.set_retention(100);
+    let patience = std::time::Instant::now() + Duration::from_secs(20);
+    while count() > 100 {
+        assert!(std::time::Instant::now() < patience, "{} are left", count());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    record(&recorder, (3000..3050).map(exchange));
+    assert_eq!((count(), tried()), (100, 200));
+    let left = store.exchanges(&ExchangeFilter::default()).unwrap();
+    assert_eq!(
+        left.iter().map(|exchange| exchange.id).collect::<Vec<_>>(),
+        (2951..=3050).rev().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn every_filter_is_answered_from_an_index() {
+    let store = store();
+    let one = ExchangeFilter { before: Some(1), ..ExchangeFilter::default() };
+    for filter in [
+        one.clone(),
+        ExchangeFilter { user: Some(UserId(1)), ..one.clone() },
+        ExchangeFilter { model: Some("m".to_owned()), ..one.clone() },
+        ExchangeFilter { channel: Some(ChannelId(1)), ..one.clone() },
+        ExchangeFilter { outcome: Some(ExchangeOutcome::Ok), ..one.clone() },
+        ExchangeFilter { status: Some(502), ..one },
+    ] {
+        let (sql, params) = filter.query();
+        let mut plan = "EXPLAIN QUERY PLAN ".to_owned();
+        plan.push_str(&sql);
+        let steps: Vec<String> = store
+            .read(|tx| {
+                let mut statement = tx.conn.prepare(&plan)?;
+                let steps = statement.query_map(params_from_iter(&params), |row| row.get(3))?;
+                Ok(steps.collect::<rusqlite::Result<_>>()?)
+            })
+            .unwrap();
+        assert!(steps.iter().all(|step| step.starts_with("SEARCH") || step.starts_with("LIST")), "{steps:?}");
+    }
+}
+
+fn any_duration() -> impl Strategy<Value = Duration> {
+    (0..1_000_000_000_u64).prop_map(Duration::from_micros)
+}
+
+prop_compose! {
+    fn any_attempt()(
+        channel in any::<i64>(),
+        name in any::<String>(),
+        status in any::<Option<u16>>(),
+        first_byte in prop::option::of(any_duration()),
+        total in any_duration(),
+        outcome in prop::sample::select(AttemptOutcome::ALL.to_vec()),
+    ) -> Attempt {
+        let (channel, channel_name) = (ChannelId(channel), name.into());
+        Attempt { channel, channel_name, reason: "spill", status, first_byte, total, outcome }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_attempts_come_back_as_they_were_recorded(attempts in prop::collection::vec(any_attempt(), 0..6)) {
+        let store = store();
+        let exchange = Exchange { attempts, ..exchange(1) };
+        record(&store.recorder(), [exchange.clone()]);
+        prop_assert_eq!(store.exchange("req-1").unwrap(), Some(stored(1, &exchange)));
+    }
+}

@@ -1,1 +1,96 @@
+use gateway_domain::{ChannelId, MappingId, SessionId, UnixMillis};
 
+use super::*;
+use crate::fixture::{new_channel, new_user, store, wait_until_written};
+use crate::{MappingPatch, Record, SessionRow};
+
+#[test]
+fn models_come_by_name_with_their_mappings() {
+    let store = store();
+    let channel = store.create_channel(&new_channel("openai")).unwrap().value.id;
+    let b = store.create_model("b").unwrap().value.id;
+    let a = store.create_model("a").unwrap();
+    assert_eq!(a.value.created_at, a.created_at);
+    let mapping = store.add_mapping(b, channel, "backend-b", 7).unwrap();
+    assert_eq!(
+        mapping.value,
+        Mapping { id: MappingId(1), channel, backend_model: "backend-b".into(), weight: 7 }
+    );
+    let models = store.models().unwrap();
+    assert_eq!(models.iter().map(|row| &*row.value.name).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(models[1].value.mappings, std::slice::from_ref(&mapping.value));
+    assert_eq!(store.mappings(b).unwrap(), [mapping]);
+    assert_eq!(store.mappings(a.value.id).unwrap(), []);
+    assert_eq!(store.model(b).unwrap(), models[1]);
+}
+
+#[test]
+fn a_mapping_joins_two_that_exist_and_only_once() {
+    let store = store();
+    let channel = store.create_channel(&new_channel("openai")).unwrap().value.id;
+    let model = store.create_model("m").unwrap().value.id;
+    let refused = store.add_mapping(ModelId(99), channel, "x", 1);
+    assert!(matches!(refused, Err(StorageError::NotFound { what: "model" })), "{refused:?}");
+    let refused = store.add_mapping(model, ChannelId(99), "x", 1);
+    assert!(matches!(refused, Err(StorageError::NotFound { what: "channel" })), "{refused:?}");
+    store.add_mapping(model, channel, "x", 1).unwrap();
+    let refused = store.add_mapping(model, channel, "y", 1);
+    assert!(matches!(refused, Err(StorageError::Conflict { what: "mapping", .. })), "{refused:?}");
+    assert!(matches!(store.mappings(ModelId(99)), Err(StorageError::NotFound { what: "model" })));
+}
+
+#[test]
+fn a_mapping_can_be_changed_and_taken_away() {
+    let store = store();
+    let channel = store.create_channel(&new_channel("openai")).unwrap().value.id;
+    let model = store.create_model("m").unwrap().value.id;
+    let made = store.add_mapping(model, channel, "x", 1).unwrap();
+    let heavier = MappingPatch { weight: Some(5), ..MappingPatch::default() };
+    let changed = store.update_mapping(model, channel, &heavier).unwrap();
+    assert_eq!((changed.value.id, changed.value.weight, changed.version), (made.value.id, 5, 2));
+    assert_eq!(&*changed.value.backend_model, "x");
+    let renamed = MappingPatch { backend_model: Some("y".into()), ..MappingPatch::default() };
+    assert_eq!(&*store.update_mapping(model, channel, &renamed).unwrap().value.backend_model, "y");
+    store.delete_mapping(model, channel).unwrap();
+    let gone = |refused| matches!(refused, Err(StorageError::NotFound { what: "mapping" }));
+    assert!(gone(store.delete_mapping(model, channel)));
+    assert!(gone(store.update_mapping(model, channel, &heavier).map(drop)));
+}
+
+#[test]
+fn model_names_are_unique() {
+    let store = store();
+    store.create_model("a").unwrap();
+    let b = store.create_model("b").unwrap();
+    let taken = |refused: Result<Stored<Model>>| matches!(refused, Err(StorageError::Conflict { what: "model", field: "name", value }) if value == "a");
+    assert!(taken(store.create_model("a")));
+    assert!(taken(store.rename_model(b.value.id, "a", None)));
+    let same = store.rename_model(b.value.id, "b", None).unwrap();
+    assert_eq!(same, b);
+    let refused = store.rename_model(b.value.id, "c", Some(2));
+    assert!(matches!(refused, Err(StorageError::VersionMismatch { found: 1 })), "{refused:?}");
+    assert_eq!(store.rename_model(b.value.id, "c", Some(1)).unwrap().version, 2);
+}
+
+#[test]
+fn renaming_or_deleting_a_model_ends_its_sessions() {
+    let store = store();
+    let channel = store.create_channel(&new_channel("openai")).unwrap().value.id;
+    let user = store.create_user(&new_user("alice", &[])).unwrap().0.value.id;
+    let (a, b) = (store.create_model("a").unwrap().value.id, store.create_model("b").unwrap().value.id);
+    store.add_mapping(a, channel, "a", 10).unwrap();
+    let recorder = store.recorder();
+    for (id, model) in [(1, "a"), (2, "b"), (3, "c")] {
+        let (created_at, last_used_at) = (UnixMillis(1), UnixMillis(2));
+        let id = SessionId(id);
+        let row = SessionRow { id, user, model: model.into(), name: 0, channel, created_at, last_used_at };
+        assert!(recorder.record(Record::SessionPut(row)));
+    }
+    wait_until_written(&recorder, 3);
+    let left = || store.sessions().unwrap().into_iter().map(|row| row.id.0).collect::<Vec<_>>();
+    store.rename_model(b, "bb", None).unwrap();
+    assert_eq!(left(), [1, 3]);
+    assert_eq!(store.delete_model(a).unwrap(), Removed { mappings: 1, sessions: 1, keys: 0 });
+    assert_eq!(left(), [3]);
+    assert!(matches!(store.delete_model(a), Err(StorageError::NotFound { what: "model" })));
+}

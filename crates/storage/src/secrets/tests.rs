@@ -82,9 +82,9 @@ fn the_key_file_is_made_once_for_the_owner_alone() {
     let made = Sealer::new(&MasterKey::load_or_create(&file).unwrap()).key_id();
     let again = Sealer::new(&MasterKey::load_or_create(&file).unwrap()).key_id();
     assert_eq!(made, again);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&file), 0o600);
-    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    let rights = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(rights(&file), 0o600);
+    assert_eq!(rights(file.parent().unwrap()), 0o700);
     assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no draft is left behind");
 }
 

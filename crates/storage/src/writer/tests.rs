@@ -1,1 +1,250 @@
+//! Bad days: the database is locked, full, or wrong about one record.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gateway_domain::{Exchange, ExchangeOutcome, UnixMillis, Usage};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::fixture::{key, new_channel, wait_until_written};
+use crate::{ExchangeFilter, Recorder, Store, StoreOptions};
+
+/// How long the stores of these tests wait for a lock.
+const PATIENCE: Duration = Duration::from_millis(300);
+/// A loaded machine may be slow to notice that the time is over.
+const SLACK: Duration = Duration::from_secs(3);
+
+fn store(queue: usize) -> (TempDir, PathBuf, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let options = StoreOptions { patience: PATIENCE, queue, ..StoreOptions::default() };
+    let store = Store::open_with(&path, &key(), options).unwrap();
+    (folder, path, store)
+}
+
+fn exchange(number: usize) -> Record {
+    Record::Exchange(Box::new(Exchange {
+        request_id: format!("req-{number}").into(),
+        started_at: UnixMillis(1),
+        user: None,
+        key: None,
+        endpoint: "/v1/embeddings",
+        model: None,
+        streamed: false,
+        attempts: Vec::new(),
+        outcome: ExchangeOutcome::Ok,
+        status: 200,
+        first_byte: None,
+        total: Duration::ZERO,
+        bytes_in: 0,
+        bytes_out: 0,
+        usage: Usage::default(),
+    }))
+}
+
+fn record(recorder: &Recorder, numbers: std::ops::Range<usize>) -> usize {
+    numbers.filter(|number| recorder.record(exchange(*number))).count()
+}
+
+/// Another process that holds the database; drop lets go.
+fn lock(path: &PathBuf) -> Connection {
+    let conn = Connection::open(path).unwrap();
+    conn.busy_timeout(SLACK).unwrap();
+    conn.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    conn
+}
+
+fn kept(store: &Store) -> u64 {
+    store.read(|tx| tx.count("SELECT count(DISTINCT request_id) FROM exchanges", [])).unwrap()
+}
+
+#[test]
+fn a_locked_database_loses_no_record_and_tells_admins_in_time() {
+    let (_folder, path, store) = store(65_536);
+    let recorder = store.recorder();
+    let holder = lock(&path);
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(1200) {
+        let asked = Instant::now();
+        let number = usize::try_from(started.elapsed().as_micros()).unwrap();
+        assert!(recorder.record(exchange(number)));
+        assert!(asked.elapsed() < Duration::from_millis(200), "the request path does not wait");
+        thread::sleep(Duration::from_millis(1));
+    }
+    let count = recorder.queued() as u64;
+    let asked = Instant::now();
+    let refused = store.create_channel(&new_channel("late")).map(drop);
+    let took = asked.elapsed();
+    assert!(matches!(refused, Err(StorageError::Busy)), "{refused:?}");
+    assert!(took >= PATIENCE / 2 && took < PATIENCE + SLACK, "{took:?}");
+    assert!(matches!(store.health(), Err(StorageError::Busy)));
+    assert_eq!(store.channels().unwrap(), [], "reading goes on");
+    assert_eq!(recorder.written(), 0);
+
+    drop(holder);
+    wait_until_written(&recorder, count);
+    assert_eq!((kept(&store), recorder.dropped(), recorder.queued()), (count, 0, 0));
+    store.create_channel(&new_channel("late")).unwrap();
+    store.health().unwrap();
+}
+
+#[test]
+fn many_admin_writes_at_a_locked_database_are_all_told_in_time() {
+    let (_folder, path, store) = store(16);
+    let holder = lock(&path);
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for number in 0..12 {
+            let store = store.clone();
+            scope.spawn(move || {
+                let refused = store.create_model(&format!("model {number}"));
+                assert!(matches!(refused, Err(StorageError::Busy)), "{refused:?}");
+            });
+        }
+    });
+    // One after the other, each with a patience of its own, they would need twelve times as long.
+    assert!(started.elapsed() < PATIENCE + SLACK, "{:?}", started.elapsed());
+    drop(holder);
+    store.create_model("model 0").unwrap();
+}
+
+#[test]
+fn an_admin_write_outlasts_a_short_lock() {
+    let (_folder, path, store) = store(16);
+    let holder = lock(&path);
+    thread::scope(|scope| {
+        let write = scope.spawn(|| store.create_model("patient"));
+        thread::sleep(PATIENCE / 3);
+        drop(holder);
+        write.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn beyond_the_queue_the_newest_records_are_dropped_and_counted() {
+    let (_folder, path, store) = store(100);
+    let recorder = store.recorder();
+    let holder = lock(&path);
+    assert_eq!(record(&recorder, 0..150), 100);
+    assert_eq!((recorder.queued(), recorder.dropped()), (100, 50));
+    drop(holder);
+    wait_until_written(&recorder, 100);
+    let kept = store.exchanges(&ExchangeFilter { limit: 500, ..ExchangeFilter::default() }).unwrap();
+    let ids: Vec<_> = kept.iter().rev().map(|exchange| exchange.request_id.clone()).collect();
+    assert_eq!(ids, (0..100).map(|number| format!("req-{number}")).collect::<Vec<_>>());
+    assert_eq!(record(&recorder, 150..250), 100, "there is room again");
+}
+
+#[test]
+fn a_full_disk_keeps_records_until_there_is_room_again() {
+    let (_folder, _path, store) = store(65_536);
+    let recorder = store.recorder();
+    let limit = |pages: i64| {
+        let set = move |tx: crate::tx::Tx<'_>| {
+            tx.conn.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?;
+            Ok(tx.conn.pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))?)
+        };
+        store.write(set).unwrap()
+    };
+    // SQLite takes the pages that there are for the limit when it is lower: no page more.
+    limit(1);
+    assert_eq!(record(&recorder, 0..2000), 2000);
+    let patience = Instant::now() + Duration::from_secs(20);
+    while !matches!(store.health(), Err(StorageError::Full)) {
+        assert!(Instant::now() < patience, "{:?}", store.health());
+        thread::sleep(Duration::from_millis(2));
+    }
+    let mut new = new_channel("big");
+    new.models = (0..2000).map(|number| format!("a model with a long name {number}").into()).collect();
+    let refused = store.create_channel(&new).map(drop);
+    assert!(matches!(refused, Err(StorageError::Full)), "{refused:?}");
+    assert_eq!(store.channels().unwrap(), [], "nothing half done");
+
+    limit(1_000_000);
+    wait_until_written(&recorder, 2000);
+    assert_eq!((kept(&store), recorder.dropped()), (2000, 0));
+    store.health().unwrap();
+    store.create_channel(&new).unwrap();
+}
+
+#[test]
+fn a_record_that_can_never_be_written_does_not_hold_up_the_others() {
+    let (_folder, _path, store) = store(65_536);
+    store
+        .write(|tx| {
+            Ok(tx.conn.execute_batch(
+                "CREATE TRIGGER poison BEFORE INSERT ON exchanges WHEN new.request_id IN ('req-3', 'req-700')
+                 BEGIN SELECT raise(ABORT, 'poison'); END",
+            )?)
+        })
+        .unwrap();
+    let recorder = store.recorder();
+    assert_eq!(record(&recorder, 0..1000), 1000);
+    wait_until_written(&recorder, 998);
+    assert_eq!((kept(&store), recorder.dropped(), recorder.queued()), (998, 2, 0));
+    store.health().unwrap();
+}
+
+#[test]
+fn admin_writes_go_before_the_records_that_wait() {
+    let (_folder, path, store) = store(65_536);
+    let recorder = store.recorder();
+    let holder = lock(&path);
+    assert_eq!(record(&recorder, 0..20_000), 20_000);
+    drop(holder);
+    store.create_model("first").unwrap();
+    assert!(recorder.queued() > 0, "20,000 records cannot have been written before one model");
+    wait_until_written(&recorder, 20_000);
+}
+
+#[test]
+fn close_writes_what_waits_even_after_a_lock() {
+    let (_folder, path, store) = store(65_536);
+    let recorder = store.recorder();
+    let holder = lock(&path);
+    assert_eq!(record(&recorder, 0..1500), 1500);
+    thread::scope(|scope| {
+        let close = scope.spawn(|| store.close());
+        thread::sleep(PATIENCE);
+        drop(holder);
+        close.join().unwrap().unwrap();
+    });
+    assert!(!recorder.record(exchange(0)), "a closed store takes nothing");
+    assert_eq!((recorder.written(), recorder.dropped()), (1500, 1));
+    assert_eq!(kept(&Store::open(&path, &key()).unwrap()), 1500);
+}
+
+#[test]
+fn a_close_that_cannot_write_says_what_is_lost() {
+    let (_folder, path, store) = store(16);
+    let recorder = store.recorder();
+    let _holder = lock(&path);
+    assert_eq!(record(&recorder, 0..7), 7);
+    let started = Instant::now();
+    let writer = store.writer();
+    assert_eq!(writer.close(PATIENCE), 7);
+    assert!(started.elapsed() < PATIENCE + SLACK);
+    assert_eq!((recorder.written(), recorder.dropped(), recorder.queued()), (0, 7, 0));
+}
+
+#[test]
+fn a_store_that_is_merely_dropped_still_writes_what_waits() {
+    let (_folder, path, store) = store(65_536);
+    let recorder = store.recorder();
+    assert_eq!(record(&recorder, 0..1500), 1500);
+    drop(store);
+    wait_until_written(&recorder, 1500);
+    assert_eq!(kept(&Store::open(&path, &key()).unwrap()), 1500);
+}
+
+#[test]
+fn nobody_waits_for_a_writer_that_has_panicked() {
+    let (_folder, _path, store) = store(16);
+    let answer = store.write(|_| -> Result<()> { panic!("a defect, on purpose") });
+    assert!(matches!(answer, Err(StorageError::Closed)));
+    assert!(matches!(store.create_model("late"), Err(StorageError::Closed)));
+    assert!(matches!(store.health(), Err(StorageError::Closed)));
+    assert!(!store.recorder().record(exchange(0)));
+}
