@@ -3,6 +3,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::request_id::REQUEST_ID;
+use crate::scrub::holds;
 
 /// Where the upstream's own request id is kept: `x-request-id` is the gateway's.
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-request-id");
@@ -70,8 +71,8 @@ pub(crate) fn for_upstream(client: &HeaderMap) -> HeaderMap {
     passed
 }
 
-/// The upstream's headers as the client gets them, in place.
-pub(crate) fn for_client(headers: &mut HeaderMap) {
+/// The upstream's headers as the client gets them, in place. One that repeats the channel's key is dropped.
+pub(crate) fn for_client(headers: &mut HeaderMap, key: &str) {
     let named = connection_named(headers);
     if let Some(id) = headers.get(REQUEST_ID).cloned() {
         headers.insert(UPSTREAM_REQUEST_ID, id);
@@ -80,9 +81,12 @@ pub(crate) fn for_client(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     let own: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with("x-accel-") || name.as_str().starts_with("x-gateway-"))
-        .cloned()
+        .iter()
+        .filter(|(name, value)| {
+            let name = name.as_str();
+            name.starts_with("x-accel-") || name.starts_with("x-gateway-") || holds(value.as_bytes(), key)
+        })
+        .map(|(name, _)| name.clone())
         .collect();
     for name in own {
         headers.remove(name);
@@ -162,8 +166,9 @@ mod tests {
             ("x-accel-buffering", "no"),
             ("keep-alive", "timeout=5"),
             ("openai-processing-ms", "12"),
+            ("x-debug", "sent sk-canary-1"),
         ]);
-        for_client(&mut headers);
+        for_client(&mut headers, "sk-canary-1");
         assert_eq!(
             names(&headers),
             ["openai-processing-ms", "x-ratelimit-remaining-requests", "x-upstream-request-id"]

@@ -45,6 +45,8 @@ pub(crate) struct Relay {
     heard: Instant,
     timer: Pin<Box<Sleep>>,
     cut: CutWatch,
+    /// The upstream's answer has come to its proper end.
+    whole: bool,
     entry: Entry,
 }
 
@@ -96,6 +98,7 @@ impl Relay {
             heard,
             timer: Box::pin(tokio::time::sleep_until(heard + gap)),
             cut,
+            whole: false,
             entry,
         };
         relay.notice_end();
@@ -109,14 +112,12 @@ impl Relay {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
                 self.entry.sent(bytes.len());
-                if self.is_end_stream() {
-                    self.entry.settle(ExchangeOutcome::Ok);
-                }
+                self.settle_at_end();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             match &mut self.source {
                 Source::Over => {
-                    self.entry.settle(ExchangeOutcome::Ok);
+                    self.settle_at_end();
                     return Poll::Ready(None);
                 }
                 Source::Breaking { told: true } => {
@@ -248,13 +249,23 @@ impl Relay {
         }
         self.entry.used(self.usage);
         self.entry.complete(self.status.as_u16());
+        self.whole = true;
         // Not before the last byte has gone out: the client may still leave.
         self.entry.settle(ExchangeOutcome::ClientGone);
     }
 
+    /// With the last byte handed over, a whole answer is one that the client got.
+    fn settle_at_end(&mut self) {
+        if self.is_end_stream() && self.whole {
+            self.entry.settle(ExchangeOutcome::Ok);
+        }
+    }
+
     fn break_off(&mut self, cause: Break, why: &str) {
-        // Dropping body and lease closes the upstream connection.
-        self.source = Source::Breaking { told: false };
+        // Dropping body and lease closes the upstream connection. A gateway that stops has time to say goodbye: its
+        // connections end in order. Whatever else breaks is cut, so that no framing says "whole".
+        let goodbye = cause == Break::Stopping && self.scanner.is_some();
+        self.source = if goodbye { Source::Over } else { Source::Breaking { told: false } };
         self.partial.clear();
         self.entry.used(self.usage);
         self.entry.end(Ending {

@@ -4,10 +4,17 @@ use memchr::memmem;
 /// What stands where a key stood.
 const MASK: &[u8] = b"[key]";
 
+/// A key shorter than this is no secret, and looking for it would maim innocent texts.
+const SHORTEST_KEY: usize = 8;
+
+/// Whether a text repeats a channel's key.
+pub(crate) fn holds(text: &[u8], key: &str) -> bool {
+    key.len() >= SHORTEST_KEY && memmem::find(text, key.as_bytes()).is_some()
+}
+
 /// Takes a channel's key out of a text that an upstream wrote. Upstreams repeat keys in their errors.
 pub(crate) fn scrub(text: Bytes, key: &str) -> Bytes {
-    // A key this short is no secret, and replacing it would maim innocent texts.
-    if key.len() < 8 || memmem::find(&text, key.as_bytes()).is_none() {
+    if !holds(&text, key) {
         return text;
     }
     let mut clean = BytesMut::with_capacity(text.len());

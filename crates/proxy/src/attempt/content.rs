@@ -57,7 +57,7 @@ pub(crate) async fn take(
         whole_json(body, lease, key, limit, entry).await
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
-    Ok(Answer { status, headers: client_headers(headers, &content), content })
+    Ok(Answer { status, headers: client_headers(headers, key, &content), content })
 }
 
 /// The first event of a stream, and whatever came with it.
@@ -264,8 +264,8 @@ fn join(pieces: &[Bytes]) -> Bytes {
     }
 }
 
-fn client_headers(mut headers: HeaderMap, content: &Content) -> HeaderMap {
-    headers::for_client(&mut headers);
+fn client_headers(mut headers: HeaderMap, key: &str, content: &Content) -> HeaderMap {
+    headers::for_client(&mut headers, key);
     // A body that is read whole gets its length from itself. A stream is given none: its end may have to be told.
     match content {
         Content::Coming(coming) if coming.scanner.is_none() => {}

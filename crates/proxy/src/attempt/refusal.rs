@@ -49,7 +49,7 @@ pub(super) async fn read(
         error: match verdict.shown {
             Shown::AsItIs => ProxyError::Upstream(Box::new(UpstreamAnswer {
                 status: client_status(status).as_u16(),
-                headers: client_headers(head.headers),
+                headers: client_headers(head.headers, key),
                 body,
                 retry_after,
             })),
@@ -118,8 +118,8 @@ fn client_status(status: StatusCode) -> StatusCode {
     }
 }
 
-fn client_headers(mut headers: HeaderMap) -> HeaderMap {
-    headers::for_client(&mut headers);
+fn client_headers(mut headers: HeaderMap, key: &str) -> HeaderMap {
+    headers::for_client(&mut headers, key);
     for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING, RETRY_AFTER] {
         headers.remove(name);
     }

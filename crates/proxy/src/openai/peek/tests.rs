@@ -54,7 +54,7 @@ fn members_of_a_wrong_type_are_left_for_the_upstream() {
 #[test]
 fn a_stream_flag_that_is_no_boolean_is_refused_with_its_name() {
     for value in ["\"true\"", "1", "[]", "{}"] {
-        assert_eq!(refused(&format!(r#"{{"stream":{value}}}"#)).1, Some("stream"), "{value}");
+        assert_eq!(refused(format!(r#"{{"stream":{value}}}"#)).1, Some("stream"), "{value}");
     }
     assert!(!peek(br#"{"stream":null}"#).unwrap().stream);
 }
