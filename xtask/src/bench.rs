@@ -28,7 +28,10 @@ struct Scenario {
 
 const SCENARIOS: [Scenario; 4] = [
     Scenario { name: "1 KB request, 64 connections", arguments: &["--connections", "64"] },
-    Scenario { name: "100 KB request, 64 connections", arguments: &["--connections", "64", "--prompt", "100000"] },
+    Scenario {
+        name: "100 KB request, 64 connections",
+        arguments: &["--connections", "64", "--prompt", "100000"],
+    },
     Scenario { name: "200 streams of 100 events", arguments: &["--connections", "200", "--stream"] },
     Scenario { name: "200 requests/s, even pace", arguments: &["--connections", "32", "--rate", "200"] },
 ];
@@ -79,7 +82,8 @@ fn measure(
     seconds: &str,
     child: Option<&Child>,
 ) -> anyhow::Result<Figures> {
-    let mut arguments = vec!["closed", "--to", address, "--key", KEY, "--warmup", "0.5", "--seconds", seconds];
+    let mut arguments =
+        vec!["closed", "--to", address, "--key", KEY, "--warmup", "0.5", "--seconds", seconds];
     arguments.extend(scenario.arguments);
     // The processor time includes the warm-up, and so must the requests it is divided by: they are close enough to
     // proportional, which is what the factor says.
@@ -104,12 +108,13 @@ fn start_gateway(binary: &Path, folder: &Path, upstream: &str) -> anyhow::Result
     let config = folder.join("gateway.toml");
     let text = format!(
         "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = 1\n\
-         [database]\npath = {database:?}\n\
+         [database]\npath = \"{}\"\n\
          [log]\nlevel = \"warn\"\n\
          [admin]\ntoken = \"bench-admin-token-0123\"\n\
          [[channels]]\nname = \"bench\"\nbase_url = \"http://{upstream}/v1\"\napi_key = \"sk-upstream-bench\"\nprobe = \"off\"\n\
          [[models]]\nname = \"bench\"\nchannels = [{{ channel = \"bench\", model = \"bench-backend\" }}]\n\
-         [[users]]\nname = \"bench\"\nkey = \"{KEY}\"\n"
+         [[users]]\nname = \"bench\"\nkey = \"{KEY}\"\n",
+        database.display()
     );
     std::fs::write(&config, text)?;
     let config = config.to_str().context("the target folder's name is not UTF-8")?;

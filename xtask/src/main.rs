@@ -2,6 +2,7 @@
 //!
 //! **Must never know:** the product crates. It builds, runs and reads them from outside.
 
+mod bench;
 mod ci;
 mod clients;
 mod layers;
@@ -43,6 +44,15 @@ enum Task {
         #[arg(long, value_name = "PATH")]
         database: PathBuf,
     },
+    /// Measure requests per second, latency and processor time, beside the upstream alone and nginx
+    Bench {
+        /// How often every target is asked in turn
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// One short round: shows that everything runs, measures nothing
+        #[arg(long)]
+        quick: bool,
+    },
     /// Run the demo: a gateway with scripted upstreams, ready to be called
     Dev,
 }
@@ -54,6 +64,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Tidy => tidy::run(),
         Task::Migrate { database } => migrate::run(&database),
+        Task::Bench { rounds, quick } => bench::run(rounds, quick),
         Task::Dev => shell::cargo(["run", "--package", "gateway-server", "--", "demo"]).run(),
     };
     match done {

@@ -49,7 +49,12 @@ pub(crate) fn metadata(more: &[&str]) -> anyhow::Result<Value> {
 
 /// Whether a program of this name can be started.
 pub(crate) fn exists(program: &str) -> bool {
-    let probe = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    exists_with(program, "--version")
+}
+
+/// The same for a program whose harmless argument is another one.
+pub(crate) fn exists_with(program: &str, argument: &str) -> bool {
+    let probe = Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status();
     probe.is_ok_and(|status| status.success())
 }
 
