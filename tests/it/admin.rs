@@ -280,7 +280,7 @@ async fn deleting_a_channel_or_a_model_takes_its_mappings_along() {
 async fn what_was_a_500_is_now_404_409_or_422() {
     let gw = Gateway::empty().start().await;
     let admin = gw.admin();
-    let channel = json!({"name": "c", "base_url": "http://127.0.0.1:9", "api_key": "sk-canarychannel-x", "probe": {"kind": "off"}});
+    let channel = json!({"name": "c", "base_url": "http://127.0.0.1:9", "api_key": "sk-canarychannel-x", "probe": "off"});
     let id = admin.create("/api/channels", &channel).await;
     let model = admin.create("/api/models", &json!({"name": "m"})).await;
     admin.create("/api/users", &json!({"name": "u", "api_key": "sk-canaryuser-taken-0001"})).await;

@@ -11,7 +11,7 @@ async fn write(gw: &GatewayProcess, last: usize) -> Vec<String> {
     for number in 0..last {
         let name = format!("written-{number}");
         let channel = json!({"name": name, "base_url": "http://127.0.0.1:9/v1", "api_key": "sk-canarychannel-crash",
-                             "models": [format!("model-{number}")], "probe": {"kind": "off"}});
+                             "models": [format!("model-{number}")], "probe": "off"});
         let call = gw.admin().call(http::Method::POST, "/api/channels").json(&channel);
         match call.try_send().await {
             Ok(answer) if answer.status == 201 && !answer.cut => acknowledged.push(name),

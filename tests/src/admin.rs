@@ -104,8 +104,17 @@ impl Admin {
     pub async fn add_channel(&self, upstream: &Upstream, models: &[&str]) -> i64 {
         let (name, url, key) = (upstream.name(), upstream.base_url(), upstream.key());
         let channel = json!({"name": name, "base_url": url, "api_key": key, "weight": 10, "enabled": true,
-                             "models": models, "probe": {"kind": "off"}});
+                             "models": models, "probe": "off"});
         self.create("/api/channels", &channel).await
+    }
+
+    /// Ends all sessions, so that the next call of every user is routed afresh.
+    pub async fn forget_sessions(&self) {
+        for session in self.list("/api/sessions").await {
+            let id = session.get("id").and_then(Value::as_i64).expect("a session has an id");
+            let answer = self.delete(&format!("/api/sessions/{id}")).await;
+            assert!(matches!(answer.status, 204 | 404), "{}", answer.body_text());
+        }
     }
 
     /// The row of this name in a list.

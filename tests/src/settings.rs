@@ -237,12 +237,13 @@ impl Home {
     /// What a kubelet does: a new folder, and then the link `..data` is replaced by one that leads there.
     pub(crate) fn swap_mount(&self, text: &str) {
         let old = std::fs::read_link(self.path().join("..data")).ok();
-        let number = std::fs::read_dir(self.path()).map_or(0, Iterator::count);
-        let fresh = format!("..version-{number}");
-        std::fs::create_dir(self.path().join(&fresh)).expect("a folder can be made");
-        std::fs::write(self.path().join(&fresh).join("gateway.toml"), text).expect("a file can be written");
+        // Two names are enough: the old folder goes before the next one comes.
+        let first = old.as_deref().is_none_or(|old| old.ends_with("..version-b"));
+        let fresh = if first { "..version-a" } else { "..version-b" };
+        std::fs::create_dir(self.path().join(fresh)).expect("a folder can be made");
+        std::fs::write(self.path().join(fresh).join("gateway.toml"), text).expect("a file can be written");
         let link = self.path().join("..data_tmp");
-        std::os::unix::fs::symlink(&fresh, &link).expect("a link can be made");
+        std::os::unix::fs::symlink(fresh, &link).expect("a link can be made");
         std::fs::rename(&link, self.path().join("..data")).expect("a link can be replaced");
         if let Some(old) = old {
             std::fs::remove_dir_all(self.path().join(old)).expect("the old folder can go");
