@@ -232,13 +232,11 @@ pub(crate) fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
-    let key = match &settings.master_key {
-        Some(text) => MasterKey::from_text(text.expose()).context("database.master_key")?,
-        None => {
-            let file = key_file(path);
-            MasterKey::load_or_create(&file)
-                .with_context(|| format!("the master key in {}", file.display()))?
-        }
+    let key = if let Some(text) = &settings.master_key {
+        MasterKey::from_text(text.expose()).context("database.master_key")?
+    } else {
+        let file = key_file(path);
+        MasterKey::load_or_create(&file).with_context(|| format!("the master key in {}", file.display()))?
     };
     let options = StoreOptions { clock: unix_now, ..StoreOptions::default() };
     let store = Store::open_with(path, &key, options).context("the database cannot be opened")?;

@@ -41,7 +41,7 @@ pub enum Exit {
 #[derive(Debug, Parser)]
 #[command(name = "gateway-server", version, about, after_help = AFTER_HELP)]
 struct Arguments {
-    /// The configuration file; otherwise ./gateway.toml, ./config/gateway.toml, or none [env: GATEWAY_CONFIG]
+    /// The configuration file; otherwise ./gateway.toml, ./config/gateway.toml, or none. Also `GATEWAY_CONFIG`
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// How log lines look, whatever the configuration says

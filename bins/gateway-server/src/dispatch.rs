@@ -98,8 +98,9 @@ impl Door {
             return own(refusal.answer(id.as_str(), http1));
         }
         match (self.serves.owner(request.uri().path()), &self.worker) {
-            (Owner::Proxy, Some(worker)) => worker.handle(request, id).await,
-            (Owner::Admin, _) => own(self.carry_to_admin(request, peer, &id).await),
+            // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
+            (Owner::Proxy, Some(worker)) => Box::pin(worker.handle(request, id)).await,
+            (Owner::Admin, _) => own(Box::pin(self.carry_to_admin(request, peer, &id)).await),
             (Owner::Live | Owner::Ready | Owner::Metrics, _)
                 if request.method() != Method::GET && request.method() != Method::HEAD =>
             {

@@ -103,7 +103,7 @@ mod tests {
     }
 
     const DELAY: Duration = Duration::from_secs(3);
-    const GRACE: Duration = Duration::from_secs(120);
+    const GRACE: Duration = Duration::from_mins(2);
 
     fn begin() -> (Bench, impl Future<Output = u64>) {
         let stop = watch::Sender::new(Stop::Graceful);

@@ -72,7 +72,7 @@ impl Followers {
                 }
                 // Another address or key is another account: what was learned of the old one is not its fault.
                 Some(now) if now.base_url != old.base_url || now.api_key != old.api_key => {
-                    self.board.reset(*id)
+                    self.board.reset(*id);
                 }
                 Some(_) => {}
             }

@@ -91,7 +91,12 @@ mod tests {
             Refusal::Method => "method",
             Refusal::Host(_) => "host",
             Refusal::Expect => "expect",
-            other => panic!("the gate never says {other:?}"),
+            Refusal::GetOnly
+            | Refusal::NotFound
+            | Refusal::TooLarge
+            | Refusal::BodyTimeout
+            | Refusal::BadBody
+            | Refusal::Internal => panic!("the gate never says {refusal:?}"),
         })
     }
 

@@ -151,7 +151,7 @@ impl Press {
         tracing::info!(
             cause,
             version = published.version,
-            file = shown(&self.good.file),
+            file = shown(self.good.file.as_ref()),
             "configuration applied"
         );
         if published.restart_needed != self.restart_logged {
@@ -214,8 +214,8 @@ fn answer(wishes: Vec<PublishRequest>, result: &Result<Published, PublishError>)
     }
 }
 
-fn shown(file: &Option<PathBuf>) -> String {
-    file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+fn shown(file: Option<&PathBuf>) -> String {
+    file.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]

@@ -232,16 +232,16 @@ impl Floor<'_> {
         alive: mpsc::Sender<Infallible>,
     ) -> anyhow::Result<()> {
         let (house, life) = (Arc::clone(&self.house), self.line.watch());
-        let (proxy, live, tls) =
-            (Arc::clone(&self.parts.proxy), Arc::clone(&self.parts.live), self.parts.tls.clone());
+        let (proxy, tls) = (Arc::clone(&self.parts.proxy), self.parts.tls.clone());
         // The runtime is made here, so that its failure is the app's.
         let runtime = Builder::new_current_thread().enable_all().build().context("a worker cannot start")?;
         let serve = {
             let (house, life) = (Arc::clone(&house), life.clone());
             move || {
                 runtime.block_on(async move {
+                    let snapshots = Arc::clone(&house.live);
                     let door = Door::new(house, serves, Some(proxy.worker()));
-                    accept(socket, Stand::new(door, live, places, tls), life, Life::Draining).await;
+                    accept(socket, Stand::new(door, snapshots, places, tls), life, Life::Draining).await;
                 });
                 // What still runs is dropped with the runtime, before the worker counts as gone.
                 drop(runtime);

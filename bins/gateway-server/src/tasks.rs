@@ -47,10 +47,10 @@ mod tests {
     use super::*;
 
     async fn readiness_after(task: impl Future<Output = ()> + Send + 'static, life: Life) -> bool {
-        let (readiness, line) = (Arc::new(Readiness::default()), LifeLine::new());
+        let (readiness, speaker) = (Arc::new(Readiness::default()), LifeLine::new());
         readiness.configured();
-        line.advance(life);
-        Tasks::new(Handle::current(), line, Arc::clone(&readiness)).start("test", task);
+        speaker.advance(life);
+        Tasks::new(Handle::current(), speaker, Arc::clone(&readiness)).start("test", task);
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }

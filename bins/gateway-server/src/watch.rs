@@ -88,12 +88,12 @@ fn watch_folders(candidates: &[PathBuf], hint: mpsc::Sender<()>) -> Option<Recom
     };
     let mut watcher = notify::recommended_watcher(tell).ok()?;
     let folders = candidates.iter().filter_map(|path| path.parent());
-    let watched = folders
+    let count = folders
         .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
         .filter(|folder| folder.is_dir())
         .filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok())
         .count();
-    (watched > 0).then_some(watcher)
+    (count > 0).then_some(watcher)
 }
 
 /// The file itself, or what Kubernetes swaps when a ConfigMap changes (`..data`). The database may stand in the same

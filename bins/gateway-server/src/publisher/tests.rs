@@ -35,17 +35,14 @@ fn bench(file: &str) -> Bench {
         Store::open_in_memory(&MasterKey::from_text("a key for tests, long enough").unwrap()).unwrap();
     let settings = Arc::new(good.settings.clone());
     let live = Arc::new(Live::new(Snapshot::assemble(1, settings, store.inventory().unwrap())));
-    let published = Published { version: 1, restart_needed: Vec::new(), warnings: Vec::new() };
-    let status = Arc::new(ArcSwap::from_pointee(status_of(Cause::Start, UnixMillis(0), &published, &good)));
+    let first = Published { version: 1, restart_needed: Vec::new(), warnings: Vec::new() };
+    let status = Arc::new(ArcSwap::from_pointee(status_of(Cause::Start, UnixMillis(0), &first, &good)));
     let (told, refusal) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::<Mutex<Option<String>>>::default());
     let followers: Followers = {
         let (told, refusal) = (Arc::clone(&told), Arc::clone(&refusal));
-        Box::new(move |snapshot| match refusal.lock().unwrap().clone() {
-            Some(why) => Err(why),
-            None => {
-                told.lock().unwrap().push(snapshot.version);
-                Ok(())
-            }
+        Box::new(move |snapshot| {
+            let why = refusal.lock().unwrap().clone();
+            why.map_or(Ok(()), Err).inspect(|()| told.lock().unwrap().push(snapshot.version))
         })
     };
     let meters = Arc::new(Meters::new("1").unwrap());

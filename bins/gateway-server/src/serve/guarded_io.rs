@@ -145,7 +145,7 @@ impl<S> GuardedIo<S> {
             Phase::First(_) if self.protocol == Protocol::Http2 => self.idle(),
             Phase::Idle(end) if self.activity.is_leaving() => Phase::Idle(end.min(Instant::now() + GOODBYE)),
             Phase::Idle(_) if http1 && self.head_began => Phase::Head(Instant::now() + self.limits.head),
-            same => same,
+            same @ (Phase::First(_) | Phase::Head(_) | Phase::Idle(_)) => same,
         };
     }
 
@@ -259,7 +259,7 @@ impl<S: Peer> AsyncWrite for GuardedIo<S> {
         let result = Pin::new(&mut this.inner).poll_shutdown(cx);
         match this.flush_stall.watch(result, cx, this.limits.write) {
             Poll::Ready(Ok(())) => this.linger.poll(&mut this.inner, cx).map(Ok),
-            other => other,
+            unfinished @ (Poll::Ready(Err(_)) | Poll::Pending) => unfinished,
         }
     }
 }

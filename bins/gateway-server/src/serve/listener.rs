@@ -24,7 +24,7 @@ const BACKLOG: i32 = 4096;
 /// How long accepting rests when the process has run out of something; without a rest it would spin.
 const REST: Duration = Duration::from_millis(50);
 /// A peer that vanished without a word is found after about this long plus three tries.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
 /// One listener's connections: who answers them and by which rules.
 #[derive(Debug)]

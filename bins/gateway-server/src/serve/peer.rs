@@ -73,18 +73,15 @@ impl Farewell {
         if is_reset {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        let timer = match &mut self.next_look {
-            Some(timer) => timer,
-            None => {
-                match Pin::new(&mut *peer).poll_write(cx, INTERIM) {
-                    Poll::Ready(Ok(written)) if written == INTERIM.len() => {}
-                    Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                    Poll::Pending => return Poll::Ready(Ok(())),
-                }
-                self.next_look.insert(Box::pin(sleep(FIRST_LOOK)))
+        if self.next_look.is_none() {
+            match Pin::new(&mut *peer).poll_write(cx, INTERIM) {
+                Poll::Ready(Ok(written)) if written == INTERIM.len() => {}
+                Poll::Ready(Ok(_)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Ready(Ok(())),
             }
-        };
+        }
+        let timer = self.next_look.get_or_insert_with(|| Box::pin(sleep(FIRST_LOOK)));
         while self.looks < LOOKS && timer.as_mut().poll(cx).is_ready() {
             if peer.is_reset() == Some(true) {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
