@@ -7,6 +7,7 @@
 
 mod account;
 mod atomic_f64;
+mod block;
 mod breaker;
 mod channel_set;
 mod decide;

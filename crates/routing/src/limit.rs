@@ -6,6 +6,12 @@
 //! throughput seen now would need only `inflight · (gen + base) / (gen + L)` in flight without a queue: this is
 //! where the limit goes (TCP Vegas, Brakmo & Peterson 1994, with the time of a whole answer instead of a packet's).
 //!
+//! The same law tells a queue before it shows in L, which is known only of attempts that got through: of the streams
+//! in flight, `base / (gen + base)` should be waiting for their first token. Clearly more than that is a queue that
+//! forms, and the limit does not grow; twice that is a queue, and what is in
+//! flight is the limit. Without this the sessions that
+//! return to a channel all at once raise its limit before the first of them has been slow.
+//!
 //! Three lessons are built in:
 //! - **One step per round trip.** After a step down, the queue built earlier still drains and L stays high for as long
 //!   as an answer takes; stepping again on that evidence would starve the channel. `hold` waits for it. A step never
@@ -22,6 +28,10 @@ use crate::Micros;
 
 /// L above `TOLERANCE · base` is congestion.
 const TOLERANCE: f64 = 1.6;
+/// More waiting than `times · expected + more` means that a queue forms…
+const QUEUE_FORMS: (f64, f64) = (1.3, 1.0);
+/// … or is there.
+const QUEUE: (f64, f64) = (2.0, 4.0);
 /// The learned limit never falls below this.
 const LEAST: f64 = 3.0;
 /// A step down keeps at least this share.
@@ -70,6 +80,10 @@ pub(crate) struct Observed {
     pub(crate) evidence: f64,
     /// Attempts in flight.
     pub(crate) inflight: f64,
+    /// Of these, how many are streams.
+    pub(crate) streams: f64,
+    /// Of the streams, how many wait for their first token.
+    pub(crate) waiting: f64,
 }
 
 // === impl Limit ===
@@ -111,12 +125,14 @@ impl Limit {
         let growing = elapsed.min(LONGEST_GROWTH);
         self.peak = seen.inflight.max(self.peak * (-elapsed / PEAK_TAU).exp());
         let Some(base) = self.learn_base(seen, elapsed) else { return };
-        if seen.latency > TOLERANCE * base {
+        let expected = seen.streams * base / (base + self.generation);
+        let is_queue = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
+        if seen.latency > TOLERANCE * base || is_queue(QUEUE) {
             let used_up = self.most.is_infinite() || seen.inflight >= NEARLY_ALL * self.most;
             if used_up && now >= self.hold {
                 self.step_down(seen, base, now);
             }
-        } else if self.most.is_finite() {
+        } else if self.most.is_finite() && !is_queue(QUEUE_FORMS) {
             self.grow(seen.inflight, growing);
         }
         if self.most > 3.0 * self.peak && self.most >= self.slow_start_until {
@@ -174,8 +190,9 @@ mod tests {
         Micros::from_seconds(seconds)
     }
 
+    /// What is seen of a channel that answers whole, so that nothing is known from who waits.
     fn seen(latency: f64, inflight: f64) -> Observed {
-        Observed { latency, evidence: 10.0, inflight }
+        Observed { latency, evidence: 10.0, inflight, streams: 0.0, waiting: 0.0 }
     }
 
     /// A channel that has worked at half a second with 40 in flight for ten seconds.
@@ -215,6 +232,31 @@ mod tests {
             limit.observe(seen(1.0, 40.0), s(10.0 + f64::from(i) * 0.1));
         }
         assert!(limit.get() < 40.0, "{}", limit.get());
+    }
+
+    #[test]
+    fn a_queue_is_seen_by_who_waits_before_anybody_was_slow() {
+        let mut limit = settled();
+        for _ in 0..200 {
+            limit.answered(4.5);
+        }
+        let now = |waiting| Observed { streams: 40.0, waiting, ..seen(0.5, 40.0) };
+        limit.observe(now(6.0), s(10.0));
+        assert!(limit.get().is_infinite(), "a tenth of the time in the system is waiting: 4 are expected");
+        limit.observe(now(20.0), s(10.1));
+        assert!(limit.get() <= 40.0, "{}", limit.get());
+    }
+
+    #[test]
+    fn a_limit_does_not_grow_while_a_queue_forms() {
+        let mut limit = settled();
+        limit.observe(seen(2.0, 40.0), s(10.0));
+        let low = limit.get();
+        for i in 0..20 {
+            let waiting = Observed { streams: 0.0, waiting: 3.0, ..seen(0.5, 40.0) };
+            limit.observe(waiting, s(11.0 + f64::from(i) * 0.1));
+        }
+        assert!((limit.get() - low).abs() < 1e-9);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! | what happened | latency | errors | breaker | rate limit |
 //! |---|---|---|---|---|
 //! | first token after T | S += T, N += 1 | | failures are not in a row | |
-//! | good answer | | A += 1 | good trial, if fast | forgotten |
+//! | good answer | | A += 1 | good trial, if fast | |
 //! | 5xx, no connection, broken stream, no answer | | B += 1 | failure | 503, 529: if `Retry-After` |
 //! | hard timeout | S += T | B += 1 | failure | |
 //! | cut by us | S += T | | failed trial, if one | |
@@ -24,10 +24,6 @@ use crate::{Kind, Micros, Outcome};
 
 /// A trial must be this many times as fast as the slack allows, relative to the fastest channel.
 const FAST_ENOUGH: f64 = 2.5;
-/// The first guess at a rate limit's length, in seconds; by what it grows; and the longest guess.
-const BLOCK: (f64, f64, f64) = (0.5, 1.7, 20.0);
-/// No rate limit is believed for longer: asking once in five minutes costs one refusal.
-const LONGEST_BLOCK: Micros = Micros::from_millis(300_000);
 
 /// An attempt as its ticket knows it.
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +91,6 @@ fn learn(
     match outcome.kind {
         Kind::Ok => {
             record.errors.good(now);
-            record.blocks = 0;
             if sent.streaming {
                 record.limit.answered(waited - token.unwrap_or(waited));
             }
@@ -111,7 +106,7 @@ fn learn(
             record.errors.bad(now);
             record.breaker.bad(slot.gate(), evidence);
             if matches!(outcome.kind, Kind::ServerError(503 | 529)) && outcome.retry_after.is_some() {
-                block(slot, record, sent, outcome.retry_after, now);
+                slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
             }
         }
         Kind::Timeout => {
@@ -137,22 +132,9 @@ fn learn(
         }
         Kind::Credentials => record.breaker.refused(slot.gate(), evidence),
         Kind::RateLimited => {
-            block(slot, record, sent, outcome.retry_after, now);
+            slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
             Breaker::undecided(slot.gate(), evidence);
         }
         Kind::CallerError(_) => Breaker::undecided(slot.gate(), evidence),
     }
-}
-
-/// Takes note of a rate limit. Of attempts sent together, only the first refusal lengthens the guess.
-fn block(slot: &Slot, record: &mut Record, sent: &Sent, retry_after: Option<Micros>, now: Micros) {
-    if record.blocks == 0 || sent.at >= record.blocked_at {
-        record.blocks = record.blocks.saturating_add(1);
-        record.blocked_at = now;
-    }
-    let length = retry_after.unwrap_or_else(|| {
-        let earlier = i32::try_from(record.blocks.saturating_sub(1)).unwrap_or(i32::MAX);
-        Micros::from_seconds((BLOCK.0 * BLOCK.1.powi(earlier)).min(BLOCK.2))
-    });
-    slot.block_until(now.after(length.min(LONGEST_BLOCK)));
 }

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::Micros;
 use crate::atomic_f64::AtomicF64;
+use crate::block::Block;
 use crate::breaker::{Breaker, Gate, Position};
 use crate::estimate::{Errors, Latency, Waiting};
 use crate::fleet::Fleet;
@@ -65,9 +66,7 @@ pub(crate) struct Record {
     pub(crate) errors: Errors,
     pub(crate) limit: Limit,
     pub(crate) breaker: Breaker,
-    /// Rate limits in a row, and when the last one was learned of.
-    pub(crate) blocks: u32,
-    pub(crate) blocked_at: Micros,
+    pub(crate) block: Block,
 }
 
 /// What a channel is judged against.
@@ -91,8 +90,7 @@ impl Slot {
             errors: Errors::default(),
             limit,
             breaker: Breaker::new(),
-            blocks: 0,
-            blocked_at: Micros(0),
+            block: Block::default(),
         };
         let hot = Hot {
             latency: AtomicF64::new(fleet.reference()),
@@ -236,7 +234,7 @@ impl Slot {
         let latency = record.latency.estimate(now, waiting, reference);
         let evidence = record.latency.evidence(now);
         if self.gate().get() == Position::Closed {
-            record.limit.observe(Observed { latency, evidence, inflight: f64::from(self.inflight()) }, now);
+            record.limit.observe(self.observed(latency, evidence), now);
             let spoken = evidence + waiting.count >= SPOKEN;
             let far_slower = latency_factor(latency, reference, around.slack) < FAR_SLOWER;
             let beaten = around.fleet.best().is_some_and(|best| TIMES_FASTER * best < latency);
@@ -258,6 +256,13 @@ impl Slot {
         record.limit.slow_start(now);
         self.hot.streams.forget();
         self.hot.wholes.forget();
+    }
+
+    fn observed(&self, latency: f64, evidence: f64) -> Observed {
+        let inflight = f64::from(self.inflight());
+        // Whole answers wait until they end; whatever else is in flight are streams.
+        let streams = (inflight - f64::from(self.hot.wholes.count())).max(0.0);
+        Observed { latency, evidence, inflight, streams, waiting: f64::from(self.hot.streams.count()) }
     }
 
     fn waiting_now(&self, now: Micros, fleet: &Fleet) -> Waiting {

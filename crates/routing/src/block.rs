@@ -1,0 +1,98 @@
+//! How long an upstream rate limit keeps a channel out.
+//!
+//! A 429 is no failure: the channel is well, but asking it again is of no use until its limit has passed. `Retry-After`
+//! says how long that is, or there is a guess that grows while refusals follow each other closely.
+//!
+//! What an upstream says is often the time until *one* more request fits, a few dozen milliseconds. When all the
+//! channel's sessions return then, the second is refused again, and every refusal costs a request a detour; so no block
+//! is shorter than half a second, which halves the detours. Nor is it lengthened beyond what the upstream says: a
+//! channel that carries much of the traffic and comes and goes in long pulses floods its neighbours each time.
+
+use crate::Micros;
+
+/// The first guess and the shortest block, in seconds.
+const FIRST: f64 = 0.5;
+/// By how much the guess grows with each refusal.
+const GROWTH: f64 = 1.7;
+/// The longest guess, in seconds.
+const LONGEST_GUESS: f64 = 20.0;
+/// A refusal more than this many lengths of the last block after it began is the first in a row.
+const SOON: u64 = 2;
+/// No rate limit is believed for longer: asking once in five minutes costs one refusal.
+const LONGEST: Micros = Micros::from_millis(300_000);
+
+/// The rate limits of one channel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Block {
+    in_a_row: i32,
+    /// When the last one was learned of, and how long it was to last.
+    at: Micros,
+    length: Micros,
+}
+
+// === impl Block ===
+
+impl Block {
+    /// A refusal of an attempt sent at `sent`. Returns until when the channel is kept out.
+    ///
+    /// Of attempts that were sent together, only the first refusal lengthens the guess.
+    pub(crate) fn refused(&mut self, sent: Micros, retry_after: Option<Micros>, now: Micros) -> Micros {
+        if self.in_a_row == 0 || sent >= self.at {
+            let soon = now.since(self.at) <= Micros(self.length.0.saturating_mul(SOON));
+            self.in_a_row = if soon { self.in_a_row.saturating_add(1) } else { 1 };
+            self.at = now;
+        }
+        self.length = match retry_after {
+            Some(told) => told.clamp(Micros::from_seconds(FIRST), LONGEST),
+            None => {
+                let guess = FIRST * GROWTH.powi(self.in_a_row - 1);
+                Micros::from_seconds(guess.min(LONGEST_GUESS))
+            }
+        };
+        now.after(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Block;
+    use crate::Micros;
+
+    fn ms(millis: u64) -> Micros {
+        Micros::from_millis(millis)
+    }
+
+    #[test]
+    fn what_the_upstream_says_is_heeded_within_reason() {
+        let until = |told| Block::default().refused(ms(0), Some(ms(told)), ms(10));
+        assert_eq!(until(7_000), ms(7_010));
+        assert_eq!(until(86_400_000), ms(300_010), "nobody is believed for a day");
+        assert_eq!(until(20), ms(510), "room for one more is no room");
+    }
+
+    #[test]
+    fn the_guess_grows_while_refusals_come_soon_after_each_other() {
+        let mut block = Block::default();
+        let mut now = ms(1_000);
+        let mut lengths = Vec::new();
+        for _ in 0..12 {
+            let until = block.refused(now, None, now);
+            lengths.push(until.since(now));
+            now = until.after(ms(50));
+        }
+        assert!(lengths.is_sorted() && lengths[0] == ms(500), "{lengths:?}");
+        assert_eq!(lengths[11], ms(20_000));
+        assert_eq!(
+            block.refused(now.after(ms(100_000)), None, now.after(ms(100_000))).since(now),
+            ms(100_500)
+        );
+    }
+
+    #[test]
+    fn refusals_of_attempts_sent_together_count_once() {
+        let mut block = Block::default();
+        for _ in 0..50 {
+            assert_eq!(block.refused(ms(1_000), None, ms(1_020)), ms(1_520));
+        }
+    }
+}
