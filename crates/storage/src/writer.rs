@@ -85,7 +85,11 @@ impl Writer {
         let (reply, answer) = mpsc::sync_channel(1);
         let place = Arc::clone(&self.place);
         let run = move |conn: &mut Connection, last: bool| {
-            match place.check().and_then(|()| transact(conn, behavior, &mut job)) {
+            let mut outcome = place.check().and_then(|()| transact(conn, behavior, &mut job));
+            if matches!(outcome, Err(StorageError::Full)) && schema::empty_log(conn).is_ok() {
+                outcome = transact(conn, behavior, &mut job);
+            }
+            match outcome {
                 Err(StorageError::Busy) if !last => false,
                 outcome => {
                     // A caller that has gone away needs no answer.
@@ -142,6 +146,7 @@ impl Pen {
     fn run_job(&mut self, mut job: Job) {
         let left = job.deadline.saturating_duration_since(Instant::now());
         self.wait_for_locks(left.min(BUSY_TIMEOUT));
+        self.make_room();
         let last = left <= BUSY_TIMEOUT;
         if !(job.run)(&mut self.conn, last) {
             thread::sleep(BREATH);
@@ -182,6 +187,7 @@ impl Pen {
     fn try_batch(&mut self) -> Result<usize, BatchError> {
         self.wait_for_locks(BUSY_TIMEOUT);
         self.place.check().map_err(BatchError::Later)?;
+        self.make_room();
         let later = |error: rusqlite::Error| BatchError::Later(error.into());
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(later)?;
         for (at, record) in self.batch.iter().enumerate() {
@@ -209,6 +215,16 @@ impl Pen {
         });
         // A failed step is not repeated at once: the next batch asks again.
         self.mailbox.ask_to_prune(step.is_ok_and(|removed| removed == PRUNE_STEP));
+    }
+
+    /// On a full disk it may be the write-ahead log that fills it. What little room there is must go to emptying the
+    /// log into the file before the log can take it.
+    fn make_room(&self) {
+        if self.mailbox.trouble() == Trouble::Full
+            && let Err(error) = schema::empty_log(&self.conn)
+        {
+            tracing::debug!(%error, "the write-ahead log cannot be emptied yet");
+        }
     }
 
     /// How long SQLite itself waits for a lock before it is busy.
