@@ -4,6 +4,7 @@ mod access;
 mod browsers;
 mod channels;
 mod conform;
+mod declared;
 mod document;
 mod gateway;
 mod keys;

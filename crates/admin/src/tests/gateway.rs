@@ -42,7 +42,8 @@ pub(crate) struct Gateway {
     pub(crate) board: Arc<Board>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) reload: Arc<ArcSwap<ReloadStatus>>,
-    publisher: Arc<Faults>,
+    publisher: Publisher,
+    faults: Arc<Faults>,
 }
 
 /// What the test's publisher is to do wrong.
@@ -99,7 +100,7 @@ impl Gateway {
         let admin = Admin::new(Parts {
             store: store.clone(),
             live: Arc::clone(&live),
-            publisher,
+            publisher: publisher.clone(),
             reload: Arc::clone(&reload),
             board: Arc::clone(&board),
             pools,
@@ -112,17 +113,22 @@ impl Gateway {
             clock: || NOW,
             monotonic: Arc::new(|| Micros::from_millis(5)),
         });
-        Self { admin, store, live, board, sessions, reload, publisher: faults }
+        Self { admin, store, live, board, sessions, reload, publisher, faults }
     }
 
     /// Publishing after an admin write fails from now on.
     pub(crate) fn fail_publishing(&self) {
-        self.publisher.storage.store(true, Ordering::SeqCst);
+        self.faults.storage.store(true, Ordering::SeqCst);
     }
 
     /// The configuration file is broken from now on.
     pub(crate) fn break_the_file(&self) {
-        self.publisher.file.store(true, Ordering::SeqCst);
+        self.faults.file.store(true, Ordering::SeqCst);
+    }
+
+    /// Has the publisher make a new snapshot, as the root does for other causes.
+    pub(crate) async fn publish(&self, cause: Cause) {
+        self.publisher.publish(cause).await.unwrap();
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str) -> Ask<'_> {
