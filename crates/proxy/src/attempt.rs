@@ -4,6 +4,7 @@
 mod content;
 mod refusal;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,11 +21,13 @@ use crate::openai::Scanner;
 use crate::plane::Route;
 use crate::upstream::{ConnectError, Lease, SendError, Sent, Timeouts, Upstreams};
 
-pub(crate) use content::hold;
+pub(crate) use content::{hold, join};
 
 /// An answer that the client may get: its head, and a body of which at least the beginning is known to be good.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// Who answered.
+    pub route: Arc<Route>,
     pub status: StatusCode,
     /// As the client gets them.
     pub headers: HeaderMap,
@@ -52,6 +55,8 @@ pub(crate) struct Coming {
     pub held: Vec<Bytes>,
     /// What has come but is only the beginning of an event.
     pub partial: Vec<Bytes>,
+    /// An error event is among what is held.
+    pub failed: bool,
     /// The rest.
     pub rest: Incoming,
     pub lease: Lease,
@@ -75,7 +80,7 @@ pub(crate) struct Failure {
 pub(crate) async fn attempt(
     upstreams: &Upstreams,
     call: &Call,
-    route: &Route,
+    route: &Arc<Route>,
     settings: &ProxySettings,
     deadline: Instant,
     entry: &mut Entry,
@@ -89,11 +94,11 @@ pub(crate) async fn attempt(
         .map_err(|_| Failure::timeout())?
         .map_err(Failure::from)?;
     let key = route.target.channel().api_key.expose();
-    if response.status().is_success() {
-        content::take(response, lease, call, key, limit, entry).await
-    } else {
-        refusal::read(response, lease, key, limit).await
+    if !response.status().is_success() {
+        return Err(refusal::read(response, lease, key, limit).await);
     }
+    let (status, headers, content) = content::take(response, lease, call, key, limit, entry).await?;
+    Ok(Answer { route: Arc::clone(route), status, headers, content })
 }
 
 fn request_for(call: &Call, route: &Route) -> Result<Request<crate::upstream::Outgoing>, Failure> {

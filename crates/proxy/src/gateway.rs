@@ -182,9 +182,9 @@ impl Worker {
         answer: Answer,
         mut entry: Entry,
     ) -> Response<Body> {
-        let Answer { status, headers, content } = answer;
+        let Answer { route, status, headers, content } = answer;
         let attempts = entry.attempts();
-        let channel = entry.channel();
+        let channel = HeaderValue::from_str(&route.target.channel().name);
         entry.answers(status.as_u16());
         let body = match content {
             Content::Whole { body, usage } => {
@@ -198,13 +198,13 @@ impl Worker {
                     entry.streams();
                 }
                 let gap = plane.snapshot.settings.proxy.stream_gap_timeout;
-                Body::relay(Relay::new(*coming, endpoint, status, gap, self.shared.cut.watch(), entry))
+                Body::relay(Relay::new(*coming, endpoint, status, gap, self.shared.cut.watch(), route, entry))
             }
         };
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        if let Some(channel) = channel.and_then(|name| HeaderValue::from_str(&name).ok()) {
+        if let Ok(channel) = channel {
             response.headers_mut().insert(CHANNEL, channel);
         }
         response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));

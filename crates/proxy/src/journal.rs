@@ -147,11 +147,6 @@ impl Entry {
         self.0.exchange.attempts.len() + usize::from(self.0.trying.is_some())
     }
 
-    /// The channel that is being tried.
-    pub(crate) fn channel(&self) -> Option<Arc<str>> {
-        self.0.trying.as_ref().map(|trying| Arc::clone(&trying.record.channel_name))
-    }
-
     /// The first byte of the answer's body has come.
     pub(crate) fn first_byte(&mut self) {
         let now = self.0.journal.clock.now();

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use crate::attempt::{Coming, hold};
+use crate::attempt::{Coming, hold, join};
 use crate::body::BodyError;
 use crate::drain::CutWatch;
 use crate::journal::{Ending, Entry};
 use crate::openai::{Endpoint, EndpointKind, ErrorBody, Heard, ScanError, Scanner, usage_of};
+use crate::plane::Route;
+use crate::scrub::scrub;
 use crate::upstream::Lease;
 
 /// Between the error event and the cut: time for the event to leave.
@@ -47,6 +50,10 @@ pub(crate) struct Relay {
     cut: CutWatch,
     /// The upstream's answer has come to its proper end.
     whole: bool,
+    /// The upstream has sent an error event.
+    failed: bool,
+    /// Where the answer comes from.
+    route: Arc<Route>,
     entry: Entry,
 }
 
@@ -82,6 +89,7 @@ impl Relay {
         status: StatusCode,
         gap: Duration,
         cut: CutWatch,
+        route: Arc<Route>,
         mut entry: Entry,
     ) -> Self {
         let heard = Instant::now();
@@ -99,6 +107,8 @@ impl Relay {
             timer: Box::pin(tokio::time::sleep_until(heard + gap)),
             cut,
             whole: false,
+            failed: coming.failed,
+            route,
             entry,
         };
         relay.notice_end();
@@ -181,10 +191,12 @@ impl Relay {
             return;
         };
         let usage = &mut self.usage;
+        let mut failed = false;
         let fed = scanner.feed(&data, |event| {
             if event.heard == Heard::Malformed {
                 return ControlFlow::Break(());
             }
+            failed |= event.heard == Heard::Error;
             if let Some(found) = usage_of(event.data.as_bytes()) {
                 *usage = found;
             }
@@ -200,6 +212,11 @@ impl Relay {
         self.entry.used(self.usage);
         let mut whole = Vec::new();
         hold(data, complete, &mut whole, &mut self.partial);
+        if failed {
+            // The upstream tells its own failure. Its words may hold the key it was called with.
+            self.failed = true;
+            whole = vec![scrub(join(&whole), self.route.target.channel().api_key.expose())];
+        }
         self.ready.extend(whole);
         if let Some(why) = trouble {
             self.break_off(Break::Malformed, &why);
@@ -229,7 +246,9 @@ impl Relay {
             }
         }
         let seen = scanner.seen();
-        if seen.done || seen.finish || !self.announces_its_end() {
+        if self.failed {
+            self.upstream_failed();
+        } else if seen.done || seen.finish || !self.announces_its_end() {
             if !self.partial.is_empty() {
                 self.ready.extend(self.partial.drain(..));
                 self.ready.push_back(Bytes::from_static(b"\n\n"));
@@ -241,6 +260,18 @@ impl Relay {
         } else {
             self.break_off(Break::Interrupted, "the stream ended before the answer did");
         }
+    }
+
+    /// The upstream has told the client itself that it failed; there is nothing to add.
+    fn upstream_failed(&mut self) {
+        self.source = Source::Over;
+        self.entry.end(Ending {
+            outcome: AttemptOutcome::ServerError,
+            status: Some(self.status.as_u16()),
+            retry_after: None,
+            why: "an error event in the stream".to_owned(),
+        });
+        self.entry.settle(ExchangeOutcome::Interrupted);
     }
 
     fn complete(&mut self) {

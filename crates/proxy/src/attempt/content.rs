@@ -9,13 +9,13 @@ use std::ops::ControlFlow;
 use bytes::{Bytes, BytesMut};
 use gateway_domain::{AttemptOutcome, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::de::IgnoredAny;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Answer, Coming, Content, Failure};
+use super::{Coming, Content, Failure};
 use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::headers;
@@ -46,7 +46,7 @@ pub(crate) async fn take(
     key: &str,
     limit: Instant,
     entry: &mut Entry,
-) -> Result<Answer, Failure> {
+) -> Result<(StatusCode, HeaderMap, Content), Failure> {
     let (head, body) = response.into_parts();
     let (status, headers) = (head.status, head.headers);
     let taken = if headers::is_event_stream(&headers) {
@@ -57,7 +57,7 @@ pub(crate) async fn take(
         whole_json(body, lease, key, limit, entry).await
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
-    Ok(Answer { status, headers: client_headers(headers, key, &content), content })
+    Ok((status, client_headers(headers, key, &content), content))
 }
 
 /// The first event of a stream, and whatever came with it.
@@ -74,6 +74,7 @@ async fn first_event(
     let mut usage = Usage::default();
     let mut size = 0;
     let mut begun = false;
+    let mut failed = false;
     while !begun && size < HOLD_AT_MOST {
         let Some(data) = next(&mut body, limit).await? else {
             return Err(Failure::blamed(
@@ -96,6 +97,7 @@ async fn first_event(
                 }
                 Heard::Error | Heard::Done | Heard::Content | Heard::Finish => {
                     begun = true;
+                    failed |= event.heard == Heard::Error;
                     if let Some(found) = usage_of(event.data.as_bytes()) {
                         usage = found;
                     }
@@ -139,6 +141,7 @@ async fn first_bytes(
             Ok(Content::Coming(Box::new(Coming {
                 held: vec![first],
                 partial: Vec::new(),
+                failed: false,
                 rest: body,
                 lease,
                 scanner: None,
@@ -180,6 +183,7 @@ async fn whole_json(
         Collected::Over(read, rest) => Ok(Content::Coming(Box::new(Coming {
             held: vec![read],
             partial: Vec::new(),
+            failed: false,
             rest,
             lease,
             scanner: None,
@@ -249,7 +253,7 @@ async fn collect_after(first: Bytes, mut body: Incoming, limit: usize) -> Result
 }
 
 /// One buffer of several; no copy where only one holds anything.
-fn join(pieces: &[Bytes]) -> Bytes {
+pub(crate) fn join(pieces: &[Bytes]) -> Bytes {
     let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
     match (filled.next(), filled.next()) {
         (None, _) => Bytes::new(),

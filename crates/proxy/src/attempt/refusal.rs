@@ -9,8 +9,8 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
+use super::Failure;
 use super::content::{Collected, collect};
-use super::{Answer, Failure};
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::headers;
 use crate::openai::error_of;
@@ -25,12 +25,7 @@ const ERROR_BODY_LIMIT: Duration = Duration::from_secs(5);
 const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 
 /// Reads the refusal and says what follows from it.
-pub(super) async fn read(
-    response: Response<Incoming>,
-    lease: Lease,
-    key: &str,
-    limit: Instant,
-) -> Result<Answer, Failure> {
+pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, limit: Instant) -> Failure {
     let (head, body) = response.into_parts();
     let status = head.status;
     let limit = limit.min(Instant::now() + ERROR_BODY_LIMIT);
@@ -65,7 +60,7 @@ pub(super) async fn read(
         },
         elsewhere: verdict.elsewhere,
     };
-    Err(failure.with_status(status).with_retry_after(retry_after))
+    failure.with_status(status).with_retry_after(retry_after)
 }
 
 /// What the client sees of a refusal.
