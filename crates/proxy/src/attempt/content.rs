@@ -111,8 +111,12 @@ async fn first_event(
         }
         hold(data, fed.complete, &mut held, &mut partial);
     }
+    if failed {
+        held = vec![scrub(join(&held), key)];
+    }
     entry.first_byte();
-    Ok(Content::Coming(Box::new(Coming { held, partial, rest: body, lease, scanner: Some(scanner), usage })))
+    let scanner = Some(scanner);
+    Ok(Content::Coming(Box::new(Coming { held, partial, failed, rest: body, lease, scanner, usage })))
 }
 
 /// Puts what is whole events to `held`, and the beginning of the next one to `partial`.
