@@ -230,7 +230,11 @@ impl Mailbox {
         self.written.load(Ordering::Relaxed)
     }
 
+    /// The batch in hand is on disk.
     pub(crate) fn count_written(&self, records: usize) {
+        // Nobody may see these records as written and as waiting at once.
+        let mut inside = self.lock();
+        inside.in_hand = 0;
         self.written.fetch_add(records as u64, Ordering::Relaxed);
     }
 
