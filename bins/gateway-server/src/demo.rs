@@ -78,6 +78,7 @@ fn options(listen: SocketAddr, folder: &TempDir, environment: &Environment) -> O
         ("GATEWAY_SERVER__HOST", listen.ip().to_string()),
         ("GATEWAY_SERVER__PORT", listen.port().to_string()),
         ("GATEWAY_SERVER__SHUTDOWN_GRACE", "5s".to_owned()),
+        ("GATEWAY_SERVER__MAX_CONNECTIONS", "256".to_owned()),
         ("GATEWAY_DATABASE__PATH", folder.path().join("demo.db").display().to_string()),
         ("GATEWAY_HEALTH_CHECK__INTERVAL", "5s".to_owned()),
     ] {
@@ -126,12 +127,11 @@ An OpenAI SDK:
 
   OPENAI_BASE_URL={base}/v1 OPENAI_API_KEY={key} python -c 'import openai; print(openai.OpenAI().models.list())'
 
-What to look at:
+What to look at: attempts, failures and latency by channel; the channels; the gateway itself; and in a browser, {base}/
 
-  curl {base}/metrics                                            attempts, failures and latency by channel
-  curl {base}/api/channels -H 'authorization: Bearer {token}'    the channels
-  curl {base}/api/status -H 'authorization: Bearer {token}'      the gateway itself
-  {base}/                                                        in a browser
+  curl {base}/metrics
+  curl {base}/api/channels -H 'authorization: Bearer {token}'
+  curl {base}/api/status -H 'authorization: Bearer {token}'
 
 GATEWAY_LOG__LEVEL=info shows a line per call. Ctrl-C ends the demo and removes all it made.
 

@@ -34,16 +34,13 @@ pub(crate) struct Followers {
 
 impl Followers {
     pub(crate) fn follow(&mut self, new: &Arc<Snapshot>) -> Result<(), String> {
-        let certificate = self.new_certificate(new)?;
         if let Some(log) = &self.log
             && new.settings.log.level != self.current.settings.log.level
         {
             log.set_level(&new.settings.log.level).map_err(|error| format!("{error:#}"))?;
         }
         self.proxy.adopt(Arc::clone(new)).map_err(|error| error.to_string())?;
-        if let (Some(tls), Some(certificate)) = (&self.tls, certificate) {
-            tls.store(Some(certificate));
-        }
+        self.renew_certificate(new);
         self.store.set_retention(new.settings.database.keep_requests);
         self.sessions.set_idle(new.settings.session.idle_timeout);
         self.forget_the_gone(new);
@@ -54,13 +51,17 @@ impl Followers {
         Ok(())
     }
 
-    /// Certificates are renewed in place: every publication reads them again.
-    fn new_certificate(&self, new: &Snapshot) -> Result<Option<Arc<ServerConfig>>, String> {
-        match (&self.tls, &new.settings.server.tls) {
-            (Some(_), Some(files)) => {
-                tls::server_config(files).map(Some).map_err(|error| format!("{error:#}"))
-            }
-            _ => Ok(None),
+    /// Certificates are renewed in place: every publication reads them again. Files that cannot be used just now, for
+    /// somebody is writing them, must not keep an admin write from being in force; the old certificate stays.
+    /// Other files than at the start need a restart.
+    fn renew_certificate(&self, new: &Snapshot) {
+        let (Some(tls), Some(files)) = (&self.tls, &new.settings.server.tls) else { return };
+        if self.current.settings.server.tls.as_ref() != Some(files) {
+            return;
+        }
+        match tls::server_config(files) {
+            Ok(config) => tls.store(Some(config)),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "the old certificate stays in use"),
         }
     }
 

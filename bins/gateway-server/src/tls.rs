@@ -35,6 +35,7 @@ pub(crate) fn server_config(settings: &TlsSettings) -> anyhow::Result<Arc<Server
     let chain: Vec<_> = CertificateDer::pem_file_iter(&settings.cert)
         .and_then(Iterator::collect)
         .with_context(|| format!("server.tls.cert: {} is no PEM certificate", settings.cert.display()))?;
+    anyhow::ensure!(!chain.is_empty(), "server.tls.cert: {} holds no certificate", settings.cert.display());
     let key = PrivateKeyDer::from_pem_file(&settings.key)
         .with_context(|| format!("server.tls.key: {} is no PEM private key", settings.key.display()))?;
     let mut config = ServerConfig::builder_with_provider(provider())
@@ -108,5 +109,90 @@ impl ServerCertVerifier for OwnCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rustls::{ClientConnection, ServerConnection};
+
+    use super::*;
+
+    /// A certificate and its key in a folder.
+    fn files(folder: &Path, name: &str) -> TlsSettings {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
+        let settings = TlsSettings { cert: folder.join("cert.pem"), key: folder.join("key.pem") };
+        std::fs::write(&settings.cert, made.cert.pem()).unwrap();
+        std::fs::write(&settings.key, made.signing_key.serialize_pem()).unwrap();
+        settings
+    }
+
+    /// Shakes hands in memory; gives the protocol that was agreed on.
+    fn shake(client: ClientConfig, server: Arc<ServerConfig>) -> Result<Option<Vec<u8>>, rustls::Error> {
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let mut client = ClientConnection::new(Arc::new(client), name)?;
+        let mut server = ServerConnection::new(server)?;
+        let mut wire = Vec::new();
+        while client.is_handshaking() || server.is_handshaking() {
+            wire.clear();
+            while client.wants_write() {
+                client.write_tls(&mut wire).unwrap();
+            }
+            let mut sent = wire.as_slice();
+            while !sent.is_empty() {
+                server.read_tls(&mut sent).unwrap();
+                server.process_new_packets()?;
+            }
+            wire.clear();
+            while server.wants_write() {
+                server.write_tls(&mut wire).unwrap();
+            }
+            let mut sent = wire.as_slice();
+            while !sent.is_empty() {
+                client.read_tls(&mut sent).unwrap();
+                client.process_new_packets()?;
+            }
+        }
+        Ok(server.alpn_protocol().map(<[u8]>::to_vec))
+    }
+
+    #[test]
+    fn the_gateway_trusts_its_own_certificate_whatever_names_it_bears() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), "gateway.example");
+        shake(own_client_config(&files).unwrap(), server_config(&files).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn the_gateway_trusts_no_other_certificate() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (ours, theirs) = (files(one.path(), "gateway.example"), files(other.path(), "gateway.example"));
+        assert!(shake(own_client_config(&ours).unwrap(), server_config(&theirs).unwrap()).is_err());
+    }
+
+    #[test]
+    fn http2_is_offered_before_http1() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = files(folder.path(), "localhost");
+        let mut client = own_client_config(&files).unwrap();
+        client.alpn_protocols = vec![b"http/1.1".to_vec(), b"h2".to_vec()];
+        assert_eq!(shake(client, server_config(&files).unwrap()).unwrap().as_deref(), Some(&b"h2"[..]));
+    }
+
+    #[test]
+    fn files_that_are_no_certificate_or_do_not_fit_are_named() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (good, alien) = (files(one.path(), "a"), files(other.path(), "b"));
+        let mixed = TlsSettings { key: alien.key, ..good.clone() };
+        assert!(format!("{:#}", server_config(&mixed).unwrap_err()).contains("fit together"));
+        std::fs::write(&good.cert, "nonsense").unwrap();
+        assert!(format!("{:#}", server_config(&good).unwrap_err()).contains("cert.pem"));
+    }
+
+    #[test]
+    fn there_is_always_a_way_to_call_upstreams() {
+        assert!(client_config().is_ok());
     }
 }
