@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use gateway_tests::{
     Answer, Gateway, GatewayBuilder, Reply, Upstream, body, chat, close, eventually, hang, html, in_order,
-    ms, raw, redirect, reset, sse, status,
+    ms, raw, redirect, reset, sse, status, weighted,
 };
 
 /// A gateway whose patience with upstreams is a fraction of a second.
@@ -316,14 +316,13 @@ async fn every_spelling_of_retry_after_is_understood() {
 
 #[tokio::test]
 async fn a_limit_without_a_time_passes_by_itself() {
-    let limited =
-        Upstream::scripted().reply(status(429)).then(chat("back")).start().await;
+    let limited = Upstream::scripted().reply(status(429)).then(chat("back")).start().await;
     let good = Upstream::scripted().always(chat("good")).start().await;
     let gw = impatient(&[&limited, &good]).start().await;
 
     gw.chat("m").say("hi").send().await.assert_text("good");
 
-    gateway_tests::until("the limited channel is asked again", async || {
+    gateway_tests::in_good_time("the limited channel is asked again", async || {
         // A session stays where it is: only a call without one shows that the channel is back.
         gw.admin().forget_sessions().await;
         assert_eq!(gw.chat("m").say("hi").send().await.status, 200);
@@ -377,24 +376,9 @@ async fn at_most_three_channels_are_tried() {
         Upstream::scripted().reply(status(503)).start().await,
     ];
     let unused = Upstream::scripted().start().await;
-    let gw = impatient(&[&bad[0], &bad[1], &bad[2]])
-        .model("m2", in_order([&unused]))
-        .config(|toml| {
-            // The fourth channel serves the model too, with next to no weight.
-            let mut mapping = toml::Table::new();
-            mapping.insert("channel".to_owned(), unused.name().into());
-            let models = toml["models"].as_array_mut().expect("an array");
-            models[0]["channels"].as_array_mut().expect("an array").push(mapping.into());
-            for channel in toml["channels"].as_array_mut().expect("an array") {
-                let last = channel["name"].as_str() == Some(unused.name());
-                channel
-                    .as_table_mut()
-                    .expect("a table")
-                    .insert("weight".to_owned(), if last { 1 } else { 1_000_000 }.into());
-            }
-        })
-        .start()
-        .await;
+    let (many, few) = (1_000_000, 1);
+    let channels = weighted([(&bad[0], many), (&bad[1], many), (&bad[2], many), (&unused, few)]);
+    let gw = Gateway::serving_weighted("m", channels).start().await;
 
     let answer = gw.chat("m").say("hi").send().await;
 

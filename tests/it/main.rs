@@ -5,6 +5,7 @@ mod admin;
 mod bad_input;
 mod clients_leave;
 mod crash;
+mod demo;
 mod failover;
 mod fidelity;
 mod health;

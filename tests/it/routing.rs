@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gateway_tests::{Gateway, Line, Upstream, all, chat, in_order, ms, status, until, weighted};
+use gateway_tests::{Gateway, Line, Upstream, all, chat, in_order, ms, status, until, user_keys, weighted};
 use http::Method;
 use serde_json::json;
 
@@ -30,12 +30,9 @@ async fn four_thousand_users_are_shared_out_as_the_weights_say() {
     // Equal channels: their time to answer is the same, and long beside the noise of a busy machine.
     let small = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
     let large = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
-    let keys: Vec<String> = (0..4_000).map(|n| format!("sk-canaryuser-{n:05}-share")).collect();
-    let mut builder = Gateway::serving_weighted("m", weighted([(&small, 10), (&large, 30)]));
-    for key in &keys {
-        builder = builder.user(key.trim_start_matches("sk-"), key);
-    }
-    let gw = builder.start().await;
+    let keys = user_keys("share", 4_000);
+    let gw =
+        Gateway::serving_weighted("m", weighted([(&small, 10), (&large, 30)])).users(&keys).start().await;
 
     let counts = ask_with_keys(&gw, &keys).await;
 
@@ -217,24 +214,14 @@ async fn a_channel_never_gets_more_calls_at_a_time_than_it_may() {
     let held = gate.clone();
     let narrow = Upstream::answering(move |_| chat("narrow").behind(&held)).start().await;
     let wide = Upstream::answering(|_| chat("wide")).start().await;
+    let keys = user_keys("crowd", 12);
     let gw = Gateway::serving_weighted("m", in_order([&narrow, &wide]))
         .channel(&narrow, "max_concurrency", 2)
-        .config(|toml| {
-            let users = toml["users"].as_array_mut().expect("an array");
-            for n in 0..12 {
-                users.push(toml::toml! { name = "x" }.into());
-                let user = users.last_mut().and_then(toml::Value::as_table_mut).expect("a table");
-                user.insert("name".to_owned(), format!("crowd-{n}").into());
-                user.insert(
-                    "keys".to_owned(),
-                    toml::Value::Array(vec![format!("sk-canaryuser-crowd-{n:03}").into()]),
-                );
-            }
-        })
+        .users(&keys)
         .start()
         .await;
 
-    let calls = (0..12).map(|n| gw.chat("m").say("hi").key(&format!("sk-canaryuser-crowd-{n:03}")).send());
+    let calls = keys.iter().map(|key| gw.chat("m").say("hi").key(key).send());
     let (answers, ()) = tokio::join!(all(calls), async {
         until("the wide channel took what the narrow one could not", async || {
             (wide.count() >= 10).then_some(())

@@ -1,6 +1,6 @@
 //! Who stays with whom, for how long, and what ends it.
 
-use gateway_tests::{Admin, Gateway, Upstream, chat, ms, reset, until, weighted};
+use gateway_tests::{Admin, Gateway, Upstream, chat, ms, reset, until, user_keys, weighted};
 use serde_json::json;
 
 async fn two() -> (Upstream, Upstream) {
@@ -90,12 +90,8 @@ async fn an_idle_session_ends_by_itself() {
 #[tokio::test]
 async fn sessions_survive_a_restart() {
     let (one, other) = two().await;
-    let keys: Vec<String> = (0..20).map(|n| format!("sk-canaryuser-restart-{n:02}")).collect();
-    let mut builder = Gateway::serving("m", [&one, &other]);
-    for key in &keys {
-        builder = builder.user(key.trim_start_matches("sk-"), key);
-    }
-    let mut gw = builder.start().await;
+    let keys = user_keys("restart", 20);
+    let mut gw = Gateway::serving("m", [&one, &other]).users(&keys).start().await;
     let mut before = Vec::new();
     for key in &keys {
         before.push(ask(&gw, "m", key).await);
@@ -170,7 +166,8 @@ async fn deleting_a_channel_or_a_user_or_a_model_ends_their_sessions() {
 
 #[tokio::test]
 async fn many_calls_of_one_user_at_once_make_one_session() {
-    let (one, other) = two().await;
+    let one = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
+    let other = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
     let gw = Gateway::serving("m", [&one, &other]).set("server.workers", 2).start().await;
     let calls = (0..40).map(|_| ask(&gw, "m", gateway_tests::USER_KEY));
 
@@ -178,6 +175,5 @@ async fn many_calls_of_one_user_at_once_make_one_session() {
 
     channels.dedup();
     assert_eq!(channels.len(), 1, "{channels:?}");
-    tokio::time::sleep(ms(1)).await;
     assert_eq!(sessions(&gw.admin()).await.len(), 1);
 }

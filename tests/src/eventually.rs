@@ -16,13 +16,23 @@ pub async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Waits until `look` gives something; fails the test when it still does not after [`patience`].
-pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + patience();
+pub async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    look_until(patience(), what, look).await
+}
+
+/// The same for what has waiting times of its own in the product, such as the return of a channel: four times the
+/// [`patience`].
+pub async fn in_good_time<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    look_until(patience() * 4, what, look).await
+}
+
+async fn look_until<T>(limit: Duration, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(Instant::now() < end, "waited {:?}, but this did not happen: {what}", patience());
+        assert!(Instant::now() < end, "waited {limit:?}, but this did not happen: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

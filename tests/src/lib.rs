@@ -30,7 +30,7 @@ mod wire;
 pub use admin::{Admin, Tried};
 pub use answer::{Answer, ErrorObject, events};
 pub use client::{Call, Chat, Line, NoAnswer, Opened};
-pub use eventually::{all, eventually, patience, soon, until};
+pub use eventually::{all, eventually, in_good_time, patience, soon, until};
 pub use gateway::Gateway;
 pub use inspect::Metrics;
 pub use process::GatewayProcess;
@@ -38,7 +38,7 @@ pub use raw::{Raw, RawAnswer};
 pub use script::{
     Gate, Reply, body, chat, chat_as, close, hang, html, json_body, ms, raw, redirect, reset, sse, status,
 };
-pub use settings::{GatewayBuilder, in_order, weighted};
+pub use settings::{GatewayBuilder, in_order, user_keys, weighted};
 pub use sse::Sse;
 pub use upstream::{Received, Upstream, UpstreamBuilder};
 

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use toml::{Table, Value};
 
 use crate::gateway::Gateway;
-use crate::{ADMIN_TOKEN, GatewayProcess, USER_KEY, Upstream};
+use crate::{ADMIN_TOKEN, GatewayProcess, USER_KEY, USER_KEY_MARK, Upstream};
 
 /// A gateway before it starts: a configuration that the test may change in every part.
 #[derive(Debug)]
@@ -32,6 +32,12 @@ pub struct Declared {
     base_url: String,
     key: String,
     weight: u32,
+    mapping_weight: u32,
+}
+
+/// This many user keys, told apart by the word and a number.
+pub fn user_keys(word: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("sk-{USER_KEY_MARK}-{word}-{number:05}")).collect()
 }
 
 /// The upstreams as channels of equal weight.
@@ -42,8 +48,13 @@ pub fn weighted<U: Borrow<Upstream>>(upstreams: impl IntoIterator<Item = (U, u32
 
 /// The upstreams as channels of which each gets a million times the traffic of the next: the first is tried first.
 pub fn in_order(upstreams: impl IntoIterator<Item: Borrow<Upstream>>) -> Vec<Declared> {
+    // Chance decides by channel weight × mapping weight, so each step is made on both.
     let weights = [1_000_000, 1_000, 1].into_iter().chain(std::iter::repeat(1));
-    weighted(upstreams.into_iter().zip(weights))
+    let mut channels = weighted(upstreams.into_iter().zip(weights));
+    for channel in &mut channels {
+        channel.mapping_weight = channel.weight;
+    }
+    channels
 }
 
 // === impl GatewayBuilder ===
@@ -81,6 +92,7 @@ impl GatewayBuilder {
         let mapping = |channel: &Declared| {
             let mut mapping = Table::new();
             mapping.insert("channel".to_owned(), channel.name.clone().into());
+            mapping.insert("weight".to_owned(), i64::from(channel.mapping_weight).into());
             Value::Table(mapping)
         };
         let mut declared = Table::new();
@@ -118,6 +130,12 @@ impl GatewayBuilder {
         user.insert("keys".to_owned(), Value::Array(vec![key.into()]));
         self.push("users", user);
         self
+    }
+
+    /// Users with one key each, by the keys.
+    #[must_use]
+    pub fn users(self, keys: &[String]) -> Self {
+        keys.iter().fold(self, |builder, key| builder.user(key.trim_start_matches("sk-"), key))
     }
 
     /// Sets one key by its dotted name: `.set("proxy.connect_timeout", "200ms")`.
@@ -256,7 +274,7 @@ impl Home {
 impl Declared {
     fn new(upstream: &Upstream, weight: u32) -> Self {
         let (name, key) = (upstream.name().to_owned(), upstream.key().to_owned());
-        Self { name, base_url: upstream.base_url(), key, weight }
+        Self { name, base_url: upstream.base_url(), key, weight, mapping_weight: 10 }
     }
 
     fn table(&self) -> Table {
