@@ -12,6 +12,7 @@ mod health;
 mod manners;
 mod metrics;
 mod models;
+mod reference;
 mod reload;
 mod routing;
 mod secrets;
