@@ -42,13 +42,9 @@ impl Block {
             self.in_a_row = if soon { self.in_a_row.saturating_add(1) } else { 1 };
             self.at = now;
         }
-        self.length = match retry_after {
-            Some(told) => told.clamp(Micros::from_seconds(FIRST), LONGEST),
-            None => {
-                let guess = FIRST * GROWTH.powi(self.in_a_row - 1);
-                Micros::from_seconds(guess.min(LONGEST_GUESS))
-            }
-        };
+        let guess = (FIRST * GROWTH.powi(self.in_a_row - 1)).min(LONGEST_GUESS);
+        let told = retry_after.map(|told| told.clamp(Micros::from_seconds(FIRST), LONGEST));
+        self.length = told.unwrap_or_else(|| Micros::from_seconds(guess));
         now.after(self.length)
     }
 }

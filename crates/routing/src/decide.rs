@@ -21,7 +21,7 @@ use gateway_domain::ChannelId;
 
 use crate::field::Field;
 use crate::fleet::Fleet;
-use crate::hash::{Purpose, draw, loyalty, place};
+use crate::hash::{Purpose, draw, loyalty};
 use crate::health::{Crowd, Factors, error_factor, latency_factor, load_factor, threshold};
 use crate::layout::{Layout, Seat};
 use crate::{Micros, PolicyKind, Reason, Request, breaker};
@@ -60,8 +60,8 @@ pub(crate) struct Pick<'a> {
 pub(crate) struct Scan<'a> {
     /// The first in the key's order, whatever its state.
     pub(crate) home: Option<&'a Seat>,
-    /// Those that may be chosen.
-    pub(crate) field: Field<'a>,
+    /// The first of those that may be chosen.
+    first: Option<(f64, &'a Seat)>,
     pub(crate) crowd: Crowd,
     /// The home, when a trial of it is due.
     home_due: Option<&'a Seat>,
@@ -98,7 +98,7 @@ impl<'a> Choice<'a> {
         let mut home = None;
         let mut best: Option<(f64, &Seat)> = None;
         for tier in &self.layout.tiers {
-            let mut scan = self.scan(tier, key);
+            let scan = self.scan(tier, key);
             home = home.or(scan.home);
             if let Some(seat) = self.trial(&scan) {
                 return Some(self.trial_pick(seat));
@@ -106,7 +106,7 @@ impl<'a> Choice<'a> {
             if let Some(seat) = self.pinned(tier, key, scan.crowd) {
                 return Some(self.chosen(seat, home, keyed));
             }
-            let walk = self.prefer(tier, &mut scan, key, keyed);
+            let walk = self.prefer(tier, &scan, key, keyed);
             if let Some(seat) = walk.accepted {
                 return Some(self.chosen(seat, home, keyed));
             }
@@ -144,8 +144,9 @@ impl<'a> Choice<'a> {
     /// Health as it is now.
     pub(crate) fn factors(&self, seat: &Seat, crowd: Crowd) -> Factors {
         let slot = &seat.slot;
+        let reference = self.fleet.reference();
         Factors {
-            latency: latency_factor(slot.latency(), self.fleet.reference(), self.layout.params.slack),
+            latency: latency_factor(slot.latency(reference), reference, self.layout.params.slack),
             errors: error_factor(slot.success()),
             load: load_factor(f64::from(slot.inflight()), seat.limit(), seat.weight, crowd),
         }
@@ -155,7 +156,7 @@ impl<'a> Choice<'a> {
     pub(crate) fn scan(&self, tier: &'a [Seat], key: u64) -> Scan<'a> {
         let mut scan = Scan {
             home: None,
-            field: Field::for_tier(tier.len()),
+            first: None,
             crowd: Crowd::default(),
             home_due: None,
             pinned_due: None,
@@ -174,7 +175,9 @@ impl<'a> Choice<'a> {
             match seat.slot.gate().get() {
                 breaker::Position::Closed => {
                     scan.crowd.add(seat);
-                    scan.field.push(race, seat);
+                    if scan.first.is_none_or(|(first, _)| race > first) {
+                        scan.first = Some((race, seat));
+                    }
                 }
                 position @ (breaker::Position::Open { .. } | breaker::Position::Trial) => {
                     if let Some(since) = position.due(self.now) {
@@ -242,16 +245,16 @@ impl<'a> Choice<'a> {
         self.factors(seat, crowd).health() >= threshold(loyalty(key, seat.key64))
     }
 
-    fn prefer(&self, tier: &'a [Seat], scan: &mut Scan<'a>, key: u64, keyed: bool) -> Walk<'a> {
+    fn prefer(&self, tier: &'a [Seat], scan: &Scan<'a>, key: u64, keyed: bool) -> Walk<'a> {
         if !self.is_adaptive() {
             return Walk { accepted: self.prefer_simply(tier, key), best: None };
         }
-        let first = self.walk(&mut scan.field, key, scan.crowd);
+        let first = self.walk(tier, scan, key);
         if keyed {
             return first;
         }
         let key = draw(self.seed, Purpose::SecondKey);
-        let second = self.walk(&mut self.scan(tier, key).field, key, scan.crowd);
+        let second = self.walk(tier, &self.scan(tier, key), key);
         let accepted = match (first.accepted, second.accepted) {
             (Some(a), Some(b)) => {
                 let second_is_emptier = self.cost(b, scan.crowd) < self.cost(a, scan.crowd);
@@ -262,8 +265,24 @@ impl<'a> Choice<'a> {
         Walk { accepted, best: first.best }
     }
 
-    /// Goes through the field in the key's order to the first channel that the key accepts.
-    fn walk(&self, field: &mut Field<'a>, key: u64, crowd: Crowd) -> Walk<'a> {
+    /// Goes through a tier in the key's order to the first channel that the key accepts.
+    fn walk(&self, tier: &'a [Seat], scan: &Scan<'a>, key: u64) -> Walk<'a> {
+        match scan.first {
+            None => Walk::default(),
+            Some((_, seat)) if self.accepts(seat, key, scan.crowd) => {
+                Walk { accepted: Some(seat), best: None }
+            }
+            Some(_) => self.walk_on(tier, key, scan.crowd),
+        }
+    }
+
+    /// The walk when its first step was not the last. Out of line: most walks need no field.
+    #[inline(never)]
+    fn walk_on(&self, tier: &'a [Seat], key: u64, crowd: Crowd) -> Walk<'a> {
+        let mut field = Field::for_tier(tier.len());
+        for seat in tier.iter().filter(|seat| self.is_candidate(seat)) {
+            field.push(seat.race(key), seat);
+        }
         let mut best = None;
         while let Some((race, seat)) = field.take_first() {
             let health = self.factors(seat, crowd).health();
@@ -300,7 +319,7 @@ impl<'a> Choice<'a> {
         if !self.has_deadlines() || self.request.attempt > 0 {
             return None;
         }
-        let latency = seat.slot.latency();
+        let latency = seat.slot.latency(self.fleet.reference());
         let expected = self.fleet.best().map_or(latency, |best| latency.min(DEADLINE.2 * best));
         Some(Micros::from_seconds((DEADLINE.1 * expected).max(DEADLINE.0)))
     }
@@ -365,37 +384,6 @@ impl<'a> Scan<'a> {
         }
         if self.longest_due.is_none_or(|(longest, _)| since < longest) {
             self.longest_due = Some((since, seat));
-        }
-    }
-}
-
-// === impl Seat ===
-
-impl Seat {
-    /// `w/E`: the channel's place in a key's order, the greatest first.
-    pub(crate) fn race(&self, key: u64) -> f64 {
-        self.weight / -place(key, self.key64).ln()
-    }
-
-    /// How many attempts it may have in flight: configured or learned, whichever is less.
-    pub(crate) fn limit(&self) -> f64 {
-        self.max.map_or(f64::INFINITY, f64::from).min(self.slot.limit())
-    }
-
-    /// Whether it is at its configured concurrency.
-    pub(crate) fn is_full(&self) -> bool {
-        self.max.is_some_and(|max| self.slot.occupancy() >= max)
-    }
-}
-
-// === impl Crowd ===
-
-impl Crowd {
-    fn add(&mut self, seat: &Seat) {
-        let inflight = f64::from(seat.slot.inflight());
-        if inflight < seat.limit() {
-            self.inflight += inflight;
-            self.weight += seat.weight;
         }
     }
 }

@@ -54,6 +54,16 @@ pub(crate) struct Latency {
     at: Micros,
 }
 
+/// L as a function of the fleet's: `own + prior · Lref`.
+///
+/// Kept in two parts, so that it stays right when the fleet's latency moves while the channel is silent: a channel of
+/// which nothing is known is always as fast as the fleet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Estimate {
+    pub(crate) own: f64,
+    pub(crate) prior: f64,
+}
+
 /// The fading sums A (good answers) and B (failures).
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Errors {
@@ -104,13 +114,15 @@ impl Latency {
         self.tokens * fade(self.at, now, TAU_LATENCY)
     }
 
-    /// L as of now, in seconds.
-    pub(crate) fn estimate(&self, now: Micros, waiting: Waiting, reference: f64) -> f64 {
+    /// What is known of L as of now; `reference` tells what the attempts that wait were expected to take.
+    pub(crate) fn estimate(&self, now: Micros, waiting: Waiting, reference: f64) -> Estimate {
         let fade = fade(self.at, now, TAU_LATENCY);
         let weight = self.tokens.mul_add(fade, PRIOR_SAMPLES);
-        let settled = self.waited.mul_add(fade, PRIOR_SAMPLES * reference) / weight;
-        let overdue = waiting.count.mul_add(-settled, waiting.age).max(0.0);
-        (settled + overdue / weight).clamp(BOUNDS.0, BOUNDS.1)
+        let own = self.waited * fade / weight;
+        let prior = PRIOR_SAMPLES / weight;
+        let expected = prior.mul_add(reference, own);
+        let overdue = waiting.count.mul_add(-expected, waiting.age).max(0.0);
+        Estimate { own: own + overdue / weight, prior }
     }
 
     fn fade(&mut self, now: Micros) {
@@ -118,6 +130,18 @@ impl Latency {
         self.waited *= fade;
         self.tokens *= fade;
         self.at = self.at.max(now);
+    }
+}
+
+// === impl Estimate ===
+
+impl Estimate {
+    /// Nothing is known but the fleet's latency.
+    pub(crate) const UNKNOWN: Self = Self { own: 0.0, prior: 1.0 };
+
+    /// L in seconds.
+    pub(crate) fn at(self, reference: f64) -> f64 {
+        self.prior.mul_add(reference, self.own).clamp(BOUNDS.0, BOUNDS.1)
     }
 }
 
@@ -173,14 +197,14 @@ mod tests {
     fn one_slow_sample_does_not_double_a_settled_estimate() {
         let mut known = steady(0.5);
         known.token(4.0, s(3.0));
-        assert!(known.estimate(s(3.0), Waiting::default(), 0.5) < 1.0);
+        assert!(known.estimate(s(3.0), Waiting::default(), 0.5).at(0.5) < 1.0);
     }
 
     #[test]
     fn a_silent_channel_is_seen_before_its_first_timeout() {
         let known = steady(0.5);
-        let young = known.estimate(s(3.4), Waiting { count: 8.0, age: 8.0 * 0.4 }, 0.5);
-        let old = known.estimate(s(5.0), Waiting { count: 8.0, age: 8.0 * 2.0 }, 0.5);
+        let young = known.estimate(s(3.4), Waiting { count: 8.0, age: 8.0 * 0.4 }, 0.5).at(0.5);
+        let old = known.estimate(s(5.0), Waiting { count: 8.0, age: 8.0 * 2.0 }, 0.5).at(0.5);
         assert!((young - 0.5).abs() < 0.02, "waiting less than expected says nothing: {young}");
         assert!(old > 0.9, "{old}");
     }
@@ -188,17 +212,17 @@ mod tests {
     #[test]
     fn knowledge_fades_to_the_fleets_within_half_a_minute() {
         let known = steady(5.0);
-        let later = known.estimate(s(36.0), Waiting::default(), 0.5);
+        let later = known.estimate(s(36.0), Waiting::default(), 0.5).at(0.5);
         assert!(later < 3.0, "{later}");
-        assert!(known.estimate(s(90.0), Waiting::default(), 0.5) < 0.6);
+        assert!(known.estimate(s(90.0), Waiting::default(), 0.5).at(0.5) < 0.6);
     }
 
     #[test]
     fn a_clock_that_goes_back_forgets_nothing() {
         let mut known = steady(0.5);
-        let before = known.estimate(s(2.9), Waiting::default(), PRIOR_LATENCY);
+        let before = known.estimate(s(2.9), Waiting::default(), PRIOR_LATENCY).at(PRIOR_LATENCY);
         known.nothing(0.0, s(0.0));
-        let after = known.estimate(s(2.9), Waiting::default(), PRIOR_LATENCY);
+        let after = known.estimate(s(2.9), Waiting::default(), PRIOR_LATENCY).at(PRIOR_LATENCY);
         assert!((before - after).abs() < 1e-12);
     }
 

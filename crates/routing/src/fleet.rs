@@ -85,8 +85,9 @@ impl Fleet {
     }
 
     pub(crate) fn see(&self, now: Micros) {
+        // Not fetch_max: of two threads that race here, either moment will do.
         if now.0 > self.seen.get() {
-            self.seen.0.fetch_max(now.0, Ordering::Relaxed);
+            self.seen.0.store(now.0, Ordering::Relaxed);
         }
     }
 

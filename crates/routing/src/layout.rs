@@ -4,6 +4,8 @@ use std::sync::atomic::AtomicU32;
 use gateway_domain::ChannelId;
 
 use crate::fleet::Fleet;
+use crate::hash::place;
+use crate::health::Crowd;
 use crate::limit::Limit;
 use crate::slot::{Slot, Surroundings};
 use crate::{ChannelSpec, Micros, Params, PolicyKind};
@@ -58,7 +60,7 @@ impl Layout {
                         } else {
                             Limit::unknown()
                         };
-                        Arc::new(Slot::new(limit, fleet, occupancy(spec.id)))
+                        Arc::new(Slot::new(limit, occupancy(spec.id)))
                     },
                     |seat| Arc::clone(&seat.slot),
                 );
@@ -123,10 +125,11 @@ impl Layout {
 
     /// Publishes the fleet's figures from those of its channels.
     pub(crate) fn sum_up(&self, fleet: &Fleet) {
+        let reference = fleet.reference();
         let (mut weight, mut speed, mut best) = (0.0, 0.0, f64::INFINITY);
         for seat in self.seats() {
             if seat.slot.evidence() > HEARD && seat.weight > 0.0 && seat.slot.is_in_use() {
-                let latency = seat.slot.latency();
+                let latency = seat.slot.latency(reference);
                 weight += seat.weight;
                 speed += seat.weight / latency;
                 best = latency.min(best);
@@ -139,6 +142,21 @@ impl Layout {
 // === impl Seat ===
 
 impl Seat {
+    /// `w/E`: the channel's place in a key's order, the greatest first.
+    pub(crate) fn race(&self, key: u64) -> f64 {
+        self.weight / -place(key, self.key64).ln()
+    }
+
+    /// How many attempts it may have in flight: configured or learned, whichever is less.
+    pub(crate) fn limit(&self) -> f64 {
+        self.max.map_or(f64::INFINITY, f64::from).min(self.slot.limit())
+    }
+
+    /// Whether it is at its configured concurrency.
+    pub(crate) fn is_full(&self) -> bool {
+        self.max.is_some_and(|max| self.slot.occupancy() >= max)
+    }
+
     fn is_as(&self, spec: &ChannelSpec) -> bool {
         let Self { id, key64, weight, tier, max, slot: _ } = self;
         *id == spec.id
@@ -146,5 +164,18 @@ impl Seat {
             && weight.total_cmp(&spec.weight).is_eq()
             && *tier == spec.tier
             && *max == spec.max_concurrency
+    }
+}
+
+// === impl Crowd ===
+
+impl Crowd {
+    /// Counts a channel that is in use, unless it is full.
+    pub(crate) fn add(&mut self, seat: &Seat) {
+        let inflight = f64::from(seat.slot.inflight());
+        if inflight < seat.limit() {
+            self.inflight += inflight;
+            self.weight += seat.weight;
+        }
     }
 }

@@ -13,12 +13,14 @@ const LEAST_SUCCESS: f64 = 0.1;
 impl<'a> Choice<'a> {
     /// The choice of a policy other than the adaptive one in a tier.
     pub(crate) fn prefer_simply(&self, tier: &'a [Seat], key: u64) -> Option<&'a Seat> {
+        let reference = self.fleet.reference();
+        let scored = |seat: &Seat| seat.scored(key, reference);
         let candidates = || tier.iter().filter(|seat| self.is_candidate(seat));
         match self.layout.policy {
             PolicyKind::Adaptive | PolicyKind::Weighted => {
                 candidates().max_by(|a, b| a.race(key).total_cmp(&b.race(key)))
             }
-            PolicyKind::WeightedScore => candidates().max_by(|a, b| a.scored(key).total_cmp(&b.scored(key))),
+            PolicyKind::WeightedScore => candidates().max_by(|a, b| scored(a).total_cmp(&scored(b))),
             PolicyKind::LeastInflight => candidates().min_by(|a, b| {
                 a.load().total_cmp(&b.load()).then_with(|| b.race(key).total_cmp(&a.race(key)))
             }),
@@ -33,8 +35,8 @@ impl<'a> Choice<'a> {
 
 impl Seat {
     /// A race with the weight of the original gateway's score.
-    fn scored(&self, key: u64) -> f64 {
-        self.race(key) * self.slot.success().max(LEAST_SUCCESS) / (1.0 + self.slot.latency())
+    fn scored(&self, key: u64, reference: f64) -> f64 {
+        self.race(key) * self.slot.success().max(LEAST_SUCCESS) / (1.0 + self.slot.latency(reference))
     }
 
     /// Attempts in flight per weight, this one included.

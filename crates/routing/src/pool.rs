@@ -78,7 +78,9 @@ impl Pool {
                 pick.give_back(now);
                 continue;
             };
-            self.fleet.next_turn();
+            if layout.policy == PolicyKind::RoundRobin {
+                self.fleet.next_turn();
+            }
             let jitter = draw(seed, Purpose::Jitter);
             let sent = Sent { at: now, place, streaming: r.streaming, trial: probe, jitter };
             let ticket = Ticket::new(Arc::clone(self), Arc::clone(&seat.slot), seat.id, sent);

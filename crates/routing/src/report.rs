@@ -126,7 +126,7 @@ fn learn(
         }
         Kind::Cancelled => {
             if token.is_none() {
-                record.latency.nothing((waited - slot.latency()).max(0.0), now);
+                record.latency.nothing((waited - slot.latency(around.fleet.reference())).max(0.0), now);
             }
             Breaker::undecided(slot.gate(), evidence);
         }

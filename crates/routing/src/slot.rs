@@ -14,7 +14,7 @@ use crate::Micros;
 use crate::atomic_f64::AtomicF64;
 use crate::block::Block;
 use crate::breaker::{Breaker, Gate, Position};
-use crate::estimate::{Errors, Latency, Waiting};
+use crate::estimate::{Errors, Estimate, Latency, Waiting};
 use crate::fleet::Fleet;
 use crate::health::latency_factor;
 use crate::limit::{Limit, Observed};
@@ -42,7 +42,8 @@ pub(crate) struct Slot {
 #[derive(Debug)]
 #[repr(align(128))]
 struct Hot {
-    latency: AtomicF64,
+    latency_own: AtomicF64,
+    latency_prior: AtomicF64,
     success: AtomicF64,
     evidence: AtomicF64,
     limit: AtomicF64,
@@ -84,7 +85,7 @@ pub(crate) struct Surroundings<'a> {
 // === impl Slot ===
 
 impl Slot {
-    pub(crate) fn new(limit: Limit, fleet: &Fleet, occupancy: Arc<AtomicU32>) -> Self {
+    pub(crate) fn new(limit: Limit, occupancy: Arc<AtomicU32>) -> Self {
         let record = Record {
             latency: Latency::default(),
             errors: Errors::default(),
@@ -93,7 +94,8 @@ impl Slot {
             block: Block::default(),
         };
         let hot = Hot {
-            latency: AtomicF64::new(fleet.reference()),
+            latency_own: AtomicF64::new(Estimate::UNKNOWN.own),
+            latency_prior: AtomicF64::new(Estimate::UNKNOWN.prior),
             success: AtomicF64::new(1.0),
             evidence: AtomicF64::new(0.0),
             limit: AtomicF64::new(limit.get()),
@@ -113,7 +115,8 @@ impl Slot {
         let record = *self.lock();
         let hot = &self.hot;
         let hot = Hot {
-            latency: hot.latency.clone(),
+            latency_own: hot.latency_own.clone(),
+            latency_prior: hot.latency_prior.clone(),
             success: hot.success.clone(),
             evidence: hot.evidence.clone(),
             limit: hot.limit.clone(),
@@ -129,9 +132,9 @@ impl Slot {
         Self { hot, record: Cold(Mutex::new(record)), occupancy }
     }
 
-    /// L, in seconds.
-    pub(crate) fn latency(&self) -> f64 {
-        self.hot.latency.load()
+    /// L, in seconds, given the fleet's.
+    pub(crate) fn latency(&self, reference: f64) -> f64 {
+        Estimate { own: self.hot.latency_own.load(), prior: self.hot.latency_prior.load() }.at(reference)
     }
 
     /// p.
@@ -189,10 +192,12 @@ impl Slot {
 
     /// An attempt leaves for the channel, unless it is at `max` already.
     pub(crate) fn send(&self, now: Micros, streaming: bool, max: Option<u32>) -> Option<Place> {
-        let taken = self.occupancy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
-            max.is_none_or(|max| taken < max).then(|| taken.saturating_add(1))
-        });
-        taken.ok()?;
+        if let Some(max) = max {
+            let below = |taken: u32| (taken < max).then(|| taken + 1);
+            self.occupancy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).ok()?;
+        } else {
+            self.occupancy.fetch_add(1, Ordering::Relaxed);
+        }
         self.hot.inflight.fetch_add(1, Ordering::Relaxed);
         Some(self.room(streaming).enter(now))
     }
@@ -231,7 +236,8 @@ impl Slot {
     pub(crate) fn settle(&self, record: &mut Record, now: Micros, around: Surroundings<'_>) {
         let waiting = self.waiting_now(now, around.fleet);
         let reference = around.fleet.reference();
-        let latency = record.latency.estimate(now, waiting, reference);
+        let estimate = record.latency.estimate(now, waiting, reference);
+        let latency = estimate.at(reference);
         let evidence = record.latency.evidence(now);
         if self.gate().get() == Position::Closed {
             record.limit.observe(self.observed(latency, evidence), now);
@@ -242,7 +248,8 @@ impl Slot {
                 record.breaker.slow(self.gate(), now, around.jitter);
             }
         }
-        self.hot.latency.store(latency);
+        self.hot.latency_own.store(estimate.own);
+        self.hot.latency_prior.store(estimate.prior);
         self.hot.evidence.store(evidence);
         self.hot.success.store(record.errors.success(now));
         self.hot.limit.store(record.limit.get());

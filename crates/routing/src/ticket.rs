@@ -83,6 +83,7 @@ impl Ticket {
             excluded: &excluded,
             filter: None,
         };
+        let reference = fleet.reference();
         let choice = Choice { layout: &layout, fleet, request: &request, now, seed: self.sent.jitter };
         let crowds = layout.tiers.iter().map(|tier| (tier, choice.scan(tier, 0).crowd));
         let mut looks_bad = self.slot.gate().get() != Position::Closed || !self.slot.is_admitted();
@@ -94,7 +95,7 @@ impl Ticket {
                     looks_bad |= health < BAD;
                 } else if choice.is_candidate(seat) {
                     let roomy = f64::from(seat.slot.inflight()) < ROOMY * seat.limit();
-                    let faster = TIMES_FASTER * seat.slot.latency() < self.slot.latency();
+                    let faster = TIMES_FASTER * seat.slot.latency(reference) < self.slot.latency(reference);
                     has_better |= health > GOOD && roomy && faster;
                 }
             }
