@@ -132,6 +132,30 @@ fn a_damaged_database_is_refused_and_left_alone() {
 }
 
 #[test]
+fn damage_in_any_table_that_serving_needs_is_found_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    let store = Store::open(&path, &key()).unwrap();
+    store.create_channel(&new_channel("openai")).unwrap();
+    store.close().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let conn = Connection::open(&path).unwrap();
+    for table in ["settings", "channels", "models", "mappings", "users", "user_keys"] {
+        let page: usize = conn
+            .query_row("SELECT rootpage FROM sqlite_schema WHERE name = ?1", [table], |row| row.get(0))
+            .map(|page: i64| usize::try_from(page).unwrap())
+            .unwrap();
+        let mut damaged = whole.clone();
+        damaged[(page - 1) * 4096..page * 4096].fill(0x5a);
+        let copy = folder.path().join("damaged.db");
+        fs::write(&copy, &damaged).unwrap();
+        let refused = Store::open(&copy, &key()).map(drop);
+        assert!(matches!(refused, Err(StorageError::Corrupt { .. })), "{table}: {refused:?}");
+        assert_eq!(fs::read(&copy).unwrap(), damaged, "{table}");
+    }
+}
+
+#[test]
 fn a_database_of_a_newer_gateway_or_another_program_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gateway.db");
