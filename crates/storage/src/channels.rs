@@ -51,12 +51,12 @@ impl Store {
             for name in new.models.iter().filter(|name| &***name != ANY_MODEL) {
                 let model = match models::by_name(tx, name)? {
                     Some(model) => model,
-                    None => models::insert(tx, name, ManagedBy::Api)?,
+                    None => models::imply(tx, name)?,
                 };
                 models::refuse_managed_by_file(&model.value)?;
                 if mappings::of_pair(tx, model.value.id, channel.value.id)?.is_none() {
                     let mapping = mappings::Values { backend_model: name, weight: DEFAULT_WEIGHT };
-                    mappings::insert(tx, model.value.id, channel.value.id, mapping, ManagedBy::Api)?;
+                    mappings::imply(tx, model.value.id, channel.value.id, mapping)?;
                 }
             }
             Ok(channel)

@@ -28,6 +28,8 @@ pub(crate) struct MappingRow {
     pub(crate) model: ModelId,
     pub(crate) mapping: Stored<Mapping>,
     pub(crate) managed_by: ManagedBy,
+    /// Made because the channel lists the model.
+    implied: bool,
 }
 
 // === impl Store ===
@@ -42,6 +44,8 @@ impl Store {
     }
 
     /// Lets a channel serve a model.
+    ///
+    /// A mapping that exists only because the channel lists the model is not in the way: it takes these values.
     pub fn add_mapping(
         &self,
         model: ModelId,
@@ -53,14 +57,19 @@ impl Store {
         self.write(move |tx| {
             models::refuse_managed_by_file(&models::find(tx, model)?.value)?;
             channels::find(tx, channel)?;
-            if of_pair(tx, model, channel)?.is_some() {
+            let values = Values { backend_model: &backend_model, weight };
+            if let Some(row) = of_pair(tx, model, channel)? {
+                if row.implied {
+                    write(tx, row.mapping.value.id, values, ManagedBy::Api)?;
+                    return Ok(pair(tx, model, channel)?.mapping);
+                }
                 return Err(StorageError::Conflict {
                     what: "mapping",
                     field: "channel_id",
                     value: channel.to_string(),
                 });
             }
-            insert(tx, model, channel, Values { backend_model: &backend_model, weight }, ManagedBy::Api)
+            insert(tx, model, channel, values, ManagedBy::Api)
         })
     }
 
@@ -100,8 +109,8 @@ impl Store {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, model_id, channel_id, backend_model, weight, managed_by, version, created_at, updated_at ",
-            "FROM mappings ",
+            "SELECT id, model_id, channel_id, backend_model, weight, managed_by, version, created_at, updated_at, ",
+            "implied FROM mappings ",
             $rest
         )
     };
@@ -150,10 +159,17 @@ pub(crate) fn insert(
     Ok(pair(tx, model, channel)?.mapping)
 }
 
+/// Makes a mapping because the channel lists the model.
+pub(crate) fn imply(tx: Tx<'_>, model: ModelId, channel: ChannelId, values: Values<'_>) -> Result<()> {
+    let mapping = insert(tx, model, channel, values, ManagedBy::Api)?;
+    tx.run("UPDATE mappings SET implied = 1 WHERE id = ?1", [mapping.value.id.0])?;
+    Ok(())
+}
+
 /// Changes a mapping, and counts its version up.
 pub(crate) fn write(tx: Tx<'_>, id: MappingId, values: Values<'_>, managed_by: ManagedBy) -> Result<()> {
     tx.run(
-        "UPDATE mappings SET backend_model = ?2, weight = ?3, managed_by = ?4, version = version + 1, updated_at = ?5
+        "UPDATE mappings SET backend_model = ?2, weight = ?3, managed_by = ?4, implied = 0, version = version + 1, updated_at = ?5
          WHERE id = ?1",
         params![id.0, values.backend_model, values.weight, managed_by_word(managed_by), tx.now.0],
     )?;
@@ -194,5 +210,10 @@ fn read(row: &Row<'_>) -> Result<MappingRow> {
     };
     let mapping =
         Stored { value, version: row.get(6)?, created_at: moment(row, 7)?, updated_at: moment(row, 8)? };
-    Ok(MappingRow { model: ModelId(row.get(1)?), mapping, managed_by: managed_by(row, 5)? })
+    Ok(MappingRow {
+        model: ModelId(row.get(1)?),
+        mapping,
+        managed_by: managed_by(row, 5)?,
+        implied: row.get(9)?,
+    })
 }

@@ -21,9 +21,15 @@ impl Store {
     }
 
     /// Makes a model that no channel serves yet.
+    ///
+    /// A model that exists only because a channel lists it is not in the way: whoever asks for it gets it, with the
+    /// mappings it has.
     pub fn create_model(&self, name: &str) -> Result<Stored<Model>> {
         let name = name.to_owned();
-        self.write(move |tx| insert(tx, &name, ManagedBy::Api))
+        self.write(move |tx| match claim(tx, &name)? {
+            Some(model) => Ok(model),
+            None => insert(tx, &name, ManagedBy::Api),
+        })
     }
 
     /// Renames a model. With `expect`, only if it still has that version.
@@ -41,7 +47,7 @@ impl Store {
             refuse_taken_name(tx, &name)?;
             tx.run("DELETE FROM sessions WHERE model = ?1", [&*stored.value.name])?;
             tx.run(
-                "UPDATE models SET name = ?2, version = version + 1, updated_at = ?3 WHERE id = ?1",
+                "UPDATE models SET name = ?2, implied = 0, version = version + 1, updated_at = ?3 WHERE id = ?1",
                 params![id.0, name, tx.now.0],
             )?;
             find(tx, id)
@@ -99,10 +105,27 @@ pub(crate) fn insert(tx: Tx<'_>, name: &str, managed_by: ManagedBy) -> Result<St
     find(tx, ModelId(id))
 }
 
+/// Makes a model because a channel lists it.
+pub(crate) fn imply(tx: Tx<'_>, name: &str) -> Result<Stored<Model>> {
+    let model = insert(tx, name, ManagedBy::Api)?;
+    tx.run("UPDATE models SET implied = 1 WHERE id = ?1", [model.value.id.0])?;
+    Ok(model)
+}
+
+/// The implied model of this name, from now on one that was asked for.
+fn claim(tx: Tx<'_>, name: &str) -> Result<Option<Stored<Model>>> {
+    let claimed = tx.run(
+        "UPDATE models SET implied = 0, version = version + 1, updated_at = ?2
+         WHERE name = ?1 AND implied = 1 AND managed_by = 'api'",
+        params![name, tx.now.0],
+    )?;
+    if claimed == 0 { Ok(None) } else { by_name(tx, name) }
+}
+
 /// Gives a model to the configuration file.
 pub(crate) fn take_over(tx: Tx<'_>, id: ModelId) -> Result<()> {
     tx.run(
-        "UPDATE models SET managed_by = 'file', version = version + 1, updated_at = ?2 WHERE id = ?1",
+        "UPDATE models SET managed_by = 'file', implied = 0, version = version + 1, updated_at = ?2 WHERE id = ?1",
         params![id.0, tx.now.0],
     )?;
     Ok(())

@@ -37,6 +37,7 @@ CREATE TABLE models (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     name       TEXT    NOT NULL UNIQUE,
     managed_by TEXT    NOT NULL CHECK (managed_by IN ('api', 'file')),
+    implied    INTEGER NOT NULL DEFAULT 0 CHECK (implied IN (0, 1)),  -- made because a channel lists it
     version    INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
@@ -49,6 +50,7 @@ CREATE TABLE mappings (
     backend_model TEXT    NOT NULL,
     weight        INTEGER NOT NULL CHECK (weight BETWEEN 0 AND 4294967295),
     managed_by    TEXT    NOT NULL CHECK (managed_by IN ('api', 'file')),
+    implied       INTEGER NOT NULL DEFAULT 0 CHECK (implied IN (0, 1)),  -- made because the channel lists the model
     version       INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL,

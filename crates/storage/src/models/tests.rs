@@ -94,3 +94,20 @@ fn renaming_or_deleting_a_model_ends_its_sessions() {
     assert_eq!(left(), [3]);
     assert!(matches!(store.delete_model(a), Err(StorageError::NotFound { what: "model" })));
 }
+
+#[test]
+fn what_exists_only_because_a_channel_lists_it_is_not_in_the_way_of_who_asks_for_it() {
+    let store = store();
+    let mut listed = new_channel("c");
+    listed.models = vec!["m".into()];
+    let channel = store.create_channel(&listed).unwrap().value.id;
+    let implied = store.models().unwrap().remove(0).value;
+
+    let asked = store.create_model("m").unwrap().value;
+    let mapping = store.add_mapping(asked.id, channel, "backend", 7).unwrap().value;
+
+    assert_eq!(asked.id, implied.id);
+    assert_eq!((mapping.id, &*mapping.backend_model, mapping.weight), (implied.mappings[0].id, "backend", 7));
+    assert!(matches!(store.create_model("m"), Err(StorageError::Conflict { .. })));
+    assert!(matches!(store.add_mapping(asked.id, channel, "x", 1), Err(StorageError::Conflict { .. })));
+}
