@@ -37,6 +37,7 @@ pub(crate) struct Fleet {
     turn: Counter,
     trials: Counter,
     cuts: Counter,
+    reports: Counter,
 }
 
 /// A word that only grows.
@@ -57,6 +58,7 @@ impl Fleet {
             turn: Counter::default(),
             trials: Counter::default(),
             cuts: Counter::default(),
+            reports: Counter::default(),
         }
     }
 
@@ -89,6 +91,11 @@ impl Fleet {
         if now.0 > self.seen.get() {
             self.seen.0.store(now.0, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a report; true for one in `stride`, beginning with the first.
+    pub(crate) fn report(&self, stride: u64) -> bool {
+        self.reports.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(stride)
     }
 
     /// Counts a request.

@@ -12,6 +12,8 @@ use crate::{ChannelSpec, Micros, Params, PolicyKind};
 
 /// A pool that has so many attempts in flight is busy: a channel that joins it starts slowly.
 const BUSY: f64 = 8.0;
+/// How many channels a report may look at on average to sum up the fleet.
+const SUMMANDS: u64 = 8;
 /// A channel's latency counts for the fleet's from this much evidence on.
 const HEARD: f64 = 0.3;
 
@@ -22,6 +24,8 @@ pub(crate) struct Layout {
     pub(crate) tiers: Box<[Box<[Seat]>]>,
     pub(crate) policy: PolicyKind,
     pub(crate) params: Params,
+    /// One report in so many sums up.
+    stride: u64,
 }
 
 /// A channel's place in a configuration.
@@ -76,14 +80,15 @@ impl Layout {
                 _ => tiers.push(vec![seat]),
             }
         }
-        Self { tiers: tiers.into_iter().map(Vec::into_boxed_slice).collect(), policy, params }
+        let stride = (u64::try_from(specs.len()).unwrap_or(u64::MAX) / SUMMANDS).max(1);
+        Self { tiers: tiers.into_iter().map(Vec::into_boxed_slice).collect(), policy, params, stride }
     }
 
     /// A copy that shares nothing with this layout.
     pub(crate) fn copy(&self) -> Self {
         let copy = |seat: &Seat| Seat { slot: Arc::new(seat.slot.copy()), ..*seat };
         let tiers = self.tiers.iter().map(|tier| tier.iter().map(copy).collect()).collect();
-        Self { tiers, policy: self.policy, params: self.params }
+        Self { tiers, policy: self.policy, params: self.params, stride: self.stride }
     }
 
     pub(crate) fn seats(&self) -> impl Iterator<Item = &Seat> {
@@ -123,8 +128,15 @@ impl Layout {
         }
     }
 
+    /// After a report: publishes the fleet's figures, in a large pool not every time.
+    pub(crate) fn reported(&self, fleet: &Fleet) {
+        if fleet.report(self.stride) {
+            self.sum_up(fleet);
+        }
+    }
+
     /// Publishes the fleet's figures from those of its channels.
-    pub(crate) fn sum_up(&self, fleet: &Fleet) {
+    fn sum_up(&self, fleet: &Fleet) {
         let reference = fleet.reference();
         let (mut weight, mut speed, mut best) = (0.0, 0.0, f64::INFINITY);
         for seat in self.seats() {

@@ -52,7 +52,7 @@ impl Ticket {
             let layout = self.pool.layout();
             let around = layout.surroundings(self.pool.fleet(), self.sent.jitter);
             self.token = Some(report::first_token(&self.slot, &self.sent, now, around));
-            layout.sum_up(self.pool.fleet());
+            layout.reported(self.pool.fleet());
         }
     }
 
@@ -115,7 +115,7 @@ impl Ticket {
         let layout = self.pool.layout();
         let around = layout.surroundings(fleet, self.sent.jitter);
         report::finish(&self.slot, &self.sent, self.token, outcome, now, around);
-        layout.sum_up(fleet);
+        layout.reported(fleet);
     }
 }
 
