@@ -1,15 +1,16 @@
 //! Notices that the configuration file has changed.
 
+mod folders;
+
 use std::collections::hash_map::DefaultHasher;
-use std::ffi::OsStr;
 use std::fs;
 use std::hash::{Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_config::{Cause, PublishError, Publisher, Source};
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+
+use folders::Folders;
 
 /// Editors write in several steps; what comes within this time is one change.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -41,9 +42,8 @@ impl Seen {
 /// watch on the old file would see nothing. An event only causes a look; what counts is that the contents differ.
 pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
     let Seen { candidates, mut contents } = seen;
-    let (hint, mut hints) = mpsc::channel(1);
-    let watcher = watch_folders(&candidates, hint);
-    if watcher.is_none() {
+    let folders = Folders::of(&candidates);
+    if folders.is_none() {
         tracing::warn!(every = ?LOOK, "the kernel does not tell of file changes; the configuration is polled");
     }
     loop {
@@ -57,12 +57,19 @@ pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
             }
         }
         tokio::select! {
-            Some(()) = hints.recv() => {
+            () = changed(folders.as_ref()) => {
+                // What comes until then is seen by the same look; what comes later is told again.
                 tokio::time::sleep(SETTLE).await;
-                while hints.try_recv().is_ok() {}
             }
             () = tokio::time::sleep(LOOK) => {}
         }
+    }
+}
+
+async fn changed(folders: Option<&Folders>) {
+    match folders {
+        Some(folders) => folders.changed().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -72,36 +79,6 @@ fn candidates(source: &Source) -> Vec<PathBuf> {
         Some(path) => vec![path.clone()],
         None => ["gateway.toml", "config/gateway.toml"].map(|name| source.directory.join(name)).to_vec(),
     }
-}
-
-/// Tells of events in the candidates' folders. The folders that exist are watched; `None` when none can be.
-fn watch_folders(candidates: &[PathBuf], hint: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-    let names: Vec<_> = candidates.iter().filter_map(|path| path.file_name().map(OsStr::to_owned)).collect();
-    let tell = move |event: notify::Result<notify::Event>| {
-        let concerns_us = event.map_or(true, |event| {
-            !event.kind.is_access() && event.paths.iter().any(|path| concerns(path, &names))
-        });
-        if concerns_us {
-            // A full channel holds a hint already.
-            let _new = hint.try_send(()).is_ok();
-        }
-    };
-    let mut watcher = notify::recommended_watcher(tell).ok()?;
-    let folders = candidates.iter().filter_map(|path| path.parent());
-    let count = folders
-        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
-        .filter(|folder| folder.is_dir())
-        .filter(|folder| watcher.watch(folder, RecursiveMode::NonRecursive).is_ok())
-        .count();
-    (count > 0).then_some(watcher)
-}
-
-/// The file itself, or what Kubernetes swaps when a ConfigMap changes (`..data`). The database may stand in the same
-/// folder, and its writes must not cause looks.
-fn concerns(path: &Path, names: &[std::ffi::OsString]) -> bool {
-    path.file_name().is_some_and(|name| {
-        names.iter().any(|ours| ours == name) || name.as_encoded_bytes().starts_with(b"..")
-    })
 }
 
 async fn look(candidates: &[PathBuf]) -> Option<u64> {
@@ -182,13 +159,5 @@ mod tests {
         symlink(at("..data/gateway.toml"), at("gateway.toml")).unwrap();
         let mut wishes = watching(at("gateway.toml"));
         noticed(&mut wishes, swap).await;
-    }
-
-    #[test]
-    fn the_database_beside_the_file_causes_no_look() {
-        let names = vec!["gateway.toml".into()];
-        assert!(!concerns(Path::new("/etc/gw/gateway.db-wal"), &names));
-        assert!(concerns(Path::new("/etc/gw/gateway.toml"), &names));
-        assert!(concerns(Path::new("/etc/gw/..data"), &names));
     }
 }
