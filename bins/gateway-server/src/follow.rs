@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use gateway_config::{HealthCheckSettings, Snapshot};
+use gateway_config::{Cause, HealthCheckSettings, Snapshot, TlsSettings};
 use gateway_domain::ChannelId;
 use gateway_health::{Board, ProbePlanSet, Rules};
 use gateway_proxy::Proxy;
@@ -25,6 +25,8 @@ pub(crate) struct Followers {
     pub(crate) bridge: Arc<HealthBridge>,
     pub(crate) probes: watch::Sender<ProbePlanSet>,
     pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
+    /// The files of the certificate that the app was started with.
+    pub(crate) tls_files: Option<TlsSettings>,
     pub(crate) log: Option<LogControl>,
     /// The snapshot that they work by now.
     pub(crate) current: Arc<Snapshot>,
@@ -33,14 +35,17 @@ pub(crate) struct Followers {
 // === impl Followers ===
 
 impl Followers {
-    pub(crate) fn follow(&mut self, new: &Arc<Snapshot>) -> Result<(), String> {
+    pub(crate) fn follow(&mut self, new: &Arc<Snapshot>, cause: Cause) -> Result<(), String> {
+        let certificate = self.renewed_certificate(new, cause)?;
         if let Some(log) = &self.log
             && new.settings.log.level != self.current.settings.log.level
         {
             log.set_level(&new.settings.log.level).map_err(|error| format!("{error:#}"))?;
         }
         self.proxy.adopt(Arc::clone(new)).map_err(|error| error.to_string())?;
-        self.renew_certificate(new);
+        if let (Some(tls), Some(certificate)) = (&self.tls, certificate) {
+            tls.store(Some(certificate));
+        }
         self.store.set_retention(new.settings.database.keep_requests);
         self.sessions.set_idle(new.settings.session.idle_timeout);
         self.forget_the_gone(new);
@@ -51,17 +56,21 @@ impl Followers {
         Ok(())
     }
 
-    /// Certificates are renewed in place: every publication reads them again. Files that cannot be used just now, for
-    /// somebody is writing them, must not keep an admin write from being in force; the old certificate stays.
-    /// Other files than at the start need a restart.
-    fn renew_certificate(&self, new: &Snapshot) {
-        let (Some(tls), Some(files)) = (&self.tls, &new.settings.server.tls) else { return };
-        if self.current.settings.server.tls.as_ref() != Some(files) {
-            return;
+    /// Certificates are renewed in place: every publication reads them again. Files that cannot be used refuse a
+    /// reload, but not an admin write, which has nothing to do with somebody writing them just now. Other files than at
+    /// the start need a restart.
+    fn renewed_certificate(&self, new: &Snapshot, cause: Cause) -> Result<Option<Arc<ServerConfig>>, String> {
+        let (Some(_), Some(files)) = (&self.tls, &new.settings.server.tls) else { return Ok(None) };
+        if self.tls_files.as_ref() != Some(files) {
+            return Ok(None);
         }
         match tls::server_config(files) {
-            Ok(config) => tls.store(Some(config)),
-            Err(error) => tracing::error!(error = format!("{error:#}"), "the old certificate stays in use"),
+            Ok(config) => Ok(Some(config)),
+            Err(error) if cause == Cause::AdminWrite => {
+                tracing::error!(error = format!("{error:#}"), "the old certificate stays in use");
+                Ok(None)
+            }
+            Err(error) => Err(format!("{error:#}")),
         }
     }
 

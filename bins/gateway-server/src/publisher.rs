@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use crate::telemetry::Meters;
 
 /// Who must know of a new snapshot before it is live, in the order that matters to them. An error keeps the old one.
-pub(crate) type Followers = Box<dyn FnMut(&Arc<Snapshot>) -> Result<(), String> + Send>;
+pub(crate) type Followers = Box<dyn FnMut(&Arc<Snapshot>, Cause) -> Result<(), String> + Send>;
 
 /// Where the configuration comes from and where it goes.
 pub(crate) struct Parts {
@@ -97,7 +97,7 @@ impl Press {
             Ok((loaded, store.inventory().map_err(storage)?))
         });
         let result = match prepared.await {
-            Ok((loaded, inventory)) => self.put_live(&loaded.settings, inventory).map(|()| loaded),
+            Ok((loaded, inventory)) => self.put_live(cause, &loaded.settings, inventory).map(|()| loaded),
             Err(error) => Err(error),
         };
         let now = (self.parts.clock)();
@@ -119,16 +119,21 @@ impl Press {
         let store = self.parts.store.clone();
         let inventory = blocking(move || store.inventory().map_err(storage)).await?;
         let settings = self.good.settings.clone();
-        self.put_live(&settings, inventory)?;
+        self.put_live(Cause::AdminWrite, &settings, inventory)?;
         let status = ReloadStatus { version: self.version, ..ReloadStatus::clone(&self.parts.status.load()) };
         self.parts.status.store(Arc::new(status));
         Ok(self.published())
     }
 
-    fn put_live(&mut self, settings: &Settings, inventory: Inventory) -> Result<(), PublishError> {
+    fn put_live(
+        &mut self,
+        cause: Cause,
+        settings: &Settings,
+        inventory: Inventory,
+    ) -> Result<(), PublishError> {
         let version = self.version + 1;
         let snapshot = Arc::new(Snapshot::assemble(version, Arc::new(settings.clone()), inventory));
-        (self.parts.followers)(&snapshot)
+        (self.parts.followers)(&snapshot, cause)
             .map_err(|why| PublishError::Problems(Problem::general(why, "").into()))?;
         self.parts.live.publish(Snapshot::clone(&snapshot));
         self.version = version;

@@ -106,6 +106,7 @@ fn start_machines(
         bridge: Arc::clone(&bridge),
         probes: plan,
         tls: parts.tls.clone(),
+        tls_files: loaded.settings.server.tls.clone(),
         log: log.clone(),
         current,
     };
@@ -116,7 +117,7 @@ fn start_machines(
         live: Arc::clone(&parts.live),
         status: Arc::clone(&parts.status),
         meters: Arc::clone(&parts.meters),
-        followers: Box::new(move |snapshot| followers.follow(snapshot)),
+        followers: Box::new(move |snapshot, cause| followers.follow(snapshot, cause)),
         clock: unix_now,
     };
     parts.meters.reloaded(true, unix_now());

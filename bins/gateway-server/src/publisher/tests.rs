@@ -40,7 +40,7 @@ fn bench(file: &str) -> Bench {
     let (told, refusal) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::<Mutex<Option<String>>>::default());
     let followers: Followers = {
         let (told, refusal) = (Arc::clone(&told), Arc::clone(&refusal));
-        Box::new(move |snapshot| {
+        Box::new(move |snapshot, _cause| {
             let why = refusal.lock().unwrap().clone();
             why.map_or(Ok(()), Err).inspect(|()| told.lock().unwrap().push(snapshot.version))
         })
