@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! h = f_lat · f_err · f_load
-//! f_lat  = min(1, slack · Lref / L)^2        how slow, beyond what is normal in this fleet
+//! f_lat  = min(1, slack · (Lref+ε)/(L+ε))^2  how slow, beyond what is normal in this fleet
 //! f_err  = p^3                               how often it fails
 //! f_load = f_lim                             how full, when its limit is known; else
 //!          f_fair                            whether it has far more than its share of what is in flight
@@ -20,6 +20,10 @@
 //! most sessions, without a cliff. `f_fair` is a cheap guard (bounded-load hashing with a bound of twice the fair
 //! share) for the time until a limit is known; with a known limit it adds nothing.
 
+/// ε: differences of this size are nobody's concern, in seconds. Without it, upstreams that answer within a few
+/// milliseconds (caches, small models, the tests of whoever embeds this) would be judged by the noise of the
+/// scheduler: 4 ms are not "twice as slow" as 2 ms to anyone who waits for a language model.
+pub(crate) const UNNOTICED: f64 = 0.025;
 /// The range of a key's acceptance thresholds.
 const KEEP: (f64, f64) = (0.25, 0.75);
 /// h never falls below this, so that the worst channel stays comparable.
@@ -59,7 +63,7 @@ impl Factors {
 
 /// `f_lat`.
 pub(crate) fn latency_factor(latency: f64, reference: f64, slack: f64) -> f64 {
-    let ratio = (slack * reference / latency).min(1.0);
+    let ratio = (slack * (reference + UNNOTICED) / (latency + UNNOTICED)).min(1.0);
     ratio * ratio
 }
 
@@ -91,8 +95,17 @@ mod tests {
     #[test]
     fn a_channel_within_the_slack_is_whole() {
         assert!((latency_factor(0.9, 0.6, 1.5) - 1.0).abs() < 1e-9);
-        assert!((latency_factor(1.8, 0.6, 1.5) - 0.25).abs() < 1e-9);
+        assert!((latency_factor(1.8, 0.6, 1.5) - 0.264).abs() < 1e-3);
         assert!((latency_factor(60.0, 0.6, f64::INFINITY) - 1.0).abs() < 1e-9, "no slack knob, no penalty");
+    }
+
+    #[test]
+    fn milliseconds_of_noise_are_no_illness() {
+        assert!(
+            (latency_factor(0.008, 0.002, 1.5) - 1.0).abs() < 1e-9,
+            "four times as slow, and nobody notices"
+        );
+        assert!(latency_factor(0.250, 0.002, 1.5) < 0.1, "a quarter of a second is noticed");
     }
 
     #[test]

@@ -25,8 +25,9 @@
 //! uncongested, as TCP's slow start does: a part of the sessions returns at a time.
 
 use crate::Micros;
+use crate::health::UNNOTICED;
 
-/// L above `TOLERANCE · base` is congestion.
+/// L above `TOLERANCE · base` is congestion, where the difference is one that anybody notices.
 const TOLERANCE: f64 = 1.6;
 /// More waiting than `times · expected + more` means that a queue forms…
 const QUEUE_FORMS: (f64, f64) = (1.3, 1.0);
@@ -125,9 +126,10 @@ impl Limit {
         let growing = elapsed.min(LONGEST_GROWTH);
         self.peak = seen.inflight.max(self.peak * (-elapsed / PEAK_TAU).exp());
         let Some(base) = self.learn_base(seen, elapsed) else { return };
-        let expected = seen.streams * base / (base + self.generation);
+        let first = base + UNNOTICED;
+        let expected = seen.streams * first / (first + self.generation);
         let is_queue = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
-        if seen.latency > TOLERANCE * base || is_queue(QUEUE) {
+        if seen.latency > TOLERANCE.mul_add(base, UNNOTICED) || is_queue(QUEUE) {
             let used_up = self.most.is_infinite() || seen.inflight >= NEARLY_ALL * self.most;
             if used_up && now >= self.hold {
                 self.step_down(seen, base, now);
@@ -208,6 +210,16 @@ mod tests {
     #[test]
     fn a_channel_without_a_queue_has_no_limit() {
         assert!(settled().get().is_infinite());
+    }
+
+    #[test]
+    fn milliseconds_of_noise_are_no_congestion() {
+        let mut limit = Limit::unknown();
+        for i in 0..100 {
+            let noise = if i % 7 == 0 { 0.012 } else { 0.001 };
+            limit.observe(seen(noise, 64.0), s(f64::from(i) * 0.1));
+        }
+        assert!(limit.get().is_infinite(), "{}", limit.get());
     }
 
     #[test]

@@ -18,6 +18,7 @@
 //! Attempts sent before the breaker last closed teach nothing: they speak of the channel as it was.
 
 use crate::breaker::{Breaker, Change, Evidence};
+use crate::health::UNNOTICED;
 use crate::slot::{Record, Slot, Surroundings};
 use crate::waiting::Place;
 use crate::{Kind, Micros, Outcome};
@@ -97,7 +98,7 @@ fn learn(
             let fast = around
                 .fleet
                 .best()
-                .is_none_or(|best| token.unwrap_or(0.0) <= FAST_ENOUGH * around.slack * best);
+                .is_none_or(|best| token.unwrap_or(0.0) <= FAST_ENOUGH * around.slack * (best + UNNOTICED));
             if record.breaker.good(slot.gate(), evidence, fast) == Change::Closed {
                 slot.begin_anew(record, now);
             }
