@@ -1,15 +1,13 @@
 //! What an upstream can do wrong before anything has gone to the client: the next channel answers, and when there
 //! is none the client learns in one word what happened.
 
-use std::time::{Duration, SystemTime};
-
 use gateway_tests::{
     Answer, Gateway, GatewayBuilder, Reply, Upstream, body, chat, close, eventually, hang, html, in_order,
     ms, raw, redirect, reset, sse, status, weighted,
 };
 
 /// A gateway whose patience with upstreams is a fraction of a second.
-fn impatient(upstreams: &[&Upstream]) -> GatewayBuilder {
+pub(crate) fn impatient(upstreams: &[&Upstream]) -> GatewayBuilder {
     Gateway::serving_weighted("m", in_order(upstreams.iter().copied()))
         .set("proxy.connect_timeout", "200ms")
         .set("proxy.first_byte_timeout", "200ms")
@@ -31,7 +29,7 @@ async fn is_mended_elsewhere(fault: impl Into<Reply>) {
 }
 
 /// What the client sees of the fault when there is no other channel.
-async fn seen_alone(fault: impl Into<Reply>) -> Answer {
+pub(crate) async fn seen_alone(fault: impl Into<Reply>) -> Answer {
     let bad = Upstream::scripted().reply(fault).start().await;
     let gw = impatient(&[&bad]).start().await;
     let answer = gw.chat("m").say("hi").send().await;
@@ -109,7 +107,7 @@ async fn a_stale_connection_is_replaced_without_blaming_the_channel() {
 
     assert_eq!((up.count(), up.stale_drops()), (3, 2), "connections were to be reused, and found stale");
     let metrics = gw.metrics().await;
-    assert!(metrics.sum("gateway_errors_total", &[("type", "channel")]).abs() < f64::EPSILON);
+    assert!(metrics.count("gateway_errors_total", &[("type", "channel")]) == 0);
 }
 
 // --- F6, F7: silence ---
@@ -216,7 +214,7 @@ async fn the_clients_own_faults_pass_through_and_are_not_tried_elsewhere() {
         answer.assert_error(code, &format!("scripted_{code}"));
         assert_eq!(answer.attempts(), 1);
         let metrics = gw.metrics().await;
-        assert!(metrics.sum("gateway_errors_total", &[("type", "channel")]).abs() < f64::EPSILON, "{code}");
+        assert!(metrics.count("gateway_errors_total", &[("type", "channel")]) == 0, "{code}");
         let record = gw.admin().exchange(answer.request_id()).await;
         assert_eq!(record.outcome(), "client_error", "{code}");
     }
@@ -255,80 +253,6 @@ async fn a_channel_with_refused_credentials_stays_out() {
     }
 
     assert_eq!(bad.count(), 1);
-}
-
-// --- F21, F22: limits ---
-
-#[tokio::test]
-async fn a_throttled_channel_is_left_at_once_and_for_as_long_as_it_asked() {
-    let limited = Upstream::scripted().reply(status(429).retry_after(60)).start().await;
-    let good = Upstream::scripted().times(5, chat("good")).start().await;
-    let gw = impatient(&[&limited, &good]).start().await;
-
-    for _ in 0..5 {
-        gw.chat("m").say("hi").send().await.assert_text("good");
-    }
-
-    assert_eq!(limited.count(), 1);
-    let metrics = gw.metrics().await;
-    assert!(
-        metrics.sum("gateway_errors_total", &[("type", "channel")]).abs() < f64::EPSILON,
-        "a limit is no failure"
-    );
-}
-
-#[tokio::test]
-async fn a_throttled_channel_alone_is_429_with_its_own_retry_after() {
-    let answer = seen_alone(status(429).retry_after(7)).await;
-    assert_eq!((answer.status, answer.header("retry-after")), (429, "7"), "{}", answer.body_text());
-}
-
-#[tokio::test]
-async fn when_all_are_throttled_the_soonest_counts() {
-    let later = Upstream::scripted().reply(status(429).retry_after(50)).start().await;
-    let sooner = Upstream::scripted().reply(status(429).retry_after(9)).start().await;
-    let gw = impatient(&[&later, &sooner]).start().await;
-
-    let first = gw.chat("m").say("hi").send().await;
-    let second = gw.chat("m").say("hi").send().await;
-
-    for answer in [first, second] {
-        answer.assert_error(429, "rate_limit_exceeded");
-        let wait: u64 = answer.header("retry-after").parse().expect("whole seconds");
-        assert!((8..=9).contains(&wait), "retry-after: {wait}");
-    }
-    assert_eq!((later.count(), sooner.count()), (1, 1), "nobody is asked again before its time");
-}
-
-#[tokio::test]
-async fn every_spelling_of_retry_after_is_understood() {
-    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(40));
-    for (name, value) in [("retry-after", "40"), ("retry-after-ms", "40000"), ("retry-after", &date)] {
-        let limited = Upstream::scripted().reply(status(429).header(name, value)).start().await;
-        let good = Upstream::scripted().times(3, chat("good")).start().await;
-        let gw = impatient(&[&limited, &good]).start().await;
-        for _ in 0..3 {
-            gw.chat("m").say("hi").send().await.assert_text("good");
-        }
-        assert_eq!(limited.count(), 1, "{name}: {value}");
-    }
-}
-
-#[tokio::test]
-async fn a_limit_without_a_time_passes_by_itself() {
-    let limited = Upstream::scripted().reply(status(429)).then(chat("back")).start().await;
-    let good = Upstream::scripted().always(chat("good")).start().await;
-    let gw = impatient(&[&limited, &good]).start().await;
-
-    gw.chat("m").say("hi").send().await.assert_text("good");
-
-    gateway_tests::in_good_time("the limited channel is asked again", async || {
-        // A session stays where it is: only a call without one shows that the channel is back.
-        gw.admin().forget_sessions().await;
-        assert_eq!(gw.chat("m").say("hi").send().await.status, 200);
-        (limited.count() > 1).then_some(())
-    })
-    .await;
 }
 
 // --- F23: the upstream failed ---

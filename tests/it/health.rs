@@ -152,10 +152,10 @@ async fn health_is_a_metric() {
     let up = Upstream::scripted().start().await;
     let gw = watchful(&[&up]).start().await;
     becomes(&gw, &up, "healthy").await;
-    let value = async || gw.metrics().await.sum("gateway_channel_healthy", &[("channel", up.name())]);
-    until("the metric says healthy", async || (value().await == 1.0).then_some(())).await;
+    let value = async || gw.metrics().await.count("gateway_channel_healthy", &[("channel", up.name())]);
+    until("the metric says healthy", async || (value().await == 1).then_some(())).await;
     up.set_well(false);
-    until("the metric says unhealthy", async || (value().await == 0.0).then_some(())).await;
+    until("the metric says unhealthy", async || (value().await == 0).then_some(())).await;
 }
 
 #[tokio::test]

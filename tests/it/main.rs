@@ -2,16 +2,21 @@
 #![cfg(test)]
 
 mod admin;
+mod admin_gate;
 mod bad_input;
 mod clients_leave;
 mod crash;
 mod demo;
 mod failover;
 mod fidelity;
+mod framing;
+mod headers;
 mod health;
+mod limits;
 mod manners;
 mod metrics;
 mod models;
+mod readme;
 mod reference;
 mod reload;
 mod routing;
@@ -21,3 +26,4 @@ mod shutdown;
 mod storage_down;
 mod streaming;
 mod the_harness;
+mod tls;

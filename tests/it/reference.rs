@@ -65,7 +65,7 @@ async fn the_page_of_the_metrics_lists_every_metric() {
     gw.chat("m").say("hi").send().await.assert_text("ok");
     gw.chat("m").say("hi").stream().send().await.assert_text("ok");
     assert_eq!(gw.chat("m").say("hi").send().await.status / 100, 5);
-    let text = gw.get("/metrics").send().await.body_text().to_owned();
+    let text = gw.get("/metrics").send().await.body_text();
 
     let mut metrics: BTreeMap<&str, (&str, &str, &str)> = BTreeMap::new();
     for line in text.lines() {

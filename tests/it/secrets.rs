@@ -92,6 +92,7 @@ async fn busy(gw: &GatewayProcess, up: &Upstream, keys: &mut Vec<String>) -> Vec
         json_body(&error).with_status(500),
         body("text/html", format!("<html>{leak}</html>")).with_status(404),
         body("application/json", format!("{{\"leak\": \"{leak}")),
+        sse(["ok"]).event(&error.to_string()).without_finish().into(),
         sse(["ok"]).close_after(1).into(),
         html(),
         reset(),

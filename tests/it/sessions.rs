@@ -166,8 +166,8 @@ async fn deleting_a_channel_or_a_user_or_a_model_ends_their_sessions() {
 
 #[tokio::test]
 async fn many_calls_of_one_user_at_once_make_one_session() {
-    let one = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
-    let other = Upstream::answering(|_| chat("ok").after(ms(10))).start().await;
+    let one = Upstream::answering(|_| chat("ok").after(ms(80))).start().await;
+    let other = Upstream::answering(|_| chat("ok").after(ms(80))).start().await;
     let gw = Gateway::serving("m", [&one, &other]).set("server.workers", 2).start().await;
     let calls = (0..40).map(|_| ask(&gw, "m", gateway_tests::USER_KEY));
 

@@ -1,16 +1,20 @@
 //! The client side: one call over a connection of its own, HTTP/1.1 or HTTP/2 without TLS.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
+use tokio_rustls::TlsConnector;
 
 use crate::answer::Answer;
 use crate::eventually::{patience, within};
@@ -18,12 +22,13 @@ use crate::eventually::{patience, within};
 /// A request in the making.
 #[derive(Clone, Debug)]
 pub struct Call {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     method: Method,
     target: String,
     headers: HeaderMap,
     body: Bytes,
     version: Version,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// A chat completion in the making.
@@ -56,14 +61,8 @@ pub enum NoAnswer {
     Broken(hyper::Error),
 }
 
-/// A connection that carries one call after the other, and is made anew when the gateway has closed it.
-#[derive(Debug, Default)]
-pub struct Line {
-    open: Option<(SendRequest<Full<Bytes>>, Connection)>,
-}
-
 #[derive(Debug)]
-struct Connection(AbortHandle);
+pub(crate) struct Connection(AbortHandle);
 
 // === impl Call ===
 
@@ -71,7 +70,15 @@ impl Call {
     /// A call without headers and body.
     pub fn new(address: SocketAddr, method: Method, target: &str) -> Self {
         let (headers, body) = (HeaderMap::new(), Bytes::new());
-        Self { address, method, target: target.to_owned(), headers, body, version: Version::HTTP_11 }
+        Self {
+            address,
+            method,
+            target: target.to_owned(),
+            headers,
+            body,
+            version: Version::HTTP_11,
+            tls: None,
+        }
     }
 
     /// Sets a header, in place of those of the same name.
@@ -129,6 +136,13 @@ impl Call {
         self
     }
 
+    /// Speaks TLS, and trusts whom this says.
+    #[must_use]
+    pub fn tls(mut self, trust: &Arc<ClientConfig>) -> Self {
+        self.tls = Some(Arc::clone(trust));
+        self
+    }
+
     /// The whole answer. Fails the test when there is none.
     pub async fn send(self) -> Answer {
         self.open().await.rest().await
@@ -148,37 +162,42 @@ impl Call {
     }
 
     /// The answer's head, or why there is none.
-    pub async fn try_open(self) -> Result<Opened, NoAnswer> {
-        let h2 = self.version == Version::HTTP_2;
+    pub async fn try_open(mut self) -> Result<Opened, NoAnswer> {
         let socket = TcpStream::connect(self.address).await.map_err(NoAnswer::Connect)?;
         let _delay = socket.set_nodelay(true);
+        match self.tls.take() {
+            Some(trust) => {
+                let name = ServerName::from(self.address.ip());
+                let connected = TlsConnector::from(trust).connect(name, socket).await;
+                self.converse(connected.map_err(NoAnswer::Connect)?).await
+            }
+            None => self.converse(socket).await,
+        }
+    }
+
+    async fn converse(
+        self,
+        socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> Result<Opened, NoAnswer> {
+        let h2 = self.version == Version::HTTP_2;
         let request = self.into_request();
         let io = TokioIo::new(socket);
-        let runtime = tokio::runtime::Handle::current();
         let (answering, connection) = if h2 {
-            let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), io)
-                .await
-                .map_err(NoAnswer::Broken)?;
-            (
-                futures_of(async move { sender.send_request(request).await }),
-                runtime.spawn(quietly(connection)),
-            )
+            let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
+            let (mut sender, connection) = handshake.map_err(NoAnswer::Broken)?;
+            (boxed(async move { sender.send_request(request).await }), Connection::drive(connection))
         } else {
-            let (mut sender, connection) =
-                hyper::client::conn::http1::handshake(io).await.map_err(NoAnswer::Broken)?;
-            (
-                futures_of(async move { sender.send_request(request).await }),
-                runtime.spawn(quietly(connection)),
-            )
+            let handshake = hyper::client::conn::http1::handshake(io).await;
+            let (mut sender, connection) = handshake.map_err(NoAnswer::Broken)?;
+            (boxed(async move { sender.send_request(request).await }), Connection::drive(connection))
         };
-        let connection = Connection(connection.abort_handle());
         let response = arrives("the head of an answer", answering).await.map_err(NoAnswer::Broken)?;
         let (head, body) = response.into_parts();
         let (status, headers, version) = (head.status.as_u16(), head.headers, head.version);
         Ok(Opened { status, headers, version, body, frames: Vec::new(), _connection: connection })
     }
 
-    fn into_request(self) -> Request<Full<Bytes>> {
+    pub(crate) fn into_request(self) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body));
         *request.method_mut() = self.method;
         let target = if self.version == Version::HTTP_2 {
@@ -322,40 +341,14 @@ impl Opened {
     }
 }
 
-// === impl Line ===
+// === impl Connection ===
 
-impl Line {
-    /// A line that is not connected yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The whole answer, or why there is none. Never tries twice: what fails here would fail a client.
-    pub async fn send(&mut self, call: Call) -> Result<Answer, NoAnswer> {
-        let mut sender = match self.open.take() {
-            Some((sender, connection)) if !sender.is_closed() => (sender, connection),
-            _ => Self::connect(call.address).await?,
-        };
-        sender.0.ready().await.map_err(NoAnswer::Broken)?;
-        let response = arrives("the head of an answer", sender.0.send_request(call.into_request())).await;
-        let (head, body) = response.map_err(NoAnswer::Broken)?.into_parts();
-        let body =
-            arrives("the body of an answer", body.collect()).await.map_err(NoAnswer::Broken)?.to_bytes();
-        self.open = Some(sender);
-        Ok(Answer::new(head.status.as_u16(), head.version, head.headers, body.clone(), vec![body], false))
-    }
-
-    async fn connect(address: SocketAddr) -> Result<(SendRequest<Full<Bytes>>, Connection), NoAnswer> {
-        let socket = TcpStream::connect(address).await.map_err(NoAnswer::Connect)?;
-        let _delay = socket.set_nodelay(true);
-        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(socket)).await;
-        let (sender, connection) = handshake.map_err(NoAnswer::Broken)?;
-        let task = tokio::runtime::Handle::current().spawn(quietly(connection));
-        Ok((sender, Connection(task.abort_handle())))
+impl Connection {
+    /// Drives a connection until this is dropped.
+    pub(crate) fn drive(connection: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Self {
+        Self(tokio::runtime::Handle::current().spawn(quietly(connection)).abort_handle())
     }
 }
-
-// === impl Connection ===
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -365,7 +358,7 @@ impl Drop for Connection {
 
 type Answering = std::pin::Pin<Box<dyn Future<Output = hyper::Result<http::Response<Incoming>>> + Send>>;
 
-fn futures_of(
+fn boxed(
     future: impl Future<Output = hyper::Result<http::Response<Incoming>>> + Send + 'static,
 ) -> Answering {
     Box::pin(future)
@@ -382,6 +375,6 @@ fn header(name: &str, value: &str) -> (HeaderName, HeaderValue) {
 }
 
 /// An answer may take longer than a test is patient with other things: a locked database keeps an admin waiting.
-async fn arrives<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn arrives<T>(what: &str, future: impl Future<Output = T>) -> T {
     within(patience() * 3, what, future).await
 }

@@ -209,10 +209,10 @@ impl Running {
         let end = Instant::now() + patience();
         loop {
             let Some(metrics) = self.scrape() else { return };
-            let running = metrics.sum("gateway_requests_in_flight", &[]);
-            if running == 0.0 {
-                let lost = metrics.sum("gateway_records_dropped_total", &[]);
-                assert!(lost == 0.0, "{lost} records were dropped");
+            let running = metrics.count("gateway_requests_in_flight", &[]);
+            if running == 0 {
+                let lost = metrics.count("gateway_records_dropped_total", &[]);
+                assert!(lost == 0, "{lost} records were dropped");
                 return;
             }
             assert!(Instant::now() < end, "{running} calls are still counted as in flight");

@@ -42,6 +42,13 @@ impl Metrics {
         self.matching(name, labels).map(|sample| sample.value).sum()
     }
 
+    /// The same for what is counted in whole numbers.
+    pub fn count(&self, name: &str, labels: &[(&str, &str)]) -> i64 {
+        let sum = self.sum(name, labels);
+        let text = format!("{sum:.0}");
+        text.parse().unwrap_or_else(|_| panic!("{name} is no number: {sum}"))
+    }
+
     /// Whether there is a sample of this name with these labels.
     pub fn has(&self, name: &str, labels: &[(&str, &str)]) -> bool {
         self.matching(name, labels).next().is_some()

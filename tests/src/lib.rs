@@ -19,6 +19,7 @@ mod client;
 mod eventually;
 mod gateway;
 mod inspect;
+mod line;
 mod process;
 mod raw;
 mod script;
@@ -29,10 +30,11 @@ mod wire;
 
 pub use admin::{Admin, Tried};
 pub use answer::{Answer, ErrorObject, events};
-pub use client::{Call, Chat, Line, NoAnswer, Opened};
+pub use client::{Call, Chat, NoAnswer, Opened};
 pub use eventually::{all, eventually, in_good_time, patience, soon, until};
 pub use gateway::Gateway;
 pub use inspect::Metrics;
+pub use line::Line;
 pub use process::GatewayProcess;
 pub use raw::{Raw, RawAnswer};
 pub use script::{

@@ -1,0 +1,153 @@
+//! TLS on both sides: offered to clients, demanded of upstreams.
+
+use std::sync::Arc;
+
+use gateway_tests::{Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, until};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls_pki_types::PrivateKeyDer;
+use tempfile::TempDir;
+
+/// A certificate for the loopback with its key, in a folder, and a client's trust in it.
+struct Identity {
+    folder: TempDir,
+    made: CertifiedKey<rcgen::KeyPair>,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let made =
+            generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate can be made");
+        let identity = Self { folder: TempDir::new().expect("a folder"), made };
+        identity.write();
+        identity
+    }
+
+    fn write(&self) {
+        std::fs::write(self.folder.path().join("cert.pem"), self.made.cert.pem()).expect("a file");
+        std::fs::write(self.folder.path().join("key.pem"), self.made.signing_key.serialize_pem())
+            .expect("a file");
+    }
+
+    /// Puts another certificate in the place of this one.
+    fn renew(&mut self) {
+        self.made =
+            generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate can be made");
+        self.write();
+    }
+
+    fn serve(&self, builder: GatewayBuilder) -> GatewayBuilder {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        builder.set("server.tls.cert", path("cert.pem")).set("server.tls.key", path("key.pem"))
+    }
+
+    fn trust(&self, protocol: &str) -> Arc<ClientConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.made.cert.der().clone()).expect("a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let mut config = builder.expect("versions").with_root_certificates(roots).with_no_client_auth();
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        Arc::new(config)
+    }
+}
+
+#[tokio::test]
+async fn clients_are_answered_over_tls_by_http_1_and_2() {
+    let identity = Identity::new();
+    let up = Upstream::scripted().reply(chat("one")).then(sse(["t", "wo"])).start().await;
+    let gw = identity.serve(Gateway::serving("m", [&up])).start().await;
+
+    let one = gw.chat("m").say("hi").call().tls(&identity.trust("http/1.1")).send().await;
+    one.assert_text("one");
+    let two = gw.chat("m").say("hi").stream().call().h2().tls(&identity.trust("h2")).send().await;
+    two.assert_text("two");
+    assert_eq!((one.version, two.version), (http::Version::HTTP_11, http::Version::HTTP_2));
+}
+
+#[tokio::test]
+async fn plain_bytes_on_a_tls_port_get_no_answer_from_an_upstream() {
+    let identity = Identity::new();
+    let up = Upstream::scripted().start().await;
+    let gw = identity.serve(Gateway::serving("m", [&up])).start().await;
+
+    let plain = gw.chat("m").say("hi").try_send().await;
+
+    assert!(!plain.is_ok_and(|answer| answer.status == 200));
+    assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_after_a_reload_and_a_broken_one_is_not() {
+    let mut identity = Identity::new();
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = identity.serve(Gateway::serving("m", [&up])).start().await;
+    let reload = async |trust: &Arc<ClientConfig>| {
+        let call = gw.admin().call(http::Method::POST, "/api/config/reload").json(&serde_json::json!({}));
+        call.tls(trust).send().await.status
+    };
+    let before = identity.trust("http/1.1");
+
+    std::fs::write(identity.folder.path().join("cert.pem"), "no certificate").expect("a file");
+    assert_eq!(reload(&before).await, 422);
+    gw.chat("m").say("hi").call().tls(&before).send().await.assert_text("ok");
+
+    identity.renew();
+    assert_eq!(reload(&before).await, 200);
+
+    let after = identity.trust("http/1.1");
+    until("the new certificate is shown", async || {
+        gw.chat("m").say("hi").call().tls(&after).try_send().await.ok()
+    })
+    .await
+    .assert_text("ok");
+    let old = gw.chat("m").say("hi").call().tls(&before).try_send().await;
+    assert!(matches!(old, Err(NoAnswer::Connect(_))), "{old:?}");
+}
+
+// --- F26: upstreams that are not who they should be ---
+
+/// A gateway whose only channel is this address, over TLS.
+async fn over_tls(up: &Upstream, address: std::net::SocketAddr) -> Gateway {
+    let builder = Gateway::serving("m", [up]).channel(up, "base_url", format!("https://{address}/v1"));
+    builder.set("proxy.connect_timeout", "500ms").set("proxy.first_byte_timeout", "1s").start().await
+}
+
+#[tokio::test]
+async fn an_upstream_whose_certificate_nobody_vouches_for_hears_no_request() {
+    let identity = Identity::new();
+    let key = PrivateKeyDer::try_from(identity.made.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = builder.expect("versions").with_no_client_auth();
+    let config = config
+        .with_single_cert(vec![identity.made.cert.der().clone()], key)
+        .expect("a certificate and its key");
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let up = Upstream::scripted().start().await;
+    let gw = over_tls(&up, address).await;
+
+    let accepting = async {
+        let (socket, _) = listener.accept().await.expect("a connection");
+        acceptor.accept(socket).await.is_ok()
+    };
+    let (answer, _shaken) = tokio::join!(gw.chat("m").say("hi").send(), accepting);
+
+    answer.assert_error(502, "upstream_tls_error");
+    assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_speak_tls_is_502() {
+    let up = Upstream::scripted().start().await;
+    let plain = Upstream::scripted().start().await;
+    let gw = over_tls(&up, plain.address()).await;
+    // The plain server waits for the end of a head that never comes; the connect timeout covers the handshake.
+    let answer = gw.chat("m").say("hi").send().await;
+    assert!(matches!(answer.status, 502 | 504), "{}", answer.body_text());
+    answer.assert_error_shape();
+    eventually("the connection was made", || plain.connections() == 1).await;
+    assert_eq!(plain.count(), 0);
+}
