@@ -7,7 +7,7 @@
 //! **Whole answers.** A request that does not stream has no first token; what is seen is the time until the answer
 //! is whole, easily ten times longer. In one estimate the two would drown each other: the channel that happened to
 //! serve more whole answers would look slow. So the pool learns what is typical for each kind, and times of whole
-//! answers are scaled to the streams' before they count. The scale moves slowly (2 % per answer) and is the same for
+//! answers are scaled down to the streams' before they count, once there are streams. The scale moves slowly (2 % per answer) and is the same for
 //! all channels, so it does not blur the comparison between them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,7 +51,7 @@ impl Fleet {
         Self {
             reference: AtomicF64::new(PRIOR_LATENCY),
             best: AtomicF64::new(f64::INFINITY),
-            stream: AtomicF64::new(PRIOR_LATENCY),
+            stream: AtomicF64::new(0.0),
             whole: AtomicF64::new(0.0),
             seen: Counter::default(),
             requests: Counter::default(),
@@ -123,9 +123,12 @@ impl Fleet {
     }
 
     /// By what a time of this kind is scaled to that of a stream's first token.
+    ///
+    /// Times stay what they are until both kinds are known, and are never stretched: a whole answer that is quicker
+    /// than a first token comes from a pool that is quick, and its noise must not be blown up.
     pub(crate) fn scale(&self, streaming: bool) -> f64 {
-        let whole = self.whole.load();
-        if streaming || whole <= 0.0 { 1.0 } else { self.stream.load() / whole }
+        let (stream, whole) = (self.stream.load(), self.whole.load());
+        if streaming || stream <= 0.0 || whole <= 0.0 { 1.0 } else { (stream / whole).min(1.0) }
     }
 
     /// An answer came after `seconds`.
@@ -190,5 +193,14 @@ mod tests {
         }
         assert!((20.0 * fleet.scale(false) - 0.5).abs() < 0.05);
         assert!((fleet.scale(true) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn times_are_what_they_are_where_nothing_streams() {
+        let fleet = Fleet::new();
+        fleet.learn_typical(false, 0.004);
+        assert!((fleet.scale(false) - 1.0).abs() < 1e-12);
+        fleet.learn_typical(true, 0.5);
+        assert!((fleet.scale(false) - 1.0).abs() < 1e-12, "nothing is stretched");
     }
 }
