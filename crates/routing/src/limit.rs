@@ -35,6 +35,8 @@ const QUEUE_FORMS: (f64, f64) = (1.3, 1.0);
 const QUEUE: (f64, f64) = (2.0, 4.0);
 /// The learned limit never falls below this.
 const LEAST: f64 = 3.0;
+/// Congestion shorter than this is none, in seconds: a stall of the program itself delays everything in flight once.
+const LASTING: f64 = 0.25;
 /// A step down keeps at least this share.
 const GREATEST_STEP: f64 = 0.75;
 /// How fast `base` falls, as a share per second.
@@ -69,6 +71,8 @@ pub(crate) struct Limit {
     generation: f64,
     peak: f64,
     hold: Micros,
+    /// Since when there has been congestion without a break.
+    congested: Option<Micros>,
     at: Micros,
 }
 
@@ -99,6 +103,7 @@ impl Limit {
             generation: 0.0,
             peak: 0.0,
             hold: Micros(0),
+            congested: None,
             at: Micros(0),
         }
     }
@@ -130,12 +135,17 @@ impl Limit {
         let expected = seen.streams * first / (first + self.generation);
         let is_queue = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
         if seen.latency > TOLERANCE.mul_add(base, UNNOTICED) || is_queue(QUEUE) {
+            let since = *self.congested.get_or_insert(now);
+            let lasting = now.since(since) >= Micros::from_seconds(LASTING);
             let used_up = self.most.is_infinite() || seen.inflight >= NEARLY_ALL * self.most;
-            if used_up && now >= self.hold {
+            if lasting && used_up && now >= self.hold {
                 self.step_down(seen, base, now);
             }
-        } else if self.most.is_finite() && !is_queue(QUEUE_FORMS) {
-            self.grow(seen.inflight, growing);
+        } else {
+            self.congested = None;
+            if self.most.is_finite() && !is_queue(QUEUE_FORMS) {
+                self.grow(seen.inflight, growing);
+            }
         }
         if self.most > 3.0 * self.peak && self.most >= self.slow_start_until {
             self.most = f64::INFINITY;
@@ -207,6 +217,24 @@ mod tests {
         limit
     }
 
+    /// The same is seen for long enough to be believed; it is over at `until`.
+    fn lasting(limit: &mut Limit, seen: Observed, until: f64) {
+        for i in 0..=5 {
+            limit.observe(seen, s(until - 0.05 * f64::from(5 - i)));
+        }
+    }
+
+    #[test]
+    fn a_stall_of_the_program_itself_is_no_congestion() {
+        let mut limit = settled();
+        for i in 0..10 {
+            limit.observe(seen(2.0, 40.0), s(10.0 + f64::from(i) * 0.02));
+        }
+        limit.observe(seen(0.5, 40.0), s(10.2));
+        limit.observe(seen(2.0, 40.0), s(10.3));
+        assert!(limit.get().is_infinite(), "{}", limit.get());
+    }
+
     #[test]
     fn a_channel_without_a_queue_has_no_limit() {
         assert!(settled().get().is_infinite());
@@ -225,14 +253,14 @@ mod tests {
     #[test]
     fn the_limit_keeps_still_while_the_queue_built_earlier_drains() {
         let mut limit = settled();
-        limit.observe(seen(2.0, 40.0), s(10.0));
+        lasting(&mut limit, seen(2.0, 40.0), 10.0 + 0.25);
         let first = limit.get();
         assert!((first - 30.0).abs() < 1e-6, "one step keeps three quarters: {first}");
         for i in 1..19 {
-            limit.observe(seen(2.0, 40.0), s(10.0 + f64::from(i) * 0.1));
+            limit.observe(seen(2.0, 40.0), s(10.25 + f64::from(i) * 0.1));
         }
         assert!((limit.get() - first).abs() < 1e-6, "no second step within the round trip of 2 s");
-        limit.observe(seen(2.0, 40.0), s(12.1));
+        limit.observe(seen(2.0, 40.0), s(12.4));
         assert!(limit.get() < first + 1e-6);
     }
 
@@ -255,14 +283,14 @@ mod tests {
         let now = |waiting| Observed { streams: 40.0, waiting, ..seen(0.5, 40.0) };
         limit.observe(now(6.0), s(10.0));
         assert!(limit.get().is_infinite(), "a tenth of the time in the system is waiting: 4 are expected");
-        limit.observe(now(20.0), s(10.1));
+        lasting(&mut limit, now(20.0), 10.4);
         assert!(limit.get() <= 40.0, "{}", limit.get());
     }
 
     #[test]
     fn a_limit_does_not_grow_while_a_queue_forms() {
         let mut limit = settled();
-        limit.observe(seen(2.0, 40.0), s(10.0));
+        lasting(&mut limit, seen(2.0, 40.0), 10.3);
         let low = limit.get();
         for i in 0..20 {
             let waiting = Observed { streams: 0.0, waiting: 3.0, ..seen(0.5, 40.0) };
@@ -274,7 +302,7 @@ mod tests {
     #[test]
     fn a_limit_that_is_used_up_without_a_queue_grows() {
         let mut limit = settled();
-        limit.observe(seen(2.0, 40.0), s(10.0));
+        lasting(&mut limit, seen(2.0, 40.0), 10.3);
         let low = limit.get();
         for i in 0..300 {
             limit.observe(seen(0.5, 0.9 * limit.get()), s(11.0 + f64::from(i) * 0.1));
@@ -297,7 +325,7 @@ mod tests {
     #[test]
     fn a_limit_that_nobody_comes_near_is_forgotten() {
         let mut limit = settled();
-        limit.observe(seen(2.0, 40.0), s(10.0));
+        lasting(&mut limit, seen(2.0, 40.0), 10.3);
         for i in 0..4000 {
             limit.observe(seen(0.5, 2.0), s(10.0 + f64::from(i) * 0.1));
         }
