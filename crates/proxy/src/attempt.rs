@@ -16,12 +16,10 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::call::Call;
 use crate::error::ProxyError;
+use crate::events::{Events, Turn};
 use crate::journal::{Ending, Entry};
-use crate::openai::Scanner;
 use crate::plane::Route;
 use crate::upstream::{ConnectError, Lease, SendError, Sent, Timeouts, Upstreams};
-
-pub(crate) use content::{hold, join};
 
 /// An answer that the client may get: its head, and a body of which at least the beginning is known to be good.
 #[derive(Debug)]
@@ -53,16 +51,13 @@ pub(crate) enum Content {
 pub(crate) struct Coming {
     /// What has come already and may go to the client.
     pub held: Vec<Bytes>,
-    /// What has come but is only the beginning of an event.
-    pub partial: Vec<Bytes>,
-    /// An error event is among what is held.
-    pub failed: bool,
+    /// Watches the events; `None` for bodies that are no stream of events.
+    pub events: Option<Events>,
+    /// What the last of them has brought.
+    pub turn: Turn,
     /// The rest.
     pub rest: Incoming,
     pub lease: Lease,
-    /// Watches the events; `None` for bodies that are no stream of events.
-    pub scanner: Option<Scanner>,
-    pub usage: Usage,
 }
 
 /// A try that gave nothing for the client.

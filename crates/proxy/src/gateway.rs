@@ -194,7 +194,7 @@ impl Worker {
                 Body::full(body)
             }
             Content::Coming(coming) => {
-                if coming.scanner.is_some() {
+                if coming.events.is_some() {
                     entry.streams();
                 }
                 let gap = plane.snapshot.settings.proxy.stream_gap_timeout;

@@ -16,6 +16,7 @@ mod call;
 mod clock;
 mod drain;
 mod error;
+mod events;
 mod gateway;
 mod headers;
 mod journal;

@@ -22,5 +22,5 @@ pub use event::{Heard, hear};
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use splice::{Spliced, splice};
 pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
-pub use upstream_error::{UpstreamError, error_of};
+pub use upstream_error::{UpstreamError, error_of, is_error_body};
 pub use usage::usage_of;

@@ -5,41 +5,42 @@
 //! error event, no `[DONE]`, and a cut connection: whoever looks at it in any of the three ways sees that it broke.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_domain::{AttemptOutcome, ExchangeOutcome, Usage};
+use gateway_domain::{AttemptOutcome, ExchangeOutcome};
 use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
-use crate::attempt::{Coming, hold, join};
+use crate::attempt::Coming;
 use crate::body::BodyError;
 use crate::drain::CutWatch;
+use crate::events::{Events, Turn};
 use crate::journal::{Ending, Entry};
-use crate::openai::{Endpoint, EndpointKind, ErrorBody, Heard, ScanError, Scanner, usage_of};
+use crate::openai::{Endpoint, EndpointKind, ErrorBody};
 use crate::plane::Route;
-use crate::scrub::scrub;
 use crate::upstream::Lease;
 
 /// Between the error event and the cut: time for the event to leave.
 const CUT_AFTER: Duration = Duration::from_millis(20);
+
+/// How long an upstream that has sent its last event may take to end its body. Only whether the connection can be used
+/// again depends on it.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The body of a relayed answer.
 #[derive(Debug)]
 pub(crate) struct Relay {
     /// Ready for the client.
     ready: VecDeque<Bytes>,
-    /// The beginning of an event.
-    partial: Vec<Bytes>,
     source: Source,
-    scanner: Option<Scanner>,
-    usage: Usage,
+    /// `None` for a body that is no stream of events.
+    events: Option<Events>,
     endpoint: &'static Endpoint,
     status: StatusCode,
     /// The longest silence of the upstream.
@@ -48,10 +49,8 @@ pub(crate) struct Relay {
     heard: Instant,
     timer: Pin<Box<Sleep>>,
     cut: CutWatch,
-    /// The upstream's answer has come to its proper end.
+    /// All of the answer has come. What the connection does from now on is no matter.
     whole: bool,
-    /// The upstream has sent an error event.
-    failed: bool,
     /// Where the answer comes from.
     route: Arc<Route>,
     entry: Entry,
@@ -90,16 +89,13 @@ impl Relay {
         gap: Duration,
         cut: CutWatch,
         route: Arc<Route>,
-        mut entry: Entry,
+        entry: Entry,
     ) -> Self {
         let heard = Instant::now();
-        entry.used(coming.usage);
         let mut relay = Self {
             ready: coming.held.into(),
-            partial: coming.partial,
             source: Source::Flowing(coming.rest, coming.lease),
-            scanner: coming.scanner,
-            usage: coming.usage,
+            events: coming.events,
             endpoint,
             status,
             gap,
@@ -107,10 +103,10 @@ impl Relay {
             timer: Box::pin(tokio::time::sleep_until(heard + gap)),
             cut,
             whole: false,
-            failed: coming.failed,
             route,
             entry,
         };
+        relay.follow(coming.turn);
         relay.notice_end();
         relay
     }
@@ -154,7 +150,7 @@ impl Relay {
             return Poll::Ready(());
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let end = self.heard + self.gap;
+            let end = self.heard + if self.whole { self.gap.min(CLOSE_WITHIN) } else { self.gap };
             if end <= Instant::now() {
                 self.break_off(Break::Idle, "silent for too long");
                 return Poll::Ready(());
@@ -186,85 +182,66 @@ impl Relay {
     }
 
     fn pass(&mut self, data: Bytes) {
-        let Some(scanner) = &mut self.scanner else {
+        let Some(events) = &mut self.events else {
             self.ready.push_back(data);
             return;
         };
-        let usage = &mut self.usage;
-        let mut failed = false;
-        let fed = scanner.feed(&data, |event| {
-            if event.heard == Heard::Malformed {
-                return ControlFlow::Break(());
+        let (whole, turn) = events.feed(data, self.route.target.channel().api_key.expose());
+        self.ready.extend(whole.into_iter().filter(|piece| !piece.is_empty()));
+        self.follow(turn);
+    }
+
+    /// Does what the newest events ask for.
+    fn follow(&mut self, turn: Turn) {
+        let Some(events) = &self.events else { return };
+        if self.whole {
+            // Whatever came after the last event ends nothing but the connection.
+            if !matches!(turn, Turn::GoesOn) {
+                self.source = Source::Over;
             }
-            failed |= event.heard == Heard::Error;
-            if let Some(found) = usage_of(event.data.as_bytes()) {
-                *usage = found;
-            }
-            ControlFlow::Continue(())
-        });
-        let (complete, trouble) = match fed {
-            Ok(fed) if !fed.stopped => (fed.complete, None),
-            Ok(fed) => (fed.complete, Some("an event is not JSON".to_owned())),
-            Err(error @ (ScanError::TooLong { complete, .. } | ScanError::InvalidUtf8 { complete })) => {
-                (complete, Some(error.to_string()))
-            }
-        };
-        self.entry.used(self.usage);
-        let mut whole = Vec::new();
-        hold(data, complete, &mut whole, &mut self.partial);
-        if failed {
-            // The upstream tells its own failure. Its words may hold the key it was called with.
-            self.failed = true;
-            whole = vec![scrub(join(&whole), self.route.target.channel().api_key.expose())];
+            return;
         }
-        self.ready.extend(whole);
-        if let Some(why) = trouble {
-            self.break_off(Break::Malformed, &why);
+        self.entry.used(events.usage());
+        match turn {
+            Turn::GoesOn if events.is_over(self.endpoint.dialect) => {
+                self.became_whole();
+                self.timer.as_mut().reset(self.heard + self.gap.min(CLOSE_WITHIN));
+            }
+            Turn::GoesOn => {}
+            Turn::Failed(_) => self.upstream_failed(),
+            Turn::Broken(why) => self.break_off(Break::Malformed, &why),
         }
     }
 
     /// The upstream has ended its answer, whole or not.
     fn end(&mut self) {
-        let Some(scanner) = &mut self.scanner else {
+        let Some(events) = self.events.as_mut().filter(|_| !self.whole) else {
             self.complete();
             return;
         };
-        if !scanner.at_boundary() {
-            // The last event lacks its blank line, which some servers leave out. It is an event all the same.
-            let usage = &mut self.usage;
-            let mut malformed = false;
-            let closed = scanner.finish(|event| {
-                malformed |= event.heard == Heard::Malformed;
-                if let Some(found) = usage_of(event.data.as_bytes()) {
-                    *usage = found;
+        let (last, turn) = events.close(self.route.target.channel().api_key.expose());
+        let (finished, over) = (events.has_finished(), events.is_over(self.endpoint.dialect));
+        self.entry.used(events.usage());
+        match turn {
+            Turn::Failed(_) => {
+                self.ready.push_back(last);
+                self.upstream_failed();
+            }
+            Turn::Broken(why) => self.break_off(Break::Interrupted, &why),
+            Turn::GoesOn if finished || !self.announces_its_end() => {
+                self.ready.extend(Some(last).filter(|last| !last.is_empty()));
+                if !over && self.ends_with_done() {
+                    self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
                 }
-                ControlFlow::Continue(())
-            });
-            if closed.is_err() || malformed {
-                self.break_off(Break::Interrupted, "the stream ended inside an event");
-                return;
+                self.complete();
             }
-        }
-        let seen = scanner.seen();
-        if self.failed {
-            self.upstream_failed();
-        } else if seen.done || seen.finish || !self.announces_its_end() {
-            if !self.partial.is_empty() {
-                self.ready.extend(self.partial.drain(..));
-                self.ready.push_back(Bytes::from_static(b"\n\n"));
-            }
-            if !seen.done && self.ends_with_done() {
-                self.ready.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
-            }
-            self.complete();
-        } else {
-            self.break_off(Break::Interrupted, "the stream ended before the answer did");
+            Turn::GoesOn => self.break_off(Break::Interrupted, "the stream ended before the answer did"),
         }
     }
 
     /// The upstream has told the client itself that it failed; there is nothing to add.
     fn upstream_failed(&mut self) {
-        self.source = Source::Over;
+        self.source = Source::Breaking { told: false };
         self.entry.end(Ending {
             outcome: AttemptOutcome::ServerError,
             status: Some(self.status.as_u16()),
@@ -274,31 +251,40 @@ impl Relay {
         self.entry.settle(ExchangeOutcome::Interrupted);
     }
 
+    /// The upstream's body has come to its end, and nothing is missing.
     fn complete(&mut self) {
         if let Source::Flowing(_, lease) = std::mem::replace(&mut self.source, Source::Over) {
             lease.release();
         }
-        self.entry.used(self.usage);
-        self.entry.complete(self.status.as_u16());
+        if !self.whole {
+            self.became_whole();
+        }
+    }
+
+    /// All of the answer is here: the attempt is over, and a good one.
+    fn became_whole(&mut self) {
         self.whole = true;
+        self.entry.complete(self.status.as_u16());
         // Not before the last byte has gone out: the client may still leave.
         self.entry.settle(ExchangeOutcome::ClientGone);
     }
 
     /// With the last byte handed over, a whole answer is one that the client got.
     fn settle_at_end(&mut self) {
-        if self.is_end_stream() && self.whole {
+        if self.whole && self.ready.is_empty() {
             self.entry.settle(ExchangeOutcome::Ok);
         }
     }
 
     fn break_off(&mut self, cause: Break, why: &str) {
+        if self.whole {
+            self.source = Source::Over;
+            return;
+        }
         // Dropping body and lease closes the upstream connection. A gateway that stops has time to say goodbye: its
         // connections end in order. Whatever else breaks is cut, so that no framing says "whole".
-        let goodbye = cause == Break::Stopping && self.scanner.is_some();
+        let goodbye = cause == Break::Stopping && self.events.is_some();
         self.source = if goodbye { Source::Over } else { Source::Breaking { told: false } };
-        self.partial.clear();
-        self.entry.used(self.usage);
         self.entry.end(Ending {
             outcome: cause.outcome(),
             status: Some(self.status.as_u16()),
@@ -306,7 +292,7 @@ impl Relay {
             why: format!("the answer broke off: {why}"),
         });
         self.entry.settle(ExchangeOutcome::Interrupted);
-        if self.scanner.is_some() {
+        if self.events.is_some() {
             let (message, code) = cause.words();
             let event = ErrorBody { message, kind: cause.kind(), param: None, code: Some(code) };
             self.ready.push_back(event.to_event(self.endpoint.dialect, 0));
@@ -337,8 +323,8 @@ impl Relay {
     /// A body that is passed on as it is keeps the length that the upstream announced; a stream has none.
     pub(crate) fn size_hint(&self) -> SizeHint {
         let rest = match &self.source {
-            Source::Flowing(body, _) if self.scanner.is_none() => body.size_hint().exact(),
-            Source::Over if self.scanner.is_none() => Some(0),
+            Source::Flowing(body, _) if self.events.is_none() => body.size_hint().exact(),
+            Source::Over if self.events.is_none() => Some(0),
             Source::Flowing(..) | Source::Over | Source::Breaking { .. } => None,
         };
         let held: u64 = self.ready.iter().map(|bytes| bytes.len() as u64).sum();

@@ -4,10 +4,8 @@
 //! the first event is awaited, so that an upstream that says 200 and dies has not cost the client its answer. Other
 //! bodies, and JSON too large to keep, are let through after their first bytes.
 
-use std::ops::ControlFlow;
-
 use bytes::{Bytes, BytesMut};
-use gateway_domain::{AttemptOutcome, Usage};
+use gateway_domain::AttemptOutcome;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -18,9 +16,10 @@ use tokio::time::{Instant, timeout_at};
 use super::{Coming, Content, Failure};
 use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
+use crate::events::{Events, Turn};
 use crate::headers;
 use crate::journal::Entry;
-use crate::openai::{EndpointKind, Heard, Scanner, error_of, usage_of};
+use crate::openai::{EndpointKind, error_of, is_error_body, usage_of};
 use crate::scrub::scrub;
 use crate::upstream::Lease;
 
@@ -51,13 +50,20 @@ pub(crate) async fn take(
     let (status, headers) = (head.status, head.headers);
     let taken = if headers::is_event_stream(&headers) {
         first_event(body, lease, key, limit, entry).await
-    } else if call.endpoint.kind == EndpointKind::Speech || headers.contains_key(CONTENT_ENCODING) {
+    } else if is_opaque(call.endpoint.kind, &headers) {
         first_bytes(body, lease, &headers, limit, entry).await
     } else {
         whole_json(body, lease, key, limit, entry).await
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
     Ok((status, client_headers(headers, key, &content), content))
+}
+
+/// Whether a body is passed on without a look into it: speech, and what is encoded. An endpoint of speech has JSON to
+/// say only when it failed.
+fn is_opaque(kind: EndpointKind, headers: &HeaderMap) -> bool {
+    let says_json = || headers.get(CONTENT_TYPE).is_some_and(|value| headers::is_json(Some(value)));
+    headers.contains_key(CONTENT_ENCODING) || (kind == EndpointKind::Speech && !says_json())
 }
 
 /// The first event of a stream, and whatever came with it.
@@ -68,65 +74,34 @@ async fn first_event(
     limit: Instant,
     entry: &mut Entry,
 ) -> Result<Content, Failure> {
-    let mut scanner = Scanner::default();
+    let mut events = Events::default();
     let mut held = Vec::new();
-    let mut partial: Vec<Bytes> = Vec::new();
-    let mut usage = Usage::default();
     let mut size = 0;
-    let mut begun = false;
-    let mut failed = false;
-    while !begun && size < HOLD_AT_MOST {
-        let Some(data) = next(&mut body, limit).await? else {
-            return Err(Failure::blamed(
-                ProxyError::Closed,
-                AttemptOutcome::Broken,
-                "the stream ended before its first event".to_owned(),
-            ));
-        };
+    let mut turn = Turn::GoesOn;
+    while !events.has_begun() && size < HOLD_AT_MOST {
+        let Some(data) = next(&mut body, limit).await? else { return Err(no_event(events, key)) };
         size += data.len();
-        let mut refused = None;
-        let fed = scanner
-            .feed(&data, |event| match event.heard {
-                Heard::Error if !begun => {
-                    refused = Some(error_inside(event.data.as_bytes(), key));
-                    ControlFlow::Break(())
-                }
-                Heard::Malformed => {
-                    refused = Some(invalid("the stream's first event is not JSON"));
-                    ControlFlow::Break(())
-                }
-                Heard::Error | Heard::Done | Heard::Content | Heard::Finish => {
-                    begun = true;
-                    failed |= event.heard == Heard::Error;
-                    if let Some(found) = usage_of(event.data.as_bytes()) {
-                        usage = found;
-                    }
-                    ControlFlow::Continue(())
-                }
-                Heard::Empty => ControlFlow::Continue(()),
-            })
-            .map_err(|error| invalid(&error.to_string()))?;
-        if let (false, Some(failure)) = (begun, refused) {
-            return Err(failure);
-        }
-        hold(data, fed.complete, &mut held, &mut partial);
-    }
-    if failed {
-        held = vec![scrub(join(&held), key)];
+        let (whole, next) = events.feed(data, key);
+        held.extend(whole.into_iter().filter(|piece| !piece.is_empty()));
+        turn = match (events.has_begun(), next) {
+            (false, Turn::Failed(error)) => return Err(error_inside(&error, key)),
+            (false, Turn::Broken(why)) => return Err(invalid(&why)),
+            (_, next) => next,
+        };
     }
     entry.first_byte();
-    let scanner = Some(scanner);
-    Ok(Content::Coming(Box::new(Coming { held, partial, failed, rest: body, lease, scanner, usage })))
+    Ok(Content::Coming(Box::new(Coming { held, events: Some(events), turn, rest: body, lease })))
 }
 
-/// Puts what is whole events to `held`, and the beginning of the next one to `partial`.
-pub(crate) fn hold(mut data: Bytes, complete: usize, held: &mut Vec<Bytes>, partial: &mut Vec<Bytes>) {
-    if complete > 0 {
-        held.append(partial);
-        held.push(data.split_to(complete.min(data.len())));
-    }
-    if !data.is_empty() {
-        partial.push(data);
+/// The stream ended before its first event. It may have been about to tell why.
+fn no_event(mut events: Events, key: &str) -> Failure {
+    match events.close(key) {
+        (_, Turn::Failed(error)) => error_inside(&error, key),
+        (_, Turn::GoesOn | Turn::Broken(_)) => Failure::blamed(
+            ProxyError::Closed,
+            AttemptOutcome::Broken,
+            "the stream ended before its first event".to_owned(),
+        ),
     }
 }
 
@@ -144,12 +119,10 @@ async fn first_bytes(
             entry.first_byte();
             Ok(Content::Coming(Box::new(Coming {
                 held: vec![first],
-                partial: Vec::new(),
-                failed: false,
+                events: None,
+                turn: Turn::GoesOn,
                 rest: body,
                 lease,
-                scanner: None,
-                usage: Usage::default(),
             })))
         }
         _ => Err(invalid("the answer is empty or a web page")),
@@ -186,12 +159,10 @@ async fn whole_json(
         }
         Collected::Over(read, rest) => Ok(Content::Coming(Box::new(Coming {
             held: vec![read],
-            partial: Vec::new(),
-            failed: false,
+            events: None,
+            turn: Turn::GoesOn,
             rest,
             lease,
-            scanner: None,
-            usage: Usage::default(),
         }))),
     }
 }
@@ -205,8 +176,7 @@ fn error_inside(json: &[u8], key: &str) -> Failure {
         400..=499 => AttemptOutcome::CallerError,
         _ => AttemptOutcome::ServerError,
     };
-    let nested = json.trim_ascii_start().starts_with(b"{\"error\"");
-    let body = nested.then(|| scrub(Bytes::copy_from_slice(json), key));
+    let body = is_error_body(json).then(|| scrub(Bytes::copy_from_slice(json), key));
     let error = if outcome == AttemptOutcome::Credentials {
         ProxyError::UpstreamCredentials
     } else {
@@ -242,8 +212,8 @@ pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Collected, h
 }
 
 async fn collect_after(first: Bytes, mut body: Incoming, limit: usize) -> Result<Collected, hyper::Error> {
+    let mut size = first.len();
     let mut pieces = vec![first];
-    let mut size = 0;
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             size += data.len();
@@ -257,7 +227,7 @@ async fn collect_after(first: Bytes, mut body: Incoming, limit: usize) -> Result
 }
 
 /// One buffer of several; no copy where only one holds anything.
-pub(crate) fn join(pieces: &[Bytes]) -> Bytes {
+fn join(pieces: &[Bytes]) -> Bytes {
     let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
     match (filled.next(), filled.next()) {
         (None, _) => Bytes::new(),
@@ -276,7 +246,7 @@ fn client_headers(mut headers: HeaderMap, key: &str, content: &Content) -> Heade
     headers::for_client(&mut headers, key);
     // A body that is read whole gets its length from itself. A stream is given none: its end may have to be told.
     match content {
-        Content::Coming(coming) if coming.scanner.is_none() => {}
+        Content::Coming(coming) if coming.events.is_none() => {}
         Content::Whole { .. } | Content::Coming(_) => {
             headers.remove(CONTENT_LENGTH);
         }

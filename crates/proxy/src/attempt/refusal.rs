@@ -13,7 +13,7 @@ use super::Failure;
 use super::content::{Collected, collect};
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::headers;
-use crate::openai::error_of;
+use crate::openai::{error_of, is_error_body};
 use crate::scrub::scrub;
 use crate::upstream::Lease;
 
@@ -38,7 +38,8 @@ pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, 
         Ok(Ok(Collected::Over(..)) | Err(_)) | Err(_) => Bytes::new(),
     };
     let retry_after = retry_after(&head.headers, SystemTime::now());
-    let body = openai_error(&head.headers, &body).then(|| scrub(body, key));
+    let readable = !head.headers.contains_key(CONTENT_ENCODING) && is_error_body(&body);
+    let body = readable.then(|| scrub(body, key));
     let verdict = judge(status, body.as_deref());
     let failure = Failure {
         error: match verdict.shown {
@@ -119,16 +120,6 @@ fn client_headers(mut headers: HeaderMap, key: &str) -> HeaderMap {
         headers.remove(name);
     }
     headers
-}
-
-/// Whether the body is an error in OpenAI's nested shape, which the SDKs can read.
-fn openai_error(headers: &HeaderMap, body: &Bytes) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Nested {
-        error: Option<serde_json::Map<String, serde_json::Value>>,
-    }
-    !headers.contains_key(CONTENT_ENCODING)
-        && serde_json::from_slice::<Nested>(body).is_ok_and(|nested| nested.error.is_some())
 }
 
 /// How long the upstream asks to wait: `retry-after-ms`, else `retry-after` in seconds or as a date.

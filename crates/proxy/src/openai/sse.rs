@@ -89,6 +89,17 @@ pub enum ScanError {
     },
 }
 
+// === impl ScanError ===
+
+impl ScanError {
+    /// As in [`Fed::complete`].
+    pub fn complete(&self) -> usize {
+        match *self {
+            Self::TooLong { complete, .. } | Self::InvalidUtf8 { complete } => complete,
+        }
+    }
+}
+
 /// One chunk being read.
 struct Pass<'c> {
     chunk: &'c [u8],

@@ -67,6 +67,19 @@ pub fn error_of(json: &[u8]) -> Option<UpstreamError<'_>> {
     }
 }
 
+/// Whether clients can read the error as it is: a whole document with an `error` object at its top.
+pub fn is_error_body(json: &[u8]) -> bool {
+    let mut found = false;
+    let read = std::str::from_utf8(json).ok().map(|text| {
+        each_field(text, |key, value| {
+            if key == "error" {
+                found = is_object(value);
+            }
+        })
+    });
+    found && matches!(read, Some(Ok(())))
+}
+
 fn failed_response(response: Option<&RawValue>) -> UpstreamError<'_> {
     let mut error = UpstreamError::default();
     if let Some(response) = response.filter(|response| is_object(response)) {

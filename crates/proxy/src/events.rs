@@ -1,0 +1,198 @@
+use bytes::{Bytes, BytesMut};
+use gateway_domain::Usage;
+
+use std::ops::ControlFlow;
+
+use crate::openai::{Event, Heard, Scanner, StreamDialect, usage_of};
+use crate::scrub::scrub;
+
+/// An upstream's stream of events on its way to the client: what of it may pass, and what it says.
+///
+/// Only whole events pass; the beginning of one waits for its end. An event that no client could read does not pass,
+/// and nothing passes behind an event that tells a failure.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    scanner: Scanner,
+    /// The beginning of an event. Bounded by what the scanner takes for one event.
+    partial: BytesMut,
+    usage: Usage,
+}
+
+/// What the newest bytes have brought.
+#[derive(Debug)]
+pub(crate) enum Turn {
+    /// Nothing that ends the stream.
+    GoesOn,
+    /// The upstream has said that it failed. Its words, without its key; as an event they are among what may pass.
+    Failed(Bytes),
+    /// What came cannot be passed on, and why.
+    Broken(String),
+}
+
+/// Whole events, in up to two pieces that are to be sent in this order; each may be empty.
+pub(crate) type Whole = [Bytes; 2];
+
+/// What was heard while some bytes were read.
+struct Heed<'u> {
+    usage: &'u mut Usage,
+    failure: Option<Bytes>,
+}
+
+// === impl Events ===
+
+impl Events {
+    /// Takes in what came, and gives what may pass.
+    pub(crate) fn feed(&mut self, mut data: Bytes, key: &str) -> (Whole, Turn) {
+        let mut heed = Heed { usage: &mut self.usage, failure: None };
+        let (complete, trouble) = match self.scanner.feed(&data, |event| heed.hear(&event)) {
+            Ok(fed) => (fed.complete, fed.stopped.then(|| "an event is not JSON".to_owned())),
+            Err(error) => (error.complete(), Some(error.to_string())),
+        };
+        let failure = heed.failure;
+        let mut whole = [Bytes::new(), Bytes::new()];
+        if complete > 0 {
+            whole = [self.partial.split().freeze(), data.split_to(complete.min(data.len()))];
+        }
+        self.partial.extend_from_slice(&data);
+        match (failure, trouble) {
+            (Some(failure), _) => ([clean(whole, key), Bytes::new()], Turn::Failed(scrub(failure, key))),
+            (None, Some(why)) => (whole, Turn::Broken(why)),
+            (None, None) => (whole, Turn::GoesOn),
+        }
+    }
+
+    /// The upstream has ended its stream. A last event that lacks its blank line, which some servers leave out, is an
+    /// event all the same, and is given its end.
+    pub(crate) fn close(&mut self, key: &str) -> (Bytes, Turn) {
+        if self.scanner.at_boundary() {
+            return (Bytes::new(), Turn::GoesOn);
+        }
+        let mut heed = Heed { usage: &mut self.usage, failure: None };
+        let mut stopped = false;
+        let read = self.scanner.finish(|event| {
+            let flow = heed.hear(&event);
+            stopped |= flow.is_break();
+            flow
+        });
+        if read.is_err() || stopped {
+            return (Bytes::new(), Turn::Broken("the stream ended inside an event".to_owned()));
+        }
+        let failure = heed.failure;
+        self.partial.extend_from_slice(b"\n\n");
+        let last = self.partial.split().freeze();
+        match failure {
+            Some(failure) => (scrub(last, key), Turn::Failed(scrub(failure, key))),
+            None => (last, Turn::GoesOn),
+        }
+    }
+
+    /// Whether an event has come that is part of an answer.
+    pub(crate) fn has_begun(&self) -> bool {
+        let seen = self.scanner.seen();
+        seen.content || seen.done
+    }
+
+    /// Whether the model has said its last word. Its usage may still follow.
+    pub(crate) fn has_finished(&self) -> bool {
+        let seen = self.scanner.seen();
+        seen.finish || seen.done
+    }
+
+    /// Whether the last event has come, after which clients listen no more.
+    pub(crate) fn is_over(&self, dialect: StreamDialect) -> bool {
+        let seen = self.scanner.seen();
+        match dialect {
+            StreamDialect::Chat => seen.done,
+            StreamDialect::Responses => seen.finish || seen.done,
+        }
+    }
+
+    /// What the upstream has counted so far.
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage
+    }
+}
+
+// === impl Heed ===
+
+impl Heed<'_> {
+    /// Breaks off before an event that must not pass.
+    fn hear(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        if self.failure.is_some() || event.heard == Heard::Malformed {
+            return ControlFlow::Break(());
+        }
+        if event.heard == Heard::Error {
+            self.failure = Some(Bytes::copy_from_slice(event.data.as_bytes()));
+        }
+        if let Some(found) = usage_of(event.data.as_bytes()) {
+            *self.usage = found;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn clean([head, tail]: Whole, key: &str) -> Bytes {
+    let mut joined = BytesMut::from(head);
+    joined.extend_from_slice(&tail);
+    scrub(joined.freeze(), key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "sk-canary-1";
+
+    fn feed(events: &mut Events, data: &'static str) -> (String, Turn) {
+        let (whole, turn) = events.feed(Bytes::from_static(data.as_bytes()), KEY);
+        (String::from_utf8(whole.concat()).unwrap(), turn)
+    }
+
+    #[test]
+    fn half_an_event_waits_for_its_other_half() {
+        let mut events = Events::default();
+        assert_eq!(feed(&mut events, "data: {}\n\ndata: {\"a\"").0, "data: {}\n\n");
+        assert_eq!(feed(&mut events, ":1}").0, "");
+        assert_eq!(feed(&mut events, "\n\ndata").0, "data: {\"a\":1}\n\n");
+    }
+
+    #[test]
+    fn a_malformed_event_and_what_follows_it_do_not_pass() {
+        let mut events = Events::default();
+        let (passed, turn) = feed(&mut events, "data: {}\n\ndata: {\n\ndata: {}\n\n");
+        assert_eq!(passed, "data: {}\n\n");
+        assert!(matches!(turn, Turn::Broken(_)), "{turn:?}");
+    }
+
+    #[test]
+    fn a_failure_passes_without_the_key_and_nothing_behind_it() {
+        let mut events = Events::default();
+        feed(&mut events, "data: {}\n\ndata: {\"error\":{\"mess");
+        let (passed, turn) = feed(&mut events, "age\":\"sk-canary-1\"}}\n\ndata: [DONE]\n\n");
+        assert_eq!(passed, "data: {\"error\":{\"message\":\"[key]\"}}\n\n");
+        let Turn::Failed(words) = turn else { panic!("{turn:?}") };
+        assert_eq!(words, "{\"error\":{\"message\":\"[key]\"}}");
+    }
+
+    #[test]
+    fn a_last_event_without_its_blank_line_is_given_one_and_half_a_last_event_is_none() {
+        let mut events = Events::default();
+        feed(&mut events, "data: [DONE]");
+        let (last, turn) = events.close(KEY);
+        assert_eq!(last, "data: [DONE]\n\n");
+        assert!(matches!(turn, Turn::GoesOn) && events.is_over(StreamDialect::Chat));
+
+        let mut events = Events::default();
+        feed(&mut events, "data: {\"a\":");
+        let (last, turn) = events.close(KEY);
+        assert!(last.is_empty() && matches!(turn, Turn::Broken(_)), "{turn:?}");
+    }
+
+    #[test]
+    fn a_stream_is_over_where_its_clients_stop_listening() {
+        let mut events = Events::default();
+        feed(&mut events, "data: {\"type\":\"response.completed\",\"response\":{}}\n\n");
+        assert!(events.has_finished() && events.is_over(StreamDialect::Responses));
+        assert!(!events.is_over(StreamDialect::Chat));
+    }
+}
