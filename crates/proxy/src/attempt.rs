@@ -3,6 +3,7 @@
 
 mod content;
 mod refusal;
+mod retry_after;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Failure;
 use super::content::{Collected, collect};
+use super::retry_after::{retry_after, until_reset};
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::headers;
 use crate::openai::{error_of, is_error_body};
@@ -21,8 +22,6 @@ use crate::upstream::Lease;
 const MAX_ERROR_BODY: usize = 256 << 10;
 /// The longest wait for an error's body: its status has said the most important.
 const ERROR_BODY_LIMIT: Duration = Duration::from_secs(5);
-/// The longest `Retry-After` that is believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_mins(2);
 
 /// Reads the refusal and says what follows from it.
 pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, limit: Instant) -> Failure {
@@ -37,7 +36,8 @@ pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, 
         // Cut off, too large or too slow: the status is enough.
         Ok(Ok(Collected::Over(..)) | Err(_)) | Err(_) => Bytes::new(),
     };
-    let retry_after = retry_after(&head.headers, SystemTime::now());
+    let limited = || (status == StatusCode::TOO_MANY_REQUESTS).then(|| until_reset(&head.headers)).flatten();
+    let retry_after = retry_after(&head.headers, SystemTime::now()).or_else(limited);
     let readable = !head.headers.contains_key(CONTENT_ENCODING) && is_error_body(&body);
     let body = readable.then(|| scrub(body, key));
     let verdict = judge(status, body.as_deref());
@@ -122,48 +122,9 @@ fn client_headers(mut headers: HeaderMap, key: &str) -> HeaderMap {
     headers
 }
 
-/// How long the upstream asks to wait: `retry-after-ms`, else `retry-after` in seconds or as a date.
-fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let millis = text("retry-after-ms").and_then(|text| text.parse::<f64>().ok()).map(|ms| ms / 1000.0);
-    let seconds = || text("retry-after").and_then(|text| text.parse::<f64>().ok());
-    let date = || {
-        let moment = httpdate::parse_http_date(text("retry-after")?).ok()?;
-        Some(moment.duration_since(now).unwrap_or_default().as_secs_f64())
-    };
-    let wait = millis.or_else(seconds).or_else(date)?;
-    let wait = Duration::try_from_secs_f64(wait).ok()?;
-    Some(wait.min(MAX_RETRY_AFTER))
-}
-
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
-
     use super::*;
-
-    fn wait(pairs: &[(&'static str, &'static str)]) -> Option<Duration> {
-        let map =
-            pairs.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect();
-        retry_after(&map, httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap())
-    }
-
-    #[test]
-    fn retry_after_is_read_in_each_of_its_spellings_and_capped() {
-        assert_eq!(wait(&[]), None);
-        assert_eq!(wait(&[("retry-after", "2")]), Some(Duration::from_secs(2)));
-        assert_eq!(wait(&[("retry-after", "0.5")]), Some(Duration::from_millis(500)));
-        assert_eq!(
-            wait(&[("retry-after", "9"), ("retry-after-ms", "250")]),
-            Some(Duration::from_millis(250))
-        );
-        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT")]), Some(Duration::from_secs(3)));
-        assert_eq!(wait(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(Duration::ZERO));
-        assert_eq!(wait(&[("retry-after", "9999")]), Some(MAX_RETRY_AFTER));
-        for nonsense in ["soon", "-1", "NaN", "inf", ""] {
-            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense:?}");
-        }
-    }
 
     #[test]
     fn the_clients_own_errors_are_final_and_blame_nobody() {
