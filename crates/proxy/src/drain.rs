@@ -1,4 +1,4 @@
-//! The end of the gateway, as streams see it: at some point what still runs is told and cut.
+//! The end of the gateway, as calls see it: at some point what still runs is told and cut.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-/// Cuts all streams at once.
+/// Cuts all calls at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cut(Arc<State>);
 
@@ -30,10 +30,19 @@ pub(crate) struct CutWatch {
 // === impl Cut ===
 
 impl Cut {
-    /// Every stream ends with its error event now.
+    /// Every stream ends with its error event now, and every call without an answer is told.
     pub(crate) fn now(&self) {
         self.0.cut.store(true, Ordering::SeqCst);
         self.0.notify.notify_waiters();
+    }
+
+    /// Waits until everything is to end: for calls that have no answer yet.
+    pub(crate) async fn happened(&self) {
+        // Made before the look at the flag, so that a cut between the two is not missed.
+        let told = self.0.notify.notified();
+        if !self.0.cut.load(Ordering::SeqCst) {
+            told.await;
+        }
     }
 
     pub(crate) fn watch(&self) -> CutWatch {

@@ -116,6 +116,9 @@ pub(crate) enum ProxyError {
     },
 
     // --- the gateway's own doing ---
+    /// The grace of a shutdown is over, and there was no answer yet.
+    #[error("the gateway is stopping; send the request again")]
+    Stopping,
     /// A defect: what cannot happen happened.
     #[error("the gateway failed; the request id names the log line that says why")]
     Internal,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gateway_domain::ExchangeOutcome;
@@ -64,7 +65,12 @@ impl Worker {
         let (head, body) = request.into_parts();
         let found = lookup(&head.method, head.uri.path());
         let mut entry = self.shared.journal.open(&id, method_label(&head.method), label(&found));
-        let mut response = match self.answer(&plane, found, &head, body, &mut entry).await {
+        let settled = tokio::select! {
+            biased;
+            settled = self.answer(&plane, found, &head, body, &mut entry) => settled,
+            () = self.shared.cut.happened() => Err(ProxyError::Stopping),
+        };
+        let mut response = match settled {
             Ok(Settled::Own(response)) => own(response, &head.method, entry),
             Ok(Settled::Upstream(endpoint, answer)) => self.relay(&plane, endpoint, *answer, entry),
             Err(error) => refuse(&error, entry),
@@ -250,7 +256,7 @@ struct Failures {
     last: Option<ProxyError>,
     count: u32,
     limited: u32,
-    soonest: Option<std::time::Duration>,
+    soonest: Option<Duration>,
 }
 
 // === impl Failures ===
@@ -260,21 +266,27 @@ impl Failures {
         self.count += 1;
         if ending.outcome == gateway_domain::AttemptOutcome::RateLimited {
             self.limited += 1;
-            let wait = ending.retry_after.unwrap_or(std::time::Duration::from_secs(1));
+            let wait = ending.retry_after.unwrap_or(Duration::from_secs(1));
             self.soonest = Some(self.soonest.map_or(wait, |soonest| soonest.min(wait)));
         }
     }
 
     /// What the client gets when there is no channel left to try.
     fn or(self, no_route: &NoRoute, call: &Call) -> ProxyError {
-        if let (true, Some(soonest)) = (self.count > 0 && self.count == self.limited, self.soonest) {
-            return match self.last {
-                // One channel, one answer: the upstream's own words say more than ours.
-                Some(error) if self.count == 1 => error,
-                _ => ProxyError::AllLimited { retry_after: soonest },
-            };
+        let Some(last) = self.last else { return ProxyError::no_route(no_route, call) };
+        let all_limited = self.count == self.limited;
+        match (no_route, self.soonest) {
+            // Others were known to be limited and not even asked: they may be free sooner.
+            (NoRoute::AllLimited { retry_after }, Some(soonest)) if all_limited => {
+                let known = Duration::from_micros(retry_after.0);
+                ProxyError::AllLimited { retry_after: soonest.min(known) }
+            }
+            // One channel, one answer: the upstream's own words say more than ours.
+            (_, Some(soonest)) if all_limited && self.count > 1 => {
+                ProxyError::AllLimited { retry_after: soonest }
+            }
+            _ => last,
         }
-        self.last.unwrap_or_else(|| ProxyError::no_route(no_route, call))
     }
 }
 
@@ -303,6 +315,9 @@ fn refuse(error: &ProxyError, mut entry: Entry) -> Response<Body> {
     let attempts = entry.attempts();
     if attempts > 0 {
         response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
+    }
+    if let (ProxyError::Upstream(_), Some(channel)) = (error, entry.last_channel()) {
+        response.headers_mut().extend(HeaderValue::from_str(channel).ok().map(|name| (CHANNEL, name)));
     }
     response
 }

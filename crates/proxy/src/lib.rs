@@ -104,7 +104,8 @@ impl Proxy {
         Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls))
     }
 
-    /// Ends every stream that is still running with an error event, for the end of a shutdown's grace.
+    /// Ends every stream that is still running with an error event, and answers every call that has no answer yet, for
+    /// the end of a shutdown's grace.
     pub fn cut(&self) {
         self.shared.cut.now();
     }

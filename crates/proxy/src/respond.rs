@@ -110,6 +110,7 @@ impl ProxyError {
                     status => look(status, UPSTREAM, None, "upstream_error"),
                 }
             }
+            Self::Stopping => look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "gateway_stopping"),
             Self::Connect => look(StatusCode::BAD_GATEWAY, UPSTREAM, None, "upstream_connect_error"),
             Self::Dns => look(StatusCode::BAD_GATEWAY, UPSTREAM, None, "upstream_dns_error"),
             Self::Tls => look(StatusCode::BAD_GATEWAY, UPSTREAM, None, "upstream_tls_error"),
@@ -134,7 +135,7 @@ impl ProxyError {
         let Look { status, kind, .. } = self.look();
         if kind == "upstream_error" || kind == "rate_limit_error" {
             ExchangeOutcome::UpstreamError
-        } else if status == StatusCode::INTERNAL_SERVER_ERROR {
+        } else if matches!(self, Self::Internal | Self::Stopping) {
             ExchangeOutcome::GatewayError
         } else if status.is_server_error() {
             ExchangeOutcome::UpstreamError
@@ -150,7 +151,7 @@ impl ProxyError {
         } else if let Self::AllLimited { retry_after } = self {
             Some(*retry_after)
         } else {
-            matches!(self, Self::NoChannel { .. }).then_some(Duration::from_secs(1))
+            matches!(self, Self::NoChannel { .. } | Self::Stopping).then_some(Duration::from_secs(1))
         }
     }
 
