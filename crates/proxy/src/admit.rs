@@ -133,10 +133,11 @@ pub(crate) fn understand(
     }
     let model = seen.model.as_ref().map(|model| (Arc::from(&*model.value), model.span.clone()));
     let stream = seen.stream;
+    let key = presented_key(&head.headers).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
     Ok(Call {
         endpoint,
-        query: head.uri.query().map(ToOwned::to_owned),
-        headers: headers::for_upstream(&head.headers),
+        query: head.uri.query().and_then(|query| headers::query_for_upstream(query, key)),
+        headers: headers::for_upstream(&head.headers, key),
         model,
         stream,
         user,

@@ -55,20 +55,31 @@ const NOT_FOR_CLIENT: [HeaderName; 7] = [
     REQUEST_ID,
 ];
 
-/// The client's headers as the upstream gets them; the channel's own key is added by the attempt.
-pub(crate) fn for_upstream(client: &HeaderMap) -> HeaderMap {
+/// The client's headers as the upstream gets them; the channel's own key is added by the attempt. One that repeats the
+/// client's `key` stays behind, whatever its name.
+pub(crate) fn for_upstream(client: &HeaderMap, key: &str) -> HeaderMap {
     let named = connection_named(client);
     let mut passed = HeaderMap::with_capacity(client.len() + 3);
     for (name, value) in client {
         let stays = HOP_BY_HOP.contains(name)
             || NOT_FOR_UPSTREAM.contains(name)
             || name.as_str().starts_with("x-gateway-")
-            || named.contains(name);
+            || named.contains(name)
+            || holds(value.as_bytes(), key);
         if !stays {
             passed.append(name.clone(), value.clone());
         }
     }
     passed
+}
+
+/// The client's query as the upstream gets it: without what repeats the client's `key`.
+pub(crate) fn query_for_upstream(query: &str, key: &str) -> Option<String> {
+    if !holds(query.as_bytes(), key) {
+        return Some(query.to_owned());
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !holds(pair.as_bytes(), key)).collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
 }
 
 /// The upstream's headers as the client gets them, in place. One that repeats the channel's key is dropped.
@@ -150,11 +161,20 @@ mod tests {
             ("x-stainless-lang", "python"),
             ("idempotency-key", "k"),
             ("x-unheard-of", "1"),
+            ("x-goog-api-key", "sk-user-key"),
         ]);
         assert_eq!(
-            names(&for_upstream(&client)),
+            names(&for_upstream(&client, "sk-user-key")),
             ["idempotency-key", "openai-beta", "x-stainless-lang", "x-unheard-of"]
         );
+    }
+
+    #[test]
+    fn a_query_goes_up_without_the_clients_key() {
+        let query = |text| query_for_upstream(text, "sk-user-key");
+        assert_eq!(query("api-version=1&x=%20").as_deref(), Some("api-version=1&x=%20"));
+        assert_eq!(query("a=1&key=sk-user-key&b=2").as_deref(), Some("a=1&b=2"));
+        assert_eq!(query("sk-user-key"), None);
     }
 
     #[test]
