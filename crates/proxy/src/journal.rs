@@ -18,6 +18,9 @@ use crate::request_id::RequestId;
 /// The status of calls whose client left before it got one (nginx's word for it).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// The status of calls whose handling panicked.
+const INTERNAL_ERROR: u16 = 500;
+
 /// Takes finished stories. Must not block: it is called on the request path.
 pub type Sink = Arc<dyn Fn(Exchange) + Send + Sync>;
 
@@ -147,6 +150,11 @@ impl Entry {
         self.0.exchange.attempts.len() + usize::from(self.0.trying.is_some())
     }
 
+    /// The name of the channel that was tried last.
+    pub(crate) fn last_channel(&self) -> Option<&str> {
+        self.0.exchange.attempts.last().map(|attempt| &*attempt.channel_name)
+    }
+
     /// The first byte of the answer's body has come.
     pub(crate) fn first_byte(&mut self) {
         let now = self.0.journal.clock.now();
@@ -179,7 +187,7 @@ impl Entry {
             },
             now,
         );
-        if let Some(observation) = observation_of(ending.outcome, ending.why) {
+        if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
             journal.board.observe(trying.record.channel, observation, journal.clock.unix());
         }
         self.0.exchange.attempts.push(trying.record);
@@ -223,6 +231,11 @@ impl Drop for Entry {
     fn drop(&mut self) {
         self.end(Ending::cancelled());
         let open = &mut self.0;
+        if std::thread::panicking() && open.exchange.status == CLIENT_CLOSED_REQUEST {
+            // Whoever catches the panic answers so.
+            open.exchange.status = INTERNAL_ERROR;
+            open.exchange.outcome = ExchangeOutcome::GatewayError;
+        }
         open.exchange.total = span(open.began, open.journal.clock.now());
         open.endpoint.finished(open.exchange.status, open.exchange.total);
         if open.exchange.status >= 400 {
@@ -232,7 +245,8 @@ impl Drop for Entry {
             open.journal.metrics.stream_ended();
         }
         open.journal.metrics.left();
-        (open.journal.sink)(open.exchange.clone());
+        let attempts = std::mem::take(&mut open.exchange.attempts);
+        (open.journal.sink)(Exchange { attempts, ..open.exchange.clone() });
     }
 }
 
@@ -270,20 +284,6 @@ fn kind_of(outcome: AttemptOutcome, status: Option<u16>) -> Kind {
     }
 }
 
-/// What the health board learns from an outcome: nothing from what the client did, nothing from a rate limit.
-fn observation_of(outcome: AttemptOutcome, why: String) -> Option<Observation> {
-    match outcome {
-        AttemptOutcome::Ok => Some(Observation::TrafficOk),
-        AttemptOutcome::CallerError | AttemptOutcome::RateLimited | AttemptOutcome::Cancelled => None,
-        AttemptOutcome::Credentials => Some(Observation::TrafficFailed { why, credentials: true }),
-        AttemptOutcome::ServerError
-        | AttemptOutcome::Connect
-        | AttemptOutcome::Timeout
-        | AttemptOutcome::Broken
-        | AttemptOutcome::BadAnswer => Some(Observation::TrafficFailed { why, credentials: false }),
-    }
-}
-
 fn span(from: Micros, to: Micros) -> Duration {
     Duration::from_micros(to.since(from).0)
 }
@@ -294,4 +294,47 @@ fn micros(duration: Duration) -> Micros {
 
 fn clamp(tokens: Option<u64>) -> u32 {
     u32::try_from(tokens.unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Mutex;
+
+    use gateway_health::Rules;
+
+    use super::*;
+
+    fn told(tell: impl FnOnce(Entry)) -> Exchange {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let ear = Arc::clone(&heard);
+        let journal = Arc::new(Journal {
+            clock: Clock::start(),
+            board: Board::new(Rules::default()),
+            metrics: Metrics::new(Arc::new(metrics::NoopRecorder)),
+            sink: Arc::new(move |exchange| ear.lock().unwrap().push(exchange)),
+        });
+        tell(journal.open(&RequestId::fresh(), "POST", "/v1/chat/completions"));
+        let mut exchanges = std::mem::take(&mut *heard.lock().unwrap());
+        assert_eq!(exchanges.len(), 1, "each story is told once");
+        exchanges.remove(0)
+    }
+
+    #[test]
+    fn a_call_that_is_dropped_before_its_answer_was_left_by_its_client() {
+        let exchange = told(drop);
+        assert_eq!((exchange.status, exchange.outcome), (499, ExchangeOutcome::ClientGone));
+    }
+
+    #[test]
+    fn a_panic_is_the_gateways_failure_and_not_the_clients_leaving() {
+        let exchange = told(|entry| {
+            let panicked = catch_unwind(AssertUnwindSafe(move || {
+                let _entry = entry;
+                panic!("on the way");
+            }));
+            assert!(panicked.is_err());
+        });
+        assert_eq!((exchange.status, exchange.outcome), (500, ExchangeOutcome::GatewayError));
+    }
 }
