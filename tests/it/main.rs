@@ -19,6 +19,7 @@ mod models;
 mod readme;
 mod reference;
 mod reload;
+mod review;
 mod routing;
 mod secrets;
 mod sessions;
