@@ -35,7 +35,8 @@ const QUEUE_FORMS: (f64, f64) = (1.3, 1.0);
 const QUEUE: (f64, f64) = (2.0, 4.0);
 /// The learned limit never falls below this.
 const LEAST: f64 = 3.0;
-/// Congestion shorter than this is none, in seconds: a stall of the program itself delays everything in flight once.
+/// A latency that is high for less than this proves no congestion, in seconds: a stall of the program itself delays
+/// everything in flight, once. A queue that is seen proves it at once.
 const LASTING: f64 = 0.25;
 /// A step down keeps at least this share.
 const GREATEST_STEP: f64 = 0.75;
@@ -136,7 +137,7 @@ impl Limit {
         let is_queue = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
         if seen.latency > TOLERANCE.mul_add(base, UNNOTICED) || is_queue(QUEUE) {
             let since = *self.congested.get_or_insert(now);
-            let lasting = now.since(since) >= Micros::from_seconds(LASTING);
+            let lasting = is_queue(QUEUE) || now.since(since) >= Micros::from_seconds(LASTING);
             let used_up = self.most.is_infinite() || seen.inflight >= NEARLY_ALL * self.most;
             if lasting && used_up && now >= self.hold {
                 self.step_down(seen, base, now);
