@@ -6,6 +6,7 @@
 mod connect;
 mod outgoing;
 mod pool;
+mod shared;
 mod target;
 
 use std::sync::Arc;
@@ -76,7 +77,7 @@ impl Upstreams {
             }
             None => request,
         };
-        let fresh = self.connect(target, timeouts.connect).await.map_err(SendError::Connect)?;
+        let fresh = self.connect(target, timeouts).await.map_err(SendError::Connect)?;
         self.send_over(fresh, target, request, timeouts).await
     }
 
@@ -98,9 +99,9 @@ impl Upstreams {
         }
     }
 
-    async fn connect(&self, target: &Target, limit: Duration) -> Result<Connection, ConnectError> {
-        let connection = self.connector.connect(target, limit).await?;
-        self.pool.share(target.origin(), &connection);
+    async fn connect(&self, target: &Target, timeouts: Timeouts) -> Result<Connection, ConnectError> {
+        let connection = self.connector.connect(target, timeouts.connect).await?;
+        self.pool.share(target.origin(), &connection, timeouts.idle);
         Ok(connection)
     }
 }

@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::pool::Connection;
+use super::shared;
 use super::target::Target;
 use crate::tasks;
 
@@ -122,7 +123,7 @@ where
     Ok(Connection::H1(sender))
 }
 
-async fn http2_over<I>(io: I) -> Result<Connection, ConnectError>
+pub(super) async fn http2_over<I>(io: I) -> Result<Connection, ConnectError>
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
@@ -133,6 +134,7 @@ where
         .handshake(io)
         .await
         .map_err(ConnectError::Http)?;
-    tasks::drive(connection);
-    Ok(Connection::H2(sender))
+    let (seat, driven) = shared::open(sender, connection);
+    tasks::drive(driven);
+    Ok(Connection::H2(seat))
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http1;
 use tokio::time::Instant;
 
 use super::Outgoing;
+use super::shared::{Seat, Shared};
 use crate::tasks;
 
 /// At most this many idle connections are kept for one origin.
@@ -18,8 +19,8 @@ const MAX_IDLE_PER_ORIGIN: usize = 256;
 pub(crate) enum Connection {
     /// One call at a time.
     H1(http1::SendRequest<Outgoing>),
-    /// Many calls at a time; clones share the connection.
-    H2(http2::SendRequest<Outgoing>),
+    /// Many calls at a time: a place for one of them.
+    H2(Seat),
 }
 
 /// One worker's idle connections, newest last.
@@ -38,7 +39,7 @@ struct Kept {
 #[derive(Debug, Default)]
 struct Origin {
     idle: Vec<Idle>,
-    shared: Option<http2::SendRequest<Outgoing>>,
+    shared: Vec<Shared>,
 }
 
 #[derive(Debug)]
@@ -70,9 +71,9 @@ impl Connection {
     ) -> Result<Response<Incoming>, hyper::Error> {
         match self {
             Self::H1(sender) => sender.send_request(request).await,
-            Self::H2(sender) => {
-                sender.ready().await?;
-                sender.send_request(request).await
+            Self::H2(seat) => {
+                seat.sender().ready().await?;
+                seat.sender().send_request(request).await
             }
         }
     }
@@ -85,12 +86,9 @@ impl Pool {
     pub(super) fn take(&self, origin: &str, idle: Duration) -> Option<Connection> {
         let mut kept = self.lock();
         let origin = kept.origins.get_mut(origin)?;
-        if let Some(shared) = &origin.shared {
-            if shared.is_closed() {
-                origin.shared = None;
-            } else {
-                return Some(Connection::H2(shared.clone()));
-            }
+        // The first with a place, so that those that are too many by now grow old and are closed.
+        if let Some(seat) = origin.shared.iter_mut().find_map(Shared::take) {
+            return Some(Connection::H2(seat));
         }
         let oldest = Instant::now().checked_sub(idle);
         while let Some(Idle { sender, since }) = origin.idle.pop() {
@@ -107,9 +105,11 @@ impl Pool {
     }
 
     /// Lets other calls use an HTTP/2 connection too.
-    pub(super) fn share(&self, origin: Arc<str>, connection: &Connection) {
-        if let Connection::H2(sender) = connection {
-            self.lock().origins.entry(origin).or_default().shared = Some(sender.clone());
+    pub(super) fn share(self: &Arc<Self>, origin: Arc<str>, connection: &Connection, idle: Duration) {
+        if let Connection::H2(seat) = connection {
+            let mut kept = self.lock();
+            kept.origins.entry(origin).or_default().shared.push(seat.share());
+            self.look_after(kept, idle);
         }
     }
 
@@ -119,6 +119,10 @@ impl Pool {
         if list.len() < MAX_IDLE_PER_ORIGIN {
             list.push(Idle { sender, since: Instant::now() });
         }
+        self.look_after(kept, idle);
+    }
+
+    fn look_after(self: &Arc<Self>, mut kept: MutexGuard<'_, Kept>, idle: Duration) {
         if !kept.swept {
             kept.swept = true;
             drop(kept);
@@ -130,14 +134,12 @@ impl Pool {
     /// Closes what is older than `idle`; tells whether anything is left to look after.
     fn sweep(&self, idle: Duration) -> bool {
         let mut kept = self.lock();
-        if let Some(oldest) = Instant::now().checked_sub(idle) {
-            for origin in kept.origins.values_mut() {
-                origin.idle.retain(|kept| kept.since >= oldest && !kept.sender.is_closed());
-            }
-        }
+        let oldest = Instant::now().checked_sub(idle);
         kept.origins.retain(|_, origin| {
-            origin.shared = origin.shared.take().filter(|shared| !shared.is_closed());
-            !origin.idle.is_empty() || origin.shared.is_some()
+            let young = |since| oldest.is_none_or(|oldest| since >= oldest);
+            origin.idle.retain(|kept| young(kept.since) && !kept.sender.is_closed());
+            origin.shared.retain(|shared| shared.is_wanted(oldest));
+            !origin.idle.is_empty() || !origin.shared.is_empty()
         });
         kept.swept = !kept.origins.is_empty();
         kept.swept

@@ -1,0 +1,183 @@
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::client::conn::http2;
+use hyper_util::rt::TokioExecutor;
+use tokio::time::Instant;
+
+use super::Outgoing;
+
+type Sender = http2::SendRequest<Outgoing>;
+
+/// An HTTP/2 connection that many calls share, as many as the upstream allows.
+///
+/// A call beyond that number would not be refused: it would wait, unseen, until another one ends, and that may be a
+/// long stream. So the places are counted here, and who finds none makes another connection.
+#[derive(Debug)]
+pub(super) struct Shared {
+    sender: Sender,
+    places: Arc<Places>,
+    used: Instant,
+}
+
+/// A call's place on a shared connection, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    sender: Sender,
+    places: Arc<Places>,
+}
+
+/// Drives a connection. Whenever a call goes out, it notes how many the upstream allows by now.
+pub(super) struct Driven<C> {
+    connection: C,
+    places: Arc<Places>,
+}
+
+#[derive(Debug)]
+struct Places {
+    allowed: AtomicUsize,
+    taken: AtomicUsize,
+}
+
+/// A connection that was just made, with its first call on it, and what must be driven for it to work.
+pub(super) fn open<I>(
+    sender: Sender,
+    connection: http2::Connection<I, Outgoing, TokioExecutor>,
+) -> (Seat, Driven<http2::Connection<I, Outgoing, TokioExecutor>>)
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let allowed = AtomicUsize::new(connection.current_max_send_streams());
+    let places = Arc::new(Places { allowed, taken: AtomicUsize::new(1) });
+    (Seat { sender, places: Arc::clone(&places) }, Driven { connection, places })
+}
+
+// === impl Shared ===
+
+impl Shared {
+    /// A place for one more call, if there is one.
+    pub(super) fn take(&mut self) -> Option<Seat> {
+        if self.sender.is_closed() {
+            return None;
+        }
+        // Only one thread, the worker's, takes places, so none is taken between the two steps.
+        if self.places.taken.fetch_add(1, Ordering::Relaxed) >= self.places.allowed.load(Ordering::Relaxed) {
+            self.places.taken.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        self.used = Instant::now();
+        Some(Seat { sender: self.sender.clone(), places: Arc::clone(&self.places) })
+    }
+
+    /// Whether the connection is worth keeping: open, and in use now or since `oldest`.
+    pub(super) fn is_wanted(&self, oldest: Option<Instant>) -> bool {
+        let in_use = self.places.taken.load(Ordering::Relaxed) > 0;
+        !self.sender.is_closed() && (in_use || oldest.is_none_or(|oldest| self.used >= oldest))
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// The connection, for others to take places on.
+    pub(super) fn share(&self) -> Shared {
+        Shared { sender: self.sender.clone(), places: Arc::clone(&self.places), used: Instant::now() }
+    }
+
+    pub(super) fn sender(&mut self) -> &mut Sender {
+        &mut self.sender
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.places.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+// === impl Driven ===
+
+impl<I> Future for Driven<http2::Connection<I, Outgoing, TokioExecutor>>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    type Output = Result<(), hyper::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let end = Pin::new(&mut self.connection).poll(cx);
+        if end.is_pending() {
+            self.places.allowed.store(self.connection.current_max_send_streams(), Ordering::Relaxed);
+        }
+        end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use http::{Request, Response};
+    use hyper::body::Incoming;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+
+    use super::super::connect::http2_over;
+    use super::super::pool::Connection;
+    use super::*;
+
+    /// A connection to an upstream that allows `streams` calls at a time.
+    async fn connected(streams: u32) -> Seat {
+        let (near, far) = tokio::io::duplex(64 << 10);
+        let service = service_fn(async |_: Request<Incoming>| {
+            Ok::<_, Infallible>(Response::new(Outgoing::new([bytes::Bytes::from_static(b"ok")])))
+        });
+        #[expect(clippy::disallowed_methods, reason = "a test's own upstream")]
+        let serving = tokio::spawn(async move {
+            let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            server.max_concurrent_streams(streams).serve_connection(TokioIo::new(far), service).await
+        });
+        drop(serving);
+        match http2_over(TokioIo::new(near)).await.unwrap() {
+            Connection::H2(seat) => seat,
+            Connection::H1(_) => panic!("that was to be HTTP/2"),
+        }
+    }
+
+    /// What the upstream allows is known once its first frame has come, and noted with the next call.
+    async fn learned(seat: &mut Seat, streams: usize) {
+        let told = async {
+            while seat.places.allowed.load(Ordering::Relaxed) != streams {
+                let request = Request::post("http://upstream/").body(Outgoing::new([])).unwrap();
+                seat.sender().send_request(request).await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), told).await.expect("the upstream's word on places");
+    }
+
+    #[tokio::test]
+    async fn a_connection_takes_as_many_calls_as_its_upstream_allows_and_no_more() {
+        let mut first = connected(3).await;
+        learned(&mut first, 3).await;
+        let mut shared = first.share();
+
+        let second = shared.take();
+        let third = shared.take();
+        assert!(second.is_some() && third.is_some() && shared.take().is_none());
+        drop(second);
+        assert!(shared.take().is_some());
+    }
+
+    #[tokio::test]
+    async fn an_unused_connection_is_wanted_until_it_is_too_old() {
+        let seat = connected(3).await;
+        let shared = seat.share();
+        let later = Some(Instant::now() + Duration::from_secs(1));
+
+        assert!(shared.is_wanted(later), "a call is on it");
+        drop(seat);
+        assert!(shared.is_wanted(Some(shared.used)) && !shared.is_wanted(later));
+    }
+}
