@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::shell::{metadata, say};
 
 /// Every member of the workspace, and the members it depends on.
-const EDGES: [(&str, &[&str]); 12] = [
+const EDGES: [(&str, &[&str]); 13] = [
     ("gateway-domain", &[]),
     ("gateway-routing", &["gateway-domain"]),
     ("gateway-sessions", &["gateway-domain"]),
@@ -48,6 +48,7 @@ const EDGES: [(&str, &[&str]); 12] = [
         ],
     ),
     ("gateway-load", &[]),
+    ("gateway-routing-sim", &["gateway-routing"]),
     ("gateway-tests", &["gateway-config", "gateway-server"]),
     ("xtask", &[]),
 ];

@@ -8,6 +8,7 @@ mod clients;
 mod layers;
 mod migrate;
 mod shell;
+mod sim;
 mod tally;
 mod test;
 mod tidy;
@@ -53,6 +54,13 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Measure how channels are chosen, against other gateways' rules, on simulated channels
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// What the simulator takes; `--help` tells
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENT")]
+        arguments: Vec<String>,
+    },
     /// Run the demo: a gateway with scripted upstreams, ready to be called
     Dev,
 }
@@ -65,6 +73,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Migrate { database } => migrate::run(&database),
         Task::Bench { rounds, quick } => bench::run(rounds, quick),
+        Task::Sim { arguments } => sim::run(&arguments),
         Task::Dev => shell::cargo(["run", "--package", "gateway-server", "--", "demo"]).run(),
     };
     match done {

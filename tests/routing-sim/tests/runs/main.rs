@@ -1,0 +1,5 @@
+//! Whole runs of the simulator.
+
+#![cfg(test)]
+
+mod short;
