@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_config::ProxySettings;
 use gateway_domain::{AttemptOutcome, Usage};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
@@ -20,7 +20,7 @@ use crate::error::ProxyError;
 use crate::events::{Events, Turn};
 use crate::journal::{Ending, Entry};
 use crate::plane::Route;
-use crate::upstream::{ConnectError, Lease, SendError, Sent, Timeouts, Upstreams};
+use crate::upstream::{ConnectError, Lease, Outgoing, SendError, Sent, Timeouts, Upstreams};
 
 /// An answer that the client may get: its head, and a body of which at least the beginning is known to be good.
 #[derive(Debug)]
@@ -81,7 +81,8 @@ pub(crate) async fn attempt(
     deadline: Instant,
     entry: &mut Entry,
 ) -> Result<Answer, Failure> {
-    let request = request_for(call, route)?;
+    let uri = uri_for(call, route)?;
+    let request = || request_for(call, route, &uri);
     // A stream is given its time until the first byte, anew for each try; anything else shares the call's time.
     let limit = if call.stream { Instant::now() + settings.first_byte_timeout } else { deadline };
     let timeouts = Timeouts { connect: settings.connect_timeout, idle: settings.pool_idle_timeout };
@@ -97,17 +98,20 @@ pub(crate) async fn attempt(
     Ok(Answer { route: Arc::clone(route), status, headers, content })
 }
 
-fn request_for(call: &Call, route: &Route) -> Result<Request<crate::upstream::Outgoing>, Failure> {
-    let uri = route
+fn uri_for(call: &Call, route: &Route) -> Result<Uri, Failure> {
+    route
         .target
         .uri(call.endpoint.upstream_path, call.query.as_deref())
-        .map_err(|_| Failure::internal("the upstream's URI cannot be built"))?;
+        .map_err(|_| Failure::internal("the upstream's URI cannot be built"))
+}
+
+fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
     let mut request = Request::new(call.body_for(route.backend_model.as_deref()));
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
+    *request.uri_mut() = uri.clone();
     *request.headers_mut() = call.headers.clone();
     route.target.authorize(request.headers_mut());
-    Ok(request)
+    request
 }
 
 // === impl Failure ===

@@ -38,7 +38,7 @@ impl Call {
                 let spliced = splice(&self.body, span.clone(), backend);
                 Outgoing::new([spliced.head, spliced.model, spliced.tail])
             }
-            _ => Outgoing::new([self.body.clone()]),
+            _ => Outgoing::whole(self.body.clone()),
         }
     }
 }

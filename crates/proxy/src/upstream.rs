@@ -9,6 +9,7 @@ mod pool;
 mod shared;
 mod target;
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,25 +61,21 @@ impl Upstreams {
     /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.
     ///
     /// A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where
-    /// no byte of an answer came over such a connection, the request is sent once more over a fresh one.
+    /// such a connection ended before an answer's head, the request is made and sent once more over a fresh one.
     pub(crate) async fn send(
         &self,
         target: &Target,
-        request: Request<Outgoing>,
+        request: impl Fn() -> Request<Outgoing>,
         timeouts: Timeouts,
     ) -> Result<Sent, SendError> {
-        let request = match self.pool.take(&target.origin(), timeouts.idle) {
-            Some(kept) => {
-                let again = request.clone();
-                match self.send_over(kept, target, request, timeouts).await {
-                    Err(SendError::Closed(_)) => again,
-                    settled => return settled,
-                }
+        if let Some(kept) = self.pool.take(&target.origin(), timeouts.idle) {
+            match self.send_over(kept, target, request(), timeouts).await {
+                Err(SendError::Closed(error)) if is_stale(&error) => {}
+                settled => return settled,
             }
-            None => request,
-        };
+        }
         let fresh = self.connect(target, timeouts).await.map_err(SendError::Connect)?;
-        self.send_over(fresh, target, request, timeouts).await
+        self.send_over(fresh, target, request(), timeouts).await
     }
 
     async fn send_over(
@@ -104,6 +101,13 @@ impl Upstreams {
         self.pool.share(target.origin(), &connection, timeouts.idle);
         Ok(connection)
     }
+}
+
+/// Whether it was the connection that ended. An HTTP/2 upstream can give up one request and keep the connection: that is
+/// its failure, and the request may have cost it much; only what it says it has not looked at may be sent again.
+fn is_stale(error: &hyper::Error) -> bool {
+    let http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    http2.is_none_or(|error| !error.is_reset() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
 }
 
 /// The limits of one send.

@@ -291,7 +291,7 @@ fn plain_text(body: &[u8]) -> Result<&str, PeekError> {
         Some(_) => {
             Err(PeekError::invalid_json(&format!("it must be an object, but byte {blank} is no `{{`")))
         }
-        None => Err(PeekError::invalid_json("it is empty; send an object")),
+        None => Err(PeekError::invalid_json("it is empty from byte 0 on; send an object")),
     }
 }
 

@@ -1,4 +1,3 @@
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,21 +7,24 @@ use http_body::{Body, Frame, SizeHint};
 
 /// A request's body on its way up: the client's bytes, with the model's name between them.
 ///
-/// Cloning shares the bytes, so that a second try costs nothing.
-#[derive(Clone, Debug)]
+/// Made anew for each try, which costs nothing: the bytes are shared.
+#[derive(Debug)]
 pub(crate) struct Outgoing {
-    pieces: VecDeque<Bytes>,
-    left: u64,
+    /// Those that have been sent are empty.
+    pieces: [Bytes; 3],
 }
 
 // === impl Outgoing ===
 
 impl Outgoing {
-    /// A body of these pieces in this order; empty ones are skipped.
-    pub(crate) fn new(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        let pieces: VecDeque<Bytes> = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-        let left = pieces.iter().map(|piece| piece.len() as u64).sum();
-        Self { pieces, left }
+    /// A body of these pieces in this order; each may be empty.
+    pub(crate) fn new(pieces: [Bytes; 3]) -> Self {
+        Self { pieces }
+    }
+
+    /// A body in one piece.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self { pieces: [bytes, Bytes::new(), Bytes::new()] }
     }
 }
 
@@ -34,17 +36,15 @@ impl Body for Outgoing {
         mut self: Pin<&mut Self>,
         _cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.pieces.pop_front().map(|piece| {
-            self.left -= piece.len() as u64;
-            Ok(Frame::data(piece))
-        }))
+        let next = self.pieces.iter_mut().find(|piece| !piece.is_empty()).map(std::mem::take);
+        Poll::Ready(next.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_empty()
+        self.pieces.iter().all(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.pieces.iter().map(|piece| piece.len() as u64).sum())
     }
 }

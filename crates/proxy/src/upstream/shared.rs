@@ -116,7 +116,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
     use std::time::Duration;
 
     use http::{Request, Response};
@@ -125,14 +124,16 @@ mod tests {
     use hyper_util::rt::TokioIo;
 
     use super::super::connect::http2_over;
+    use super::super::is_stale;
     use super::super::pool::Connection;
     use super::*;
 
     /// A connection to an upstream that allows `streams` calls at a time.
     async fn connected(streams: u32) -> Seat {
         let (near, far) = tokio::io::duplex(64 << 10);
-        let service = service_fn(async |_: Request<Incoming>| {
-            Ok::<_, Infallible>(Response::new(Outgoing::new([bytes::Bytes::from_static(b"ok")])))
+        let service = service_fn(async |request: Request<Incoming>| match request.uri().path() {
+            "/reset" => Err("given up"),
+            _ => Ok(Response::new(Outgoing::whole(bytes::Bytes::from_static(b"ok")))),
         });
         #[expect(clippy::disallowed_methods, reason = "a test's own upstream")]
         let serving = tokio::spawn(async move {
@@ -150,7 +151,8 @@ mod tests {
     async fn learned(seat: &mut Seat, streams: usize) {
         let told = async {
             while seat.places.allowed.load(Ordering::Relaxed) != streams {
-                let request = Request::post("http://upstream/").body(Outgoing::new([])).unwrap();
+                let request =
+                    Request::post("http://upstream/").body(Outgoing::whole(bytes::Bytes::new())).unwrap();
                 seat.sender().send_request(request).await.unwrap();
             }
         };
@@ -179,5 +181,14 @@ mod tests {
         assert!(shared.is_wanted(later), "a call is on it");
         drop(seat);
         assert!(shared.is_wanted(Some(shared.used)) && !shared.is_wanted(later));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_the_upstream_gave_up_is_not_taken_for_a_stale_connection() {
+        let mut seat = connected(3).await;
+        let request = Request::post("http://upstream/reset").body(Outgoing::whole(bytes::Bytes::new()));
+        let error = seat.sender().send_request(request.unwrap()).await.unwrap_err();
+        assert!(!is_stale(&error), "{error:?}");
+        assert!(seat.share().take().is_some(), "the connection is good");
     }
 }
