@@ -71,6 +71,8 @@ async fn two_hundred_reloads_under_load_fail_no_request_and_mix_no_two_versions(
         let admin = gw.admin();
         let mut good = gw.config_text();
         for number in 1..=200 {
+            // Time for some requests under each version.
+            tokio::time::sleep(ms(12)).await;
             if number % 10 % 3 == 1 && number % 10 != 1 || number % 10 == 9 {
                 gw.write_config(&broken(number, &good));
                 let refused = admin.post("/api/config/reload", &json!({})).await;

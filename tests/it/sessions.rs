@@ -87,11 +87,13 @@ async fn an_idle_session_ends_by_itself() {
     until("the session is swept", async || sessions(&gw.admin()).await.is_empty().then_some(())).await;
 }
 
+/// By weight alone each call without a session is given away by chance: what stays together is the memory's doing.
 #[tokio::test]
 async fn sessions_survive_a_restart() {
     let (one, other) = two().await;
     let keys = user_keys("restart", 20);
-    let mut gw = Gateway::serving("m", [&one, &other]).users(&keys).start().await;
+    let mut gw =
+        Gateway::serving("m", [&one, &other]).users(&keys).set("proxy.policy", "weighted").start().await;
     let mut before = Vec::new();
     for key in &keys {
         before.push(ask(&gw, "m", key).await);
@@ -107,12 +109,10 @@ async fn sessions_survive_a_restart() {
     assert_eq!(sessions(&gw.admin()).await.len(), shown.len(), "nobody was given a second session");
 }
 
-/// Rendezvous hashing alone would bring a user back to the same channel; a session that was moved by a failure
-/// shows that the memory itself is kept.
 #[tokio::test]
 async fn a_moved_session_is_still_moved_after_a_restart() {
     let (one, other) = two().await;
-    let mut gw = Gateway::serving("m", [&one, &other]).start().await;
+    let mut gw = Gateway::serving("m", [&one, &other]).set("proxy.policy", "weighted").start().await;
     let home = ask(&gw, "m", gateway_tests::USER_KEY).await;
     let (bad, good) = if home == one.name() { (&one, &other) } else { (&other, &one) };
     bad.set_always(reset());
@@ -127,7 +127,7 @@ async fn a_moved_session_is_still_moved_after_a_restart() {
 #[tokio::test]
 async fn a_failing_channel_loses_its_session_once_and_there_is_no_way_back_and_forth() {
     let (one, other) = two().await;
-    let gw = Gateway::serving("m", [&one, &other]).start().await;
+    let gw = Gateway::serving("m", [&one, &other]).set("proxy.policy", "weighted").start().await;
     let home = ask(&gw, "m", gateway_tests::USER_KEY).await;
     let (bad, good) = if home == one.name() { (&one, &other) } else { (&other, &one) };
     bad.set_always(reset());
