@@ -56,6 +56,8 @@ pub(crate) struct Coming {
     pub events: Option<Events>,
     /// What the last of them has brought.
     pub turn: Turn,
+    /// When the rest must be here; `None` for streams, which may last.
+    pub deadline: Option<Instant>,
     /// The rest.
     pub rest: Incoming,
     pub lease: Lease,
@@ -94,7 +96,10 @@ pub(crate) async fn attempt(
     if !response.status().is_success() {
         return Err(refusal::read(response, lease, key, limit).await);
     }
-    let (status, headers, content) = content::take(response, lease, call, key, limit, entry).await?;
+    let (status, headers, mut content) = content::take(response, lease, call, key, limit, entry).await?;
+    if let Content::Coming(coming) = &mut content {
+        coming.deadline = Some(deadline).filter(|_| !call.stream && coming.events.is_none());
+    }
     Ok(Answer { route: Arc::clone(route), status, headers, content })
 }
 

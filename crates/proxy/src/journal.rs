@@ -157,12 +157,11 @@ impl Entry {
 
     /// The first byte of the answer's body has come.
     pub(crate) fn first_byte(&mut self) {
-        let now = self.0.journal.clock.now();
         if let Some(trying) = &mut self.0.trying {
+            let now = self.0.journal.clock.now();
             trying.record.first_byte = Some(span(trying.began, now));
             trying.ticket.first_token(now);
         }
-        self.0.exchange.first_byte = Some(span(self.0.began, now));
     }
 
     /// The attempt under way has ended.
@@ -205,9 +204,14 @@ impl Entry {
         self.0.journal.metrics.stream_began();
     }
 
-    /// The client gets this status. The outcome stays "client gone" until [`Entry::settle`].
+    /// The client gets this status, and what the attempt under way has brought, if there is one. The outcome stays
+    /// "client gone" until [`Entry::settle`].
     pub(crate) fn answers(&mut self, status: u16) {
         self.0.exchange.status = status;
+        self.0.exchange.first_byte = self.0.trying.as_ref().and_then(|trying| {
+            let first = trying.record.first_byte?;
+            Some(span(self.0.began, trying.began) + first)
+        });
     }
 
     /// Bytes of the answer's body went to the client.

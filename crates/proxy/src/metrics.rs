@@ -1,5 +1,6 @@
 //! What Prometheus reads of the data plane. A value handed down, not a global: two gateways in one process do not
-//! share counters. Handles are registered when a snapshot is adopted and kept, so that counting is one atomic step.
+//! share counters. Handles are registered when a snapshot is adopted, those of endpoints with their first request, and
+//! kept, so that counting is one atomic step and waits for nobody.
 //!
 //! Label values are bounded: endpoints of the table, configured channels, configured models (`*` for names that only
 //! a wildcard channel serves), never a raw string of a client.
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gateway_domain::{AttemptOutcome, Usage};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
 
@@ -18,6 +20,7 @@ const ERROR_RATE_STEP: f64 = 0.05;
 
 static METADATA: Metadata<'static> = Metadata::new("gateway_proxy", Level::INFO, Some("gateway_proxy"));
 
+type MethodAndEndpoint = (&'static str, &'static str);
 type ChannelAndModel = (Arc<str>, Arc<str>);
 
 /// The data plane's metrics.
@@ -26,7 +29,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     recorder: Arc<dyn Recorder + Send + Sync>,
-    endpoints: Mutex<HashMap<(&'static str, &'static str), Arc<EndpointMetrics>>>,
+    endpoints: ArcSwap<HashMap<MethodAndEndpoint, Arc<EndpointMetrics>>>,
     channels: Mutex<HashMap<Arc<str>, Arc<ChannelMetrics>>>,
     routes: Mutex<HashMap<ChannelAndModel, Arc<RouteMetrics>>>,
     active_streams: Gauge,
@@ -74,7 +77,7 @@ impl Metrics {
             active_streams: gauge("gateway_active_streams"),
             in_flight: gauge("gateway_requests_in_flight"),
             http_errors: counter(&*recorder, "gateway_errors_total", &[("type", "http"), ("channel", "")]),
-            endpoints: Mutex::default(),
+            endpoints: ArcSwap::default(),
             channels: Mutex::default(),
             routes: Mutex::default(),
             recorder,
@@ -82,17 +85,24 @@ impl Metrics {
     }
 
     pub(crate) fn endpoint(&self, method: &'static str, endpoint: &'static str) -> Arc<EndpointMetrics> {
-        let mut known = self.0.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(known.entry((method, endpoint)).or_insert_with(|| {
-            let labels = [("method", method), ("endpoint", endpoint)];
-            Arc::new(EndpointMetrics {
-                recorder: Arc::clone(&self.0.recorder),
-                method,
-                endpoint,
-                duration: histogram(&*self.0.recorder, "gateway_request_duration_seconds", &labels),
-                statuses: (100..600).map(|_| OnceLock::new()).collect(),
-            })
-        }))
+        if let Some(found) = self.0.endpoints.load().get(&(method, endpoint)) {
+            return Arc::clone(found);
+        }
+        let labels = [("method", method), ("endpoint", endpoint)];
+        let made = Arc::new(EndpointMetrics {
+            recorder: Arc::clone(&self.0.recorder),
+            method,
+            endpoint,
+            duration: histogram(&*self.0.recorder, "gateway_request_duration_seconds", &labels),
+            statuses: (100..600).map(|_| OnceLock::new()).collect(),
+        });
+        // Of two workers at the same first request one counts with what is not kept; the series are the same.
+        self.0.endpoints.rcu(|known| {
+            let mut more = HashMap::clone(known);
+            more.entry((method, endpoint)).or_insert_with(|| Arc::clone(&made));
+            more
+        });
+        made
     }
 
     pub(crate) fn channel(&self, name: &Arc<str>) -> Arc<ChannelMetrics> {

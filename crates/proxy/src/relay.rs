@@ -45,6 +45,8 @@ pub(crate) struct Relay {
     status: StatusCode,
     /// The longest silence of the upstream.
     gap: Duration,
+    /// When all of it must have come, if ever.
+    deadline: Option<Instant>,
     /// When the upstream was last heard.
     heard: Instant,
     timer: Pin<Box<Sleep>>,
@@ -99,8 +101,9 @@ impl Relay {
             endpoint,
             status,
             gap,
+            deadline: coming.deadline,
             heard,
-            timer: Box::pin(tokio::time::sleep_until(heard + gap)),
+            timer: Box::pin(tokio::time::sleep_until(earlier(heard + gap, coming.deadline))),
             cut,
             whole: false,
             route,
@@ -150,9 +153,10 @@ impl Relay {
             return Poll::Ready(());
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let end = self.heard + if self.whole { self.gap.min(CLOSE_WITHIN) } else { self.gap };
+            let silence = if self.whole { self.gap.min(CLOSE_WITHIN) } else { self.gap };
+            let end = earlier(self.heard + silence, self.deadline);
             if end <= Instant::now() {
-                self.break_off(Break::Idle, "silent for too long");
+                self.break_off(Break::Idle, "silent, or under way, for too long");
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(end);
@@ -330,6 +334,10 @@ impl Relay {
         let held: u64 = self.ready.iter().map(|bytes| bytes.len() as u64).sum();
         rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + held))
     }
+}
+
+fn earlier(moment: Instant, deadline: Option<Instant>) -> Instant {
+    deadline.map_or(moment, |deadline| moment.min(deadline))
 }
 
 // === impl Break ===

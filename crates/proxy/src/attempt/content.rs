@@ -90,7 +90,14 @@ async fn first_event(
         };
     }
     entry.first_byte();
-    Ok(Content::Coming(Box::new(Coming { held, events: Some(events), turn, rest: body, lease })))
+    Ok(Content::Coming(Box::new(Coming {
+        held,
+        events: Some(events),
+        turn,
+        deadline: None,
+        rest: body,
+        lease,
+    })))
 }
 
 /// The stream ended before its first event. It may have been about to tell why.
@@ -121,6 +128,7 @@ async fn first_bytes(
                 held: vec![first],
                 events: None,
                 turn: Turn::GoesOn,
+                deadline: None,
                 rest: body,
                 lease,
             })))
@@ -161,6 +169,7 @@ async fn whole_json(
             held: vec![read],
             events: None,
             turn: Turn::GoesOn,
+            deadline: None,
             rest,
             lease,
         }))),
