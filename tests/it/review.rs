@@ -1,6 +1,6 @@
 //! What a reviewer thought of: the corners between two rules that hold each by itself.
 
-use gateway_tests::{Gate, Gateway, Upstream, body, chat, hang, in_order, json_body, ms, sse, status};
+use gateway_tests::{Gate, Gateway, Upstream, body, chat, hang, in_order, json_body, ms, raw, sse, status};
 use serde_json::json;
 
 const PIECE: &str = r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}"#;
@@ -172,6 +172,36 @@ async fn an_error_in_place_of_speech_is_mended_elsewhere() {
 }
 
 #[tokio::test]
+async fn what_is_no_final_answer_is_none_and_leaves_nothing_behind() {
+    let chat_after = |interim: &str| {
+        let body = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"ok"}}]}"#;
+        let length = body.len();
+        raw(format!(
+            "{interim}HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+    };
+    let hints = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    let up = Upstream::scripted()
+        .reply(chat_after(hints))
+        .then(chat_after(&hints.repeat(1_000)))
+        .then(raw("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"))
+        .then(status(204))
+        .then(raw("HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n"))
+        .then(chat("good"))
+        .start()
+        .await;
+    let gw = Gateway::serving("m", [&up]).set("server.workers", 1).start().await;
+    let ask = async || gw.chat("m").say("hi").send().await;
+
+    ask().await.assert_text("ok");
+    ask().await.assert_text("ok");
+    ask().await.assert_error(502, "upstream_protocol_error");
+    ask().await.assert_error(502, "upstream_invalid_response");
+    ask().await.assert_error(502, "upstream_error");
+    ask().await.assert_text("good");
+}
+
+#[tokio::test]
 async fn who_refused_a_call_is_told() {
     let up = Upstream::scripted().reply(status(422)).start().await;
     let gw = Gateway::serving("m", [&up]).start().await;
@@ -216,6 +246,41 @@ async fn a_call_without_an_answer_yet_is_told_when_the_grace_is_over() {
 
         answer.assert_error(503, "gateway_stopping");
     }
+}
+
+// --- time ---
+
+#[tokio::test]
+async fn a_document_too_long_to_be_kept_has_no_more_time_than_any_other() {
+    let gate = Gate::shut();
+    let long = json_body(&json!({"data": "x".repeat(3 << 20)})).chunks_of(1 << 20).end_behind(&gate);
+    let up = Upstream::scripted().reply(long).start().await;
+    let gw = Gateway::serving("m", [&up])
+        .set("proxy.total_timeout", "800ms")
+        .set("proxy.first_byte_timeout", "500ms")
+        .start()
+        .await;
+
+    let answer = gw.post("/v1/embeddings", r#"{"model":"m","input":"x"}"#).send().await;
+
+    assert!(answer.status == 200 && answer.cut, "{}", answer.status);
+    gateway_tests::eventually("the upstream was hung up on", || up.departures() == 1).await;
+    let record = gw.admin().exchange(answer.request_id()).await;
+    assert_eq!(record.attempts(), [(up.name().to_owned(), "timeout".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_first_byte_of_an_attempt_that_failed_is_none_of_the_answer() {
+    let up = Upstream::scripted().reply(chat("half of it").half()).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+
+    let answer = gw.chat("m").say("hi").send().await;
+
+    answer.assert_error(502, "upstream_protocol_error");
+    let path = format!("/api/exchanges/{}", answer.request_id());
+    gw.admin().exchange(answer.request_id()).await;
+    let record = gw.admin().read(&path).await;
+    assert!(record["first_byte_ms"].is_null(), "{record}");
 }
 
 // --- kept connections ---
