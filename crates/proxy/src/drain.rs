@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-/// Cuts all calls at once.
+/// Cuts all calls of a worker at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cut(Arc<State>);
 

@@ -39,21 +39,21 @@ pub(crate) struct Shared {
     pub sessions: Arc<Sessions>,
     pub board: Arc<Board>,
     pub journal: Arc<Journal>,
-    pub cut: Cut,
 }
 
-/// Carries calls on one core: what all workers share, and this core's own upstream connections.
+/// Carries calls on one core: what all workers share, this core's own upstream connections, and the word of its end.
 #[derive(Clone)]
 pub struct Worker {
     shared: Arc<Shared>,
     upstreams: Upstreams,
+    cut: Cut,
 }
 
 // === impl Worker ===
 
 impl Worker {
-    pub(crate) fn new(shared: Arc<Shared>, upstreams: Upstreams) -> Self {
-        Self { shared, upstreams }
+    pub(crate) fn new(shared: Arc<Shared>, upstreams: Upstreams, cut: Cut) -> Self {
+        Self { shared, upstreams, cut }
     }
 
     /// Answers one request of the data plane. Whatever happens, there is an answer, and it is in OpenAI's shape.
@@ -68,7 +68,7 @@ impl Worker {
         let settled = tokio::select! {
             biased;
             settled = self.answer(&plane, found, &head, body, &mut entry) => settled,
-            () = self.shared.cut.happened() => Err(ProxyError::Stopping),
+            () = self.cut.happened() => Err(ProxyError::Stopping),
         };
         let mut response = match settled {
             Ok(Settled::Own(response)) => own(response, &head.method, entry),
@@ -204,7 +204,7 @@ impl Worker {
                     entry.streams();
                 }
                 let gap = plane.snapshot.settings.proxy.stream_gap_timeout;
-                Body::relay(Relay::new(*coming, endpoint, status, gap, self.shared.cut.watch(), route, entry))
+                Body::relay(Relay::new(*coming, endpoint, status, gap, self.cut.watch(), route, entry))
             }
         };
         let mut response = Response::new(body);

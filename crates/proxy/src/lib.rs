@@ -32,7 +32,7 @@ mod tasks;
 mod upstream;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gateway_config::Snapshot;
@@ -78,6 +78,8 @@ pub struct Proxy {
     pools: Arc<Pools>,
     metrics: Metrics,
     tls: Arc<rustls::ClientConfig>,
+    /// One for each worker: registering with it must not make workers meet.
+    cuts: Mutex<Vec<Cut>>,
 }
 
 // === impl Proxy ===
@@ -88,8 +90,8 @@ impl Proxy {
         let Parts { pools, sessions, board, metrics, tls, sink, clock } = parts;
         let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics)?);
         let journal = Arc::new(Journal { clock, board: Arc::clone(&board), metrics: metrics.clone(), sink });
-        let shared = Arc::new(Shared { plane, sessions, board, journal, cut: Cut::default() });
-        Ok(Self { shared, pools, metrics, tls })
+        let shared = Arc::new(Shared { plane, sessions, board, journal });
+        Ok(Self { shared, pools, metrics, tls, cuts: Mutex::default() })
     }
 
     /// Puts a snapshot in force. Calls under way keep the one they began with. On an error the old one stays.
@@ -101,13 +103,17 @@ impl Proxy {
 
     /// A worker with upstream connections of its own: one per core.
     pub fn worker(&self) -> Worker {
-        Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls))
+        let cut = Cut::default();
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).push(cut.clone());
+        Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls), cut)
     }
 
     /// Ends every stream that is still running with an error event, and answers every call that has no answer yet, for
     /// the end of a shutdown's grace.
     pub fn cut(&self) {
-        self.shared.cut.now();
+        for cut in &*self.cuts.lock().unwrap_or_else(PoisonError::into_inner) {
+            cut.now();
+        }
     }
 }
 
