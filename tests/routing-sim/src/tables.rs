@@ -13,8 +13,7 @@ pub fn head(scenario: &Scenario) -> String {
     let channels = channels.len();
     let duration = workload.duration;
     format!(
-        "\n{name}: {what}\n  {channels} channels, {rate:.1} requests/s for {duration} s, {replicas} replicas, first token \
-         promised within {PROMISE} s\n{:<44} {:>6} {:>6} {:>6} {:>7} {:>6} {:>12} {:>7} {:>6} {:>6} {:>6} {:>5} {:>5} {:>5} {:>5}",
+        "\n{name}: {what}\n  {channels} channels, {rate:.1} requests/s for {duration} s, first token promised within {PROMISE} s; replicas: {replicas}\n{:<44} {:>6} {:>6} {:>6} {:>7} {:>6} {:>12} {:>7} {:>6} {:>6} {:>6} {:>5} {:>5} {:>5} {:>5}",
         "",
         "p50",
         "p99",

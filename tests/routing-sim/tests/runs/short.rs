@@ -57,6 +57,18 @@ fn the_model_is_the_one_that_the_published_figures_came_from() {
 }
 
 #[test]
+fn the_guide_has_a_row_for_every_scenario_and_says_how_it_was_made() {
+    let guide = include_str!("../../../../docs/routing.md");
+    let (_, rest) =
+        guide.split_once("<!-- begin: cargo xtask sim --seeds 10 --seed0 101 --markdown -->").unwrap();
+    let (made, _) = rest.split_once("<!-- end -->").unwrap();
+    for scenario in scenario::all() {
+        let rows = made.lines().filter(|line| line.starts_with(&format!("| {} |", scenario.name)));
+        assert_eq!(rows.count(), 2, "{}: make the section anew", scenario.name);
+    }
+}
+
+#[test]
 fn ours_meets_the_goals_of_a_short_run() {
     let comparison = Comparison::run(lowrate(), &(7..8));
     let missed: Vec<_> = comparison.goals().into_iter().filter(|goal| !goal.is_met()).collect();
