@@ -12,7 +12,7 @@ use gateway_routing_sim::scenario::{self, Scenario};
 use gateway_routing_sim::tables;
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask sim", about = "Measures routing policies on simulated channels")]
+#[command(bin_name = "cargo xtask sim", about = "Measures routing policies on simulated channels")]
 struct Cli {
     /// Only these scenarios, separated by commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
