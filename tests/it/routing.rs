@@ -180,6 +180,7 @@ async fn a_user_is_limited_to_the_models_it_may_use() {
     let up = Upstream::scripted().reply(chat("ok")).start().await;
     let gw = Gateway::serving("allowed", [&up])
         .model("forbidden", weighted([(&up, 10)]))
+        .set("proxy.default_channel", up.name())
         .config(|toml| {
             let user = toml["users"][0].as_table_mut().expect("a table");
             user.insert("models".to_owned(), toml::Value::Array(vec!["allowed".into()]));
@@ -189,6 +190,8 @@ async fn a_user_is_limited_to_the_models_it_may_use() {
 
     gw.chat("allowed").say("hi").send().await.assert_text("ok");
     gw.chat("forbidden").say("hi").send().await.assert_error(404, "model_not_found");
+    // Naming none is no way around: the default channel is not one of its models.
+    gw.post("/v1/moderations", r#"{"input":"hi"}"#).send().await.assert_error(400, "missing_model");
 }
 
 #[tokio::test]

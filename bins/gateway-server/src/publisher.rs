@@ -97,7 +97,10 @@ impl Press {
             Ok((loaded, store.inventory().map_err(storage)?))
         });
         let result = match prepared.await {
-            Ok((loaded, inventory)) => self.put_live(cause, &loaded.settings, inventory).map(|()| loaded),
+            Ok((loaded, inventory)) => match self.put_live(cause, &loaded.settings, inventory) {
+                Ok(()) => Ok(loaded),
+                Err(refused) => Err(self.take_back(refused).await),
+            },
             Err(error) => Err(error),
         };
         let now = (self.parts.clock)();
@@ -111,6 +114,16 @@ impl Press {
                 self.failed(cause, now, &error);
                 Err(error)
             }
+        }
+    }
+
+    /// What a refused configuration declares is in the database already. The next admin write would make it live, with
+    /// the old settings, so the last good declaration is put back.
+    async fn take_back(&mut self, refused: PublishError) -> PublishError {
+        let (store, good) = (self.parts.store.clone(), self.good.declaration.clone());
+        match blocking(move || store.apply(&good).map_err(storage)).await {
+            Ok(_) => refused,
+            Err(error) => error,
         }
     }
 

@@ -297,6 +297,8 @@ fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyErro
             plane.model(name).ok_or_else(|| ProxyError::model_not_found(name))
         }
         Some((name, _)) => Err(ProxyError::model_not_found(name)),
+        // A key that is for some models only may not reach others by naming none.
+        None if call.user.allowed_models.is_some() => Err(ProxyError::ModelMissing),
         None => plane.default().ok_or(ProxyError::ModelMissing),
     }
 }

@@ -196,6 +196,22 @@ async fn a_follower_that_refuses_keeps_the_old_snapshot() {
 }
 
 #[tokio::test]
+async fn what_a_refused_configuration_declares_does_not_come_in_by_the_next_admin_write() {
+    let mut bench = bench("");
+    *bench.refusal.lock().unwrap() = Some("the certificate is broken".to_owned());
+    bench.write("[[channels]]\nname = \"refused\"\nbase_url = \"http://127.0.0.1:9\"\n");
+    assert!(bench.publish(Cause::Api).await.is_err());
+    *bench.refusal.lock().unwrap() = None;
+
+    bench.store.create_channel(&channel("written")).unwrap();
+    bench.publish(Cause::AdminWrite).await.unwrap();
+
+    let live = bench.live.load();
+    let names: Vec<&str> = live.channels.values().map(|channel| &*channel.name).collect();
+    assert_eq!(names, ["written"]);
+}
+
+#[tokio::test]
 async fn keys_that_need_a_restart_are_named_until_they_are_taken_back() {
     let mut bench = bench("[server]\nport = 8080\n");
     bench.write("[server]\nport = 9000\n");
