@@ -94,7 +94,7 @@ pub(crate) async fn attempt(
         .map_err(Failure::from)?;
     let key = route.target.channel().api_key.expose();
     if !response.status().is_success() {
-        return Err(refusal::read(response, lease, key, limit).await);
+        return Err(Box::pin(refusal::read(response, lease, key, limit)).await);
     }
     let (status, headers, mut content) = content::take(response, lease, call, key, limit, entry).await?;
     if let Content::Coming(coming) = &mut content {

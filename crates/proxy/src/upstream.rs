@@ -74,8 +74,18 @@ impl Upstreams {
                 settled => return settled,
             }
         }
+        // Rare beside the calls over kept connections, and large: a future of its own, so that those do not carry it.
+        Box::pin(self.send_fresh(target, request(), timeouts)).await
+    }
+
+    async fn send_fresh(
+        &self,
+        target: &Target,
+        request: Request<Outgoing>,
+        timeouts: Timeouts,
+    ) -> Result<Sent, SendError> {
         let fresh = self.connect(target, timeouts).await.map_err(SendError::Connect)?;
-        self.send_over(fresh, target, request(), timeouts).await
+        self.send_over(fresh, target, request, timeouts).await
     }
 
     async fn send_over(
