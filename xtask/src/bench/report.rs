@@ -106,17 +106,15 @@ impl Report {
         json!({ "rows": rows, "notes": notes })
     }
 
-    /// Processor time per request beside each other, as bars.
+    /// Processor time per request as bars, each scenario to a scale of its own: what matters is the ratio.
     pub(super) fn picture(&self) -> String {
-        let bars: Vec<(String, f64)> = self
-            .rows
-            .iter()
-            .filter(|(_, _, rounds)| rounds.iter().all(|f| f.cpu.is_some()))
-            .map(|(scenario, target, rounds)| {
-                (format!("{scenario}: {target}"), median(rounds, |f| f.cpu.unwrap_or(0.0)))
-            })
-            .collect();
-        let longest = bars.iter().map(|bar| bar.1).fold(1.0, f64::max);
+        let watched = |rounds: &[Figures]| rounds.iter().all(|f| f.cpu.is_some());
+        let cpu = |rounds: &[Figures]| median(rounds, |f| f.cpu.unwrap_or(0.0));
+        let bars: Vec<_> = self.rows.iter().filter(|(_, _, rounds)| watched(rounds)).collect();
+        let longest = |scenario: &str| {
+            let of_scenario = bars.iter().filter(|bar| bar.0 == scenario);
+            of_scenario.map(|bar| cpu(&bar.2)).fold(1.0, f64::max)
+        };
         let height = 40 + bars.len() * 26;
         let mut svg = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"{height}\" font-family=\"system-ui, sans-serif\" \
@@ -124,13 +122,14 @@ impl Report {
              Processor time per request (µs), one core, medians</text>"
         );
         let mut y = 34;
-        for (label, value) in &bars {
-            let width = value / longest * 330.0;
-            let colour = if label.ends_with("gateway") { "#2563eb" } else { "#94a3b8" };
+        for (scenario, target, rounds) in &bars {
+            let value = cpu(rounds);
+            let width = value / longest(scenario) * 330.0;
+            let colour = if target == "gateway" { "#2563eb" } else { "#94a3b8" };
             let _infallible = write!(
                 svg,
-                "<text x=\"10\" y=\"{}\">{label}</text><rect x=\"330\" y=\"{y}\" width=\"{width:.0}\" height=\"18\" rx=\"3\" \
-                 fill=\"{colour}\"/><text x=\"{:.0}\" y=\"{}\">{value:.1}</text>",
+                "<text x=\"10\" y=\"{}\">{scenario}: {target}</text><rect x=\"330\" y=\"{y}\" width=\"{width:.0}\" \
+                 height=\"18\" rx=\"3\" fill=\"{colour}\"/><text x=\"{:.0}\" y=\"{}\">{value:.1}</text>",
                 y + 14,
                 336.0 + width,
                 y + 14,
