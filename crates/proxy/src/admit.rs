@@ -123,13 +123,9 @@ pub(crate) fn understand(
     body: Bytes,
     user: Arc<User>,
 ) -> Result<Call, ProxyError> {
-    let seen = peek(&body).map_err(|error| ProxyError::BadRequest {
-        message: error.message().to_owned(),
-        param: error.param(),
-        code: error.code(),
-    })?;
-    if endpoint.model == ModelRule::Required && seen.model.is_none() {
-        return Err(ProxyError::ModelMissing);
+    let seen = peek(&body)?;
+    if endpoint.model == ModelRule::Required {
+        seen.require_model()?;
     }
     let model = seen.model.as_ref().map(|model| (Arc::from(&*model.value), model.span.clone()));
     let stream = seen.stream;

@@ -5,6 +5,7 @@ use gateway_routing::NoRoute;
 use http::HeaderMap;
 
 use crate::call::Call;
+use crate::openai::PeekError;
 
 /// Everything that can end a call without a good answer. `respond.rs` alone says which status each becomes.
 ///
@@ -157,5 +158,11 @@ impl ProxyError {
             NoRoute::Unavailable { exclusions } => format!("{} are out of rotation", exclusions.len()),
         };
         Self::NoChannel { model, why }
+    }
+}
+
+impl From<PeekError> for ProxyError {
+    fn from(error: PeekError) -> Self {
+        Self::BadRequest { message: error.message().to_owned(), param: error.param(), code: error.code() }
     }
 }
