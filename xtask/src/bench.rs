@@ -85,8 +85,6 @@ fn measure(
     let mut arguments =
         vec!["closed", "--to", address, "--key", KEY, "--warmup", "0.5", "--seconds", seconds];
     arguments.extend(scenario.arguments);
-    // The processor time includes the warm-up, and so must the requests it is divided by: they are close enough to
-    // proportional, which is what the factor says.
     let before = child.map(Child::cpu_nanoseconds).transpose()?;
     let answer = process::output(load, &arguments, process::LOAD_CORE)?;
     let spent = match (child, before) {
@@ -94,8 +92,7 @@ fn measure(
         _ => None,
     };
     let seen: Value = serde_json::from_str(&answer).context("cannot read the load generator's report")?;
-    let seconds: f64 = seconds.parse()?;
-    Figures::new(&seen, spent, (seconds + 0.5) / seconds)
+    Figures::new(&seen, spent)
 }
 
 fn start_gateway(binary: &Path, folder: &Path, upstream: &str) -> anyhow::Result<Child> {

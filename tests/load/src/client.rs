@@ -48,6 +48,8 @@ struct Seen {
     /// Microseconds until the first piece of a stream's body.
     first: Vec<u64>,
     pieces: u64,
+    /// Good answers of the whole run, warm-up included: what processor time is divided by.
+    completed: u64,
     errors: u64,
 }
 
@@ -68,6 +70,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
         all.latencies.extend(seen.latencies);
         all.first.extend(seen.first);
         all.pieces += seen.pieces;
+        all.completed += seen.completed;
         all.errors += seen.errors;
     }
     all.latencies.sort_unstable();
@@ -78,6 +81,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
         "per_second": count / plan.seconds,
         "errors": all.errors,
         "pieces": all.pieces,
+        "completed": all.completed,
         "p50_us": percentile(&all.latencies, 50),
         "p99_us": percentile(&all.latencies, 99),
         "first_p50_us": percentile(&all.first, 50),
@@ -175,7 +179,10 @@ async fn talk(
         let end = Instant::now();
         if head.status != 200 {
             seen.errors += 1;
-        } else if began >= from && end <= until {
+            continue;
+        }
+        seen.completed += 1;
+        if began >= from && end <= until {
             seen.latencies.push(micros(end - began));
             seen.first.extend(first.map(|first| micros(first - began)));
             seen.pieces += pieces;

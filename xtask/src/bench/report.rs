@@ -26,16 +26,16 @@ pub(super) struct Report {
 // === impl Figures ===
 
 impl Figures {
-    /// `stretch` is how much longer the target was loaded than measured.
-    pub(super) fn new(seen: &Value, cpu: Option<u64>, stretch: f64) -> anyhow::Result<Self> {
+    /// `cpu` is the target's processor time over the whole run, warm-up included, in nanoseconds.
+    pub(super) fn new(seen: &Value, cpu: Option<u64>) -> anyhow::Result<Self> {
         let number = |name: &str| seen[name].as_f64().with_context(|| format!("no {name} in the report"));
-        let requests = number("requests")?.max(1.0) * stretch;
+        let completed = number("completed")?.max(1.0);
         Ok(Self {
             per_second: number("per_second")?,
             p50: number("p50_us")?,
             p99: number("p99_us")?,
             errors: number("errors")?,
-            cpu: cpu.map(|ns| f64::from(u32::try_from(ns / 1000).unwrap_or(u32::MAX)) / requests),
+            cpu: cpu.map(|ns| f64::from(u32::try_from(ns / 1000).unwrap_or(u32::MAX)) / completed),
         })
     }
 }
