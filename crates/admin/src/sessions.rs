@@ -67,9 +67,9 @@ pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
     Answer::json(&SessionOut::of(&session, &parts.live.load()))
 }
 
-/// `DELETE /api/sessions/{id}`: the next call of its user is routed afresh.
+/// `DELETE /api/sessions/{id}`: its next call draws a channel by chance, wherever its home is.
 pub(crate) fn delete(parts: &Parts, call: &Call) -> Answered {
-    if parts.sessions.remove(id_of(call)?) {
+    if parts.sessions.remove(id_of(call)?, call.now) {
         Ok(Answer::nothing())
     } else {
         Err(ApiError::NotFound { what: "session" })

@@ -77,7 +77,7 @@ pub(crate) static ROUTES: &[Route] = &[
 
     Route::get(SESSIONS, Memory(sessions::list)).says("sessions", "List the sessions, the one used last first").asks(&sessions::PARAMETERS).gives(Many(&sessions::SESSION)),
     Route::get(SESSION, Memory(sessions::show)).says("sessions", "Show a session").gives(One(&sessions::SESSION)),
-    Route::delete(SESSION, Memory(sessions::delete)).says("sessions", "End a session: its user's next call is routed afresh"),
+    Route::delete(SESSION, Memory(sessions::delete)).says("sessions", "End a session: its next call draws a channel by chance"),
 
     Route::get(HEALTH, Memory(health::list)).says("gateway", "List the health of all channels").gives(Many(&health::HEALTH)),
     Route::get(STATUS, Read(status::show)).says("gateway", "Show the gateway at a glance").gives(One(&status::STATUS)),

@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use gateway_domain::UserId;
 
+use crate::{Naming, Source};
+
 /// What makes two calls belong together: the same user, the same public model and, when the client names one, the
 /// same conversation.
 ///
@@ -25,7 +27,20 @@ impl SessionKey {
         Self { user, model, name: 0 }
     }
 
-    /// The session of one conversation, by whatever id the client gave it.
+    /// The session of a call, and what named it: the first of the names that is not empty, else the user itself.
+    ///
+    /// The source is no part of the key: an id is the same conversation whichever way it was sent, so a client that
+    /// begins to send it differently keeps its session.
+    pub fn named(user: UserId, model: Arc<str>, naming: &Naming<'_>) -> (Self, Source) {
+        match naming.first() {
+            Some((id, source)) => (Self::of_conversation(user, model, id), source),
+            None => (Self::of_user(user, model), Source::Key),
+        }
+    }
+
+    /// The session of one conversation, by whatever id the client gave it: all bytes count, of text or not, and of
+    /// however many there are. Nothing is cut, trimmed or decoded, so two ids are one session only if they are equal
+    /// (or collide in 64 bits, within one user's conversations for one model).
     pub fn of_conversation(user: UserId, model: Arc<str>, conversation: &[u8]) -> Self {
         let name = Fnv::new().write(conversation).finish().max(1);
         Self { user, model, name }

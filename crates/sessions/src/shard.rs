@@ -3,12 +3,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use gateway_domain::{ChannelId, SessionId, UnixMillis};
 
-use crate::{Session, SessionKey};
+use crate::redraw::Redraws;
+use crate::{Place, Session, SessionKey};
 
 /// One part of the table, behind one lock.
 ///
 /// **Invariants:** `by_age` holds exactly the keys of `entries`; `dirty` holds only ids of living entries; `gone`
-/// holds only ids that storage was told of. So nothing here grows when nobody takes the changes.
+/// holds only ids that storage was told of. So nothing here grows when nobody takes the changes. No key is in both
+/// `entries` and `redraws`.
 #[derive(Debug, Default)]
 pub(crate) struct Shard {
     entries: HashMap<SessionKey, Entry>,
@@ -18,6 +20,8 @@ pub(crate) struct Shard {
     dirty: HashMap<SessionId, SessionKey>,
     /// Rows of sessions that live no more.
     gone: Vec<SessionId>,
+    /// Keys without a session because an administrator ended it.
+    redraws: Redraws,
 }
 
 /// When a session was last used. Milliseconds tie under load, so `touch`, which never repeats, decides.
@@ -48,9 +52,13 @@ impl Shard {
         self.by_age.first_key_value().map(|(age, _)| *age)
     }
 
-    /// The channel of a session that has been used within `idle` milliseconds.
-    pub(crate) fn channel_of(&self, key: &SessionKey, now: UnixMillis, idle: u64) -> Option<ChannelId> {
-        self.entries.get(key).filter(|entry| !entry.age.is_idle(now, idle)).map(|entry| entry.channel)
+    /// Where a session is that has been used within `idle` milliseconds, or what became of it within as many.
+    pub(crate) fn place_of(&self, key: &SessionKey, now: UnixMillis, idle: u64) -> Place {
+        match self.entries.get(key) {
+            Some(entry) if !entry.age.is_idle(now, idle) => Place::Known(entry.channel),
+            None if self.redraws.holds(key, now, idle) => Place::Redraw,
+            Some(_) | None => Place::Unknown,
+        }
     }
 
     /// Binds the key to the channel. A session that was idle too long is over: `new_id` names its successor.
@@ -74,6 +82,7 @@ impl Shard {
                 entry
             }
             Slot::Vacant(slot) => {
+                self.redraws.clear(key);
                 slot.insert(Entry { id: new_id(), channel, created_at: age.last_used_at, age, stored: false })
             }
         };
@@ -92,6 +101,7 @@ impl Shard {
             }
             self.remove(&row.key);
         }
+        self.redraws.clear(&row.key);
         self.by_age.insert(age, row.key.clone());
         let entry = Entry { id: row.id, channel: row.channel, created_at: row.created_at, age, stored: true };
         self.entries.insert(row.key, entry);
@@ -107,14 +117,23 @@ impl Shard {
         true
     }
 
-    pub(crate) fn remove_id(&mut self, id: SessionId) -> bool {
+    /// Ends a session because somebody wants it to be elsewhere.
+    pub(crate) fn unbind(&mut self, id: SessionId, age: Age) -> bool {
         let key = self.entries.iter().find(|(_, entry)| entry.id == id).map(|(key, _)| key.clone());
-        key.is_some_and(|key| self.remove(&key))
+        let Some(key) = key else { return false };
+        self.remove(&key);
+        self.redraws.mark(key, age);
+        true
     }
 
     pub(crate) fn remove_oldest(&mut self) -> bool {
         let key = self.by_age.first_key_value().map(|(_, key)| key.clone());
         key.is_some_and(|key| self.remove(&key))
+    }
+
+    /// Takes away the marks of the keys that `unwanted` says.
+    pub(crate) fn forget_redraws(&mut self, unwanted: impl Fn(&SessionKey) -> bool) {
+        self.redraws.forget(unwanted);
     }
 
     /// Removes what `unwanted` says, and tells how many that were.
@@ -133,6 +152,7 @@ impl Shard {
 
     /// Removes what has been idle too long, and tells how many that were.
     pub(crate) fn sweep(&mut self, now: UnixMillis, idle: u64) -> usize {
+        self.redraws.sweep(now, idle);
         let mut swept = 0;
         while self.oldest().is_some_and(|age| age.is_idle(now, idle)) && self.remove_oldest() {
             swept += 1;
@@ -163,7 +183,7 @@ impl Shard {
 // === impl Age ===
 
 impl Age {
-    fn is_idle(self, now: UnixMillis, idle: u64) -> bool {
+    pub(crate) fn is_idle(self, now: UnixMillis, idle: u64) -> bool {
         now.since(self.last_used_at) > idle
     }
 }

@@ -30,6 +30,18 @@ pub struct Session {
     pub last_used_at: UnixMillis,
 }
 
+/// Where a key's session is, so that routing knows where the call may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It was served there last.
+    Known(ChannelId),
+    /// An administrator ended it: the call is to draw its channel by chance, as one without a session does, and stays
+    /// where it is then served.
+    Redraw,
+    /// There is no session, or it has been unused for too long: the call goes to its home.
+    Unknown,
+}
+
 /// All sessions: at most one per key, at most `max` in all.
 ///
 /// Every method takes `&self` and may be called from any thread. A method locks one shard at a time and calls nothing
@@ -89,10 +101,17 @@ impl Sessions {
         self.shed();
     }
 
+    /// Where the key's session is. Asking is not using: only [`Sessions::remember`] prolongs a session.
+    pub fn place_of(&self, key: &SessionKey, now: UnixMillis) -> Place {
+        self.lock(shard_of(key)).place_of(key, now, self.idle())
+    }
+
     /// The channel that served the key last; `None` when there is no session or it has been unused for too long.
-    /// Asking is not using: only [`Sessions::remember`] prolongs a session.
     pub fn channel_of(&self, key: &SessionKey, now: UnixMillis) -> Option<ChannelId> {
-        self.lock(shard_of(key)).channel_of(key, now, self.idle())
+        match self.place_of(key, now) {
+            Place::Known(channel) => Some(channel),
+            Place::Redraw | Place::Unknown => None,
+        }
     }
 
     /// Notes that the key was served by the channel at `now`: begins a session, or moves and prolongs the one there
@@ -120,24 +139,29 @@ impl Sessions {
         (0..SHARDS).find_map(|shard| self.lock(shard).get(id))
     }
 
-    /// Ends the session of this id, and tells whether there was one. Looks through the table.
-    pub fn remove(&self, id: SessionId) -> bool {
-        (0..SHARDS).any(|shard| self.change(shard, |shard| shard.remove_id(id)))
+    /// Ends the session of this id at an administrator's word, and tells whether there was one. Looks through the
+    /// table.
+    ///
+    /// The key is [`Place::Redraw`] until it is remembered again or the idle time has passed since `now`. That is kept
+    /// in memory only, and for some thousands of the sessions ended last.
+    pub fn remove(&self, id: SessionId, now: UnixMillis) -> bool {
+        let age = Age { last_used_at: now, touch: self.next_touch.fetch_add(1, Ordering::Relaxed) };
+        (0..SHARDS).any(|shard| self.change(shard, |shard| shard.unbind(id, age)))
     }
 
-    /// Ends all sessions on a channel, and tells how many.
+    /// Ends all sessions on a channel, and tells how many. They go to their homes next, not by chance.
     pub fn forget_channel(&self, id: ChannelId) -> usize {
         self.forget(|_, channel| channel == id)
     }
 
     /// Ends all sessions of a user, and tells how many.
     pub fn forget_user(&self, id: UserId) -> usize {
-        self.forget(|key, _| key.user == id)
+        self.forget_keys(|key| key.user == id)
     }
 
     /// Ends all sessions for a public model name, and tells how many.
     pub fn forget_model(&self, model: &str) -> usize {
-        self.forget(|key, _| &*key.model == model)
+        self.forget_keys(|key| &*key.model == model)
     }
 
     /// Ends the sessions that have been unused for too long, and tells how many.
@@ -169,6 +193,13 @@ impl Sessions {
         gone.sort_unstable();
         changed.sort_unstable_by_key(|session| session.id);
         gone.into_iter().map(Change::Remove).chain(changed.into_iter().map(Change::Put)).collect()
+    }
+
+    fn forget_keys(&self, unwanted: impl Fn(&SessionKey) -> bool) -> usize {
+        for shard in 0..SHARDS {
+            self.lock(shard).forget_redraws(&unwanted);
+        }
+        self.forget(|key, _| unwanted(key))
     }
 
     fn forget(&self, unwanted: impl Fn(&SessionKey, ChannelId) -> bool) -> usize {

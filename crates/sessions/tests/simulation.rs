@@ -8,7 +8,7 @@ mod simulation {
     use std::time::Duration;
 
     use gateway_domain::{ChannelId, SessionId, UnixMillis, UserId};
-    use gateway_sessions::{Change, Session, SessionKey, Sessions};
+    use gateway_sessions::{Change, Place, Session, SessionKey, Sessions};
 
     const RUNS: u64 = 25;
     const STEPS: u32 = 1200;
@@ -19,6 +19,8 @@ mod simulation {
     #[derive(Default)]
     struct Model {
         list: Vec<Session>,
+        /// Keys whose session was ended by hand, and when.
+        ended: Vec<(SessionKey, UnixMillis)>,
         idle: u64,
         next_id: i64,
     }
@@ -69,12 +71,24 @@ mod simulation {
             now.since(session.last_used_at) > self.idle
         }
 
-        fn channel_of(&self, key: &SessionKey, now: UnixMillis) -> Option<ChannelId> {
-            let found = self.list.iter().find(|session| session.key == *key)?;
-            (!self.is_idle(found, now)).then_some(found.channel)
+        fn place_of(&self, key: &SessionKey, now: UnixMillis) -> Place {
+            if let Some(found) = self.list.iter().find(|session| session.key == *key) {
+                let over = self.is_idle(found, now);
+                return if over { Place::Unknown } else { Place::Known(found.channel) };
+            }
+            let fresh = |at: UnixMillis| now.since(at) <= self.idle;
+            let ended = self.ended.iter().any(|(ended, at)| ended == key && fresh(*at));
+            if ended { Place::Redraw } else { Place::Unknown }
+        }
+
+        fn end(&mut self, id: SessionId, now: UnixMillis) -> usize {
+            let key = self.list.iter().find(|session| session.id == id).map(|session| session.key.clone());
+            self.ended.extend(key.map(|key| (key, now)));
+            self.drop_if(|session| session.id == id)
         }
 
         fn remember(&mut self, key: &SessionKey, channel: ChannelId, now: UnixMillis) -> SessionId {
+            self.ended.retain(|(ended, _)| ended != key);
             let place = self.list.iter().position(|session| session.key == *key);
             let found = place.map(|place| self.list.remove(place)).filter(|found| !self.is_idle(found, now));
             let session = if let Some(found) = found {
@@ -101,6 +115,7 @@ mod simulation {
 
         fn sweep(&mut self, now: UnixMillis) -> usize {
             let idle = self.idle;
+            self.ended.retain(|(_, at)| now.since(*at) <= idle);
             self.drop_if(|session| now.since(session.last_used_at) > idle)
         }
     }
@@ -172,16 +187,13 @@ mod simulation {
             let id = self.sessions.remember(&key, channel, self.now);
             assert_eq!(id, self.model.remember(&key, channel, self.now));
             assert!(self.given.insert(id) || known, "{id} is given twice");
-            assert_eq!(
-                self.sessions.channel_of(&key, self.now),
-                Some(channel),
-                "whoever was served is remembered"
-            );
+            let place = self.sessions.place_of(&key, self.now);
+            assert_eq!(place, Place::Known(channel), "whoever was served is remembered");
         }
 
         fn ask(&mut self) {
             let key = self.key();
-            assert_eq!(self.sessions.channel_of(&key, self.now), self.model.channel_of(&key, self.now));
+            assert_eq!(self.sessions.place_of(&key, self.now), self.model.place_of(&key, self.now));
         }
 
         fn let_time_pass(&mut self) {
@@ -197,7 +209,7 @@ mod simulation {
             let (forgotten, expected) = match self.dice.below(4) {
                 0 => {
                     let id = SessionId(self.dice.below(self.model.next_id.unsigned_abs() + 2));
-                    (usize::from(self.sessions.remove(id)), self.model.drop_if(|session| session.id == id))
+                    (usize::from(self.sessions.remove(id, self.now)), self.model.end(id, self.now))
                 }
                 1 => {
                     let id = ChannelId(one / 2);
@@ -205,12 +217,14 @@ mod simulation {
                 }
                 2 => {
                     let id = UserId(one);
+                    self.model.ended.retain(|(key, _)| key.user != id);
                     (self.sessions.forget_user(id), self.model.drop_if(|session| session.key.user == id))
                 }
-                _ => (
-                    self.sessions.forget_model(name),
-                    self.model.drop_if(|session| &*session.key.model == name),
-                ),
+                _ => {
+                    self.model.ended.retain(|(key, _)| &*key.model != name);
+                    let expected = self.model.drop_if(|session| &*session.key.model == name);
+                    (self.sessions.forget_model(name), expected)
+                }
             };
             assert_eq!(forgotten, expected);
         }
@@ -227,6 +241,7 @@ mod simulation {
             self.sessions.restore(rows.iter().rev().cloned());
             self.model.next_id = rows.iter().map(|row| row.id.0).max().unwrap_or(0);
             self.model.list = rows;
+            self.model.ended.clear();
             self.model.list.sort_by_key(|session| (session.last_used_at, session.id));
             self.given = self.storage.rows.keys().copied().collect();
         }

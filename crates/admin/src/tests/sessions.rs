@@ -1,5 +1,5 @@
 use gateway_domain::{ChannelId, UserId};
-use gateway_sessions::SessionKey;
+use gateway_sessions::{Place, SessionKey};
 use serde_json::{Value, json};
 
 use super::gateway::{Gateway, NOW};
@@ -49,6 +49,14 @@ async fn sessions_are_listed_shown_and_ended() {
     assert_eq!(bad.message(), "invalid session ID");
     gateway.get("/api/sessions?limit=0").await.refused_for(422, "invalid_value", "limit");
     gateway.get("/api/sessions?page=2").await.refused_for(400, "unknown_field", "page");
+}
+
+#[tokio::test]
+async fn an_ended_session_draws_its_next_channel_by_chance_and_others_stay() {
+    let gateway = with_sessions(&[(1, 1, "m"), (1, 2, "n")]).await;
+    let place = |model: &str| gateway.sessions.place_of(&SessionKey::of_user(UserId(1), model.into()), NOW);
+    assert_eq!(gateway.delete("/api/sessions/1").await.status, 204);
+    assert_eq!([place("m"), place("n")], [Place::Redraw, Place::Known(ChannelId(2))]);
 }
 
 #[tokio::test]

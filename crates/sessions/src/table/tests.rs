@@ -161,7 +161,7 @@ fn users_models_and_single_sessions_can_be_forgotten() {
     }
     assert_eq!([sessions.forget_user(UserId(1)), sessions.forget_model("b")], [2, 2]);
     let id = sessions.list()[0].id;
-    assert_eq!([sessions.remove(id), sessions.remove(id)], [true, false]);
+    assert_eq!([sessions.remove(id, at(0)), sessions.remove(id, at(0))], [true, false]);
     assert_eq!(sessions.list().iter().map(|session| session.key.clone()).collect::<Vec<_>>(), [key(2, "a")]);
 }
 
@@ -179,7 +179,7 @@ fn many_uses_between_two_batches_are_one_put_with_the_last_state() {
 fn a_session_that_came_and_went_between_two_batches_is_not_named() {
     let sessions = Sessions::new(IDLE);
     let id = sessions.remember(&key(1, "a"), ONE, at(0));
-    sessions.remove(id);
+    sessions.remove(id, at(0));
     assert_eq!(sessions.take_changes(), []);
 }
 
@@ -236,6 +236,88 @@ fn restored_rows_share_one_copy_of_their_model_name() {
 }
 
 #[test]
+fn a_session_that_an_administrator_ended_draws_its_next_channel_by_chance() {
+    let sessions = Sessions::new(IDLE);
+    let key = key(1, "a");
+    assert_eq!(sessions.place_of(&key, at(0)), Place::Unknown);
+    let id = sessions.remember(&key, ONE, at(0));
+    assert_eq!(sessions.place_of(&key, at(1)), Place::Known(ONE));
+    sessions.remove(id, at(1));
+    assert_eq!([sessions.place_of(&key, at(2)), sessions.place_of(&key, at(2))], [Place::Redraw; 2]);
+    assert_eq!(sessions.len(), 0, "a mark is no session");
+    sessions.remember(&key, TWO, at(3));
+    assert_eq!(sessions.place_of(&key, at(4)), Place::Known(TWO));
+    sessions.forget_channel(TWO);
+    assert_eq!(sessions.place_of(&key, at(5)), Place::Unknown, "the mark ended with the next call");
+}
+
+#[test]
+fn the_mark_of_an_ended_session_lasts_as_long_as_a_session_unused() {
+    let sessions = Sessions::new(Duration::from_millis(100));
+    let id = sessions.remember(&key(1, "a"), ONE, at(0));
+    sessions.remove(id, at(50));
+    assert_eq!(sessions.place_of(&key(1, "a"), at(150)), Place::Redraw);
+    assert_eq!(sessions.place_of(&key(1, "a"), at(151)), Place::Unknown);
+    assert_eq!(sessions.sweep(at(151)), 0, "a mark is not counted as a session");
+}
+
+#[test]
+fn only_the_ended_key_is_marked() {
+    let sessions = Sessions::new(IDLE);
+    let ended = sessions.remember(&key(1, "a"), ONE, at(0));
+    sessions.remember(&key(2, "a"), ONE, at(0));
+    sessions.remove(ended, at(0));
+    sessions.forget_channel(ONE);
+    assert_eq!(sessions.place_of(&key(1, "a"), at(0)), Place::Redraw);
+    assert_eq!(sessions.place_of(&key(2, "a"), at(0)), Place::Unknown);
+}
+
+#[test]
+fn a_deleted_user_or_model_takes_its_marks_along() {
+    let sessions = Sessions::new(IDLE);
+    for (user, model) in [(1, "a"), (2, "b"), (3, "c")] {
+        let id = sessions.remember(&key(user, model), ONE, at(0));
+        sessions.remove(id, at(0));
+    }
+    assert_eq!([sessions.forget_user(UserId(1)), sessions.forget_model("b")], [0, 0]);
+    let place = |user, model| sessions.place_of(&key(user, model), at(0));
+    assert_eq!(
+        [place(1, "a"), place(2, "b"), place(3, "c")],
+        [Place::Unknown, Place::Unknown, Place::Redraw]
+    );
+}
+
+#[test]
+fn ending_any_number_of_sessions_leaves_a_bounded_number_of_marks() {
+    let sessions = Sessions::new(IDLE);
+    for user in 0..30_000 {
+        let id = sessions.remember(&key(user, "a"), ONE, at(user));
+        assert!(sessions.remove(id, at(user)));
+    }
+    let marked = |user: &i64| sessions.place_of(&key(*user, "a"), at(30_000)) == Place::Redraw;
+    let count = (0..30_000).filter(marked).count();
+    assert!((10_000..=16_384).contains(&count), "{count}");
+    assert!((29_000..30_000).all(|user| marked(&user)), "the newest marks stay");
+}
+
+#[test]
+fn a_restored_session_is_known_and_a_restart_knows_no_marks() {
+    let sessions = Sessions::new(IDLE);
+    let id = sessions.remember(&key(1, "a"), ONE, at(0));
+    sessions.take_changes();
+    sessions.remove(id, at(1));
+    assert_eq!(
+        ids(&sessions.take_changes()),
+        [("remove", id.0)],
+        "storage learns of the end, not of the mark"
+    );
+    sessions.restore([row(7, &key(1, "a"), TWO, 2)]);
+    assert_eq!(sessions.place_of(&key(1, "a"), at(3)), Place::Known(TWO));
+    sessions.forget_channel(TWO);
+    assert_eq!(sessions.place_of(&key(1, "a"), at(3)), Place::Unknown);
+}
+
+#[test]
 fn threads_that_use_and_forget_at_once_leave_a_table_that_agrees_with_itself() {
     let sessions = Sessions::with_max(IDLE, 50);
     thread::scope(|scope| {
@@ -245,7 +327,7 @@ fn threads_that_use_and_forget_at_once_leave_a_table_that_agrees_with_itself() {
                 for step in 0..2000 {
                     let id = sessions.remember(&key(step % 97, "a"), ChannelId(worker), at(step));
                     match step % 50 {
-                        0 => drop(sessions.remove(id)),
+                        0 => drop(sessions.remove(id, at(step))),
                         10 => drop(sessions.forget_channel(ChannelId(worker))),
                         20 => drop(sessions.list()),
                         30 => drop(sessions.take_changes()),
