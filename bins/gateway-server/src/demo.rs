@@ -49,6 +49,7 @@ pub(crate) fn run(
         keys: vec![user_key.clone()],
         enabled: true,
         allowed_models: None,
+        may_explain: false,
     })?;
     store.close()?;
     let mut app = App::build(options)?;

@@ -84,6 +84,7 @@ fn first_user(store: &Store) -> anyhow::Result<Secret<String>> {
         keys: vec![key.clone()],
         enabled: true,
         allowed_models: None,
+        may_explain: false,
     })?;
     Ok(key)
 }

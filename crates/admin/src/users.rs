@@ -151,7 +151,10 @@ fn read_new(mut form: Form) -> Result<(NewUser, Option<Secret<String>>), ApiErro
     let key = keys::given(&mut form);
     let enabled = form.flag("enabled").unwrap_or(true);
     let allowed_models = allowed_models(&mut form).flatten();
-    form.finish(Some((NewUser { name: name.into(), keys: Vec::new(), enabled, allowed_models }, key)))
+    form.finish(Some((
+        NewUser { name: name.into(), keys: Vec::new(), enabled, allowed_models, may_explain: false },
+        key,
+    )))
 }
 
 fn read_change(mut form: Form, literal: bool) -> Result<UserPatch, ApiError> {

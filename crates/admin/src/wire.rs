@@ -40,6 +40,9 @@ pub(crate) fn probe_json(plan: &ProbePlan) -> Value {
         ProbePlan::Models => "models".into(),
         ProbePlan::Path(path) => path.as_str().into(),
         ProbePlan::Chat { model } => json!({ "chat": model }),
+        ProbePlan::ChatStream { model } => json!({ "chat_stream": model }),
+        ProbePlan::Embeddings { model } => json!({ "embeddings": model }),
+        ProbePlan::Responses { model } => json!({ "responses": model }),
         ProbePlan::Off => "off".into(),
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use gateway_domain::{
-    BaseUrl, DEFAULT_WEIGHT, Declaration, NewChannel, NewMapping, NewModel, NewUser, ProbePlan, Secret,
+    BaseUrl, DEFAULT_WEIGHT, Declaration, ModelTuning, NewChannel, NewMapping, NewModel, NewUser, ProbePlan,
+    Secret,
 };
 use toml::Spanned;
 use toml::de::DeValue;
@@ -123,7 +124,7 @@ impl Declaring<'_, '_> {
         }
         let items = entry.elements("channels");
         let mappings = items.into_iter().filter_map(|element| self.mapping(element, name.as_ref())).collect();
-        Some(NewModel { name: name?, mappings })
+        Some(NewModel { name: name?, mappings, tuning: ModelTuning::default() })
     }
 
     fn mapping(&mut self, element: Element<'_>, model: Option<&Arc<str>>) -> Option<NewMapping> {
@@ -191,6 +192,7 @@ impl Declaring<'_, '_> {
             keys,
             enabled: enabled.is_none_or(|(enabled, _)| enabled),
             allowed_models,
+            may_explain: false,
         })
     }
 

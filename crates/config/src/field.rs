@@ -21,6 +21,9 @@ pub(crate) enum Field {
     Number(Place<u64>, u64, u64),
     OptionalPort(Place<Option<u16>>),
     Address(Place<Option<SocketAddr>>),
+    Addresses(Place<Vec<SocketAddr>>),
+    /// The name of a request header, kept in lower case; empty is none.
+    Header(Place<String>),
     Size(Place<u64>, u64, u64),
     Duration(Place<Duration>, Unit, Duration),
     Word(Place<&'static str>, &'static [&'static str]),
@@ -82,6 +85,8 @@ impl Field {
                 (place.put)(settings, u16::try_from(port).ok());
             }
             Self::Address(place) => (place.put)(settings, Some(raw.address()?)),
+            Self::Addresses(place) => (place.put)(settings, raw.addresses()?),
+            Self::Header(place) => (place.put)(settings, header_name(raw.text()?)?),
             Self::Size(place, least, most) => (place.put)(settings, raw.size_in(*least, *most)?),
             Self::Duration(place, unit, least) => (place.put)(settings, raw.duration(*unit, *least)?),
             Self::Word(place, words) => (place.put)(settings, raw.word(words)?),
@@ -112,6 +117,10 @@ impl Field {
             Self::Number(place, ..) => Some(Shown::Bare((place.get)(settings).to_string())),
             Self::OptionalPort(place) => (place.get)(settings).map(|port| Shown::Bare(port.to_string())),
             Self::Address(place) => (place.get)(settings).map(|address| Shown::Quoted(address.to_string())),
+            Self::Addresses(place) => {
+                Some(Shown::List((place.get)(settings).iter().map(ToString::to_string).collect()))
+            }
+            Self::Header(place) => Some(Shown::Quoted((place.get)(settings))),
             Self::Size(place, ..) => Some(Shown::Quoted(size::show((place.get)(settings)))),
             Self::Duration(place, ..) => Some(Shown::Quoted(duration::show((place.get)(settings)))),
             Self::Word(place, _) => Some(Shown::Quoted((place.get)(settings).to_owned())),
@@ -137,6 +146,8 @@ impl Field {
             Self::Number(_, least, most) => format!("number from {least} to {most}"),
             Self::OptionalPort(_) => "port".to_owned(),
             Self::Address(_) => "address:port".to_owned(),
+            Self::Addresses(_) => "list of address:port".to_owned(),
+            Self::Header(_) => "name of a header".to_owned(),
             Self::Size(..) => "size (\"32MiB\", or bytes)".to_owned(),
             Self::Duration(_, Unit::Seconds, _) => "time (\"30s\", or seconds)".to_owned(),
             Self::Duration(_, Unit::Minutes, _) => "time (\"30m\", or minutes)".to_owned(),
@@ -187,6 +198,20 @@ pub(crate) fn check_host(text: &str) -> Result<(), Refused> {
     }
     let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     if is_name { Ok(()) } else { Err(Refused::new("is neither an address nor a host name")) }
+}
+
+/// A header's name in lower case. Those that hold secrets are refused: what names a session is kept and counted.
+fn header_name(text: &str) -> Result<String, Refused> {
+    const SECRET: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-gateway-admin-token"];
+    let name = text.to_ascii_lowercase();
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if !name.bytes().all(is_token) || name.len() > 100 {
+        return Err(Refused::new("is not the name of a header").advise("write it like \"x-session-id\""));
+    }
+    if SECRET.contains(&name.as_str()) {
+        return Err(Refused::new("is a header that holds a secret").advise("name another, or \"\" for none"));
+    }
+    Ok(name)
 }
 
 /// A single level, or filter directives, which only the logger understands.

@@ -281,7 +281,12 @@ pub(crate) static KEYS: &[Key] = &[
     hot(
         "proxy.total_timeout",
         Field::Duration(place!(proxy.total_timeout), Seconds, INSTANT),
-        "Longest time for a call that is not streamed; a stream has no limit.",
+        "Longest time for a call that is not streamed, all attempts together.",
+    ),
+    hot(
+        "proxy.stream_timeout",
+        Field::Duration(place!(proxy.stream_timeout), Seconds, INSTANT),
+        "Longest time for a whole streamed answer.",
     ),
     hot(
         "proxy.pool_idle_timeout",
@@ -289,6 +294,57 @@ pub(crate) static KEYS: &[Key] = &[
         "How long an idle upstream connection is kept.",
     ),
     hot("proxy.policy", word!(Policy, proxy.policy), "How a channel is chosen among those that can serve."),
+    hot(
+        "proxy.slack_percent",
+        Field::Number(number!(proxy.slack_percent), 100, 10_000),
+        "How much of its share a session's channel may carry before its calls go elsewhere; 150 is 1.5 times.",
+    ),
+    hot("proxy.sticky", Field::Flag(place!(proxy.sticky)), "Whether a session stays with its channel."),
+    hot(
+        "proxy.cut",
+        Field::Flag(place!(proxy.cut)),
+        "Whether a slow first token is given up when another channel is much faster.",
+    ),
+    hot(
+        "proxy.session_header",
+        Field::Header(place!(proxy.session_header)),
+        "Request header that names a session; \"\" is none.",
+    ),
+    hot(
+        "proxy.commit_after",
+        Field::Duration(place!(proxy.commit_after), Seconds, NOTHING),
+        "How long a stream's status waits for its first token, so that a failure can go elsewhere; 0: until it comes.",
+    ),
+    hot(
+        "proxy.keep_alive_comment",
+        Field::Duration(place!(proxy.keep_alive_comment), Seconds, NOTHING),
+        "Silence in a stream after which the client gets a comment; 0 sends none.",
+    ),
+    hot(
+        "proxy.max_event_bytes",
+        Field::Size(number!(proxy.max_event_bytes), 16 << 10, 64 << 20),
+        "Largest event of a streamed answer; a larger one breaks it off.",
+    ),
+    hot(
+        "proxy.retry_percent",
+        Field::Number(number!(proxy.retry_percent), 0, 100),
+        "Further attempts allowed per hundred calls, beside those of retry_floor.",
+    ),
+    hot(
+        "proxy.retry_floor",
+        Field::Number(number!(proxy.retry_floor), 0, 1_000_000),
+        "Further attempts per second that are always allowed.",
+    ),
+    hot(
+        "proxy.retry_executed",
+        Field::Flag(place!(proxy.retry_executed)),
+        "Whether a call goes elsewhere although the first channel may have carried it out.",
+    ),
+    cold(
+        "proxy.dns_servers",
+        Field::Addresses(place!(proxy.dns_servers)),
+        "Name servers for the hosts of channels, such as \"1.1.1.1:53\"; empty: the system's.",
+    ),
     cold(
         "log.format",
         word!(LogFormat, log.format),

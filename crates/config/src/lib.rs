@@ -48,6 +48,8 @@ pub use publish::{Cause, PublishError, PublishRequest, Published, Publisher, Rel
 pub use reference::{KeyReference, Reload, reference};
 pub use settings::{
     AdminAuth, AdminSettings, DatabaseSettings, HealthCheckSettings, LogFormat, LogSettings, MetricsSettings,
-    Policy, ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,
+    ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,
 };
 pub use snapshot::Snapshot;
+
+pub use gateway_domain::Policy;

@@ -115,6 +115,19 @@ impl<'a> Raw<'a> {
         })
     }
 
+    /// A list of addresses, each once.
+    pub(crate) fn addresses(self) -> Result<Vec<SocketAddr>, Refused> {
+        let mut addresses = Vec::new();
+        for text in self.list()? {
+            let address = Raw::Variable(&text).address()?;
+            if addresses.contains(&address) {
+                return Err(Refused::new(format!("names {address} twice")));
+            }
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+
     /// A list of texts; in a variable they stand between commas.
     pub(crate) fn list(self) -> Result<Vec<String>, Refused> {
         match self {

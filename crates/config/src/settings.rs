@@ -2,7 +2,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gateway_domain::Secret;
+use gateway_domain::{Policy, Secret};
 
 /// Everything that can be set, with every value checked.
 ///
@@ -149,26 +149,36 @@ pub struct ProxySettings {
     pub stream_gap_timeout: Duration,
     /// The longest time for a call that is not streamed, all attempts together.
     pub total_timeout: Duration,
+    /// The longest time for a whole streamed answer.
+    pub stream_timeout: Duration,
     /// How long an idle upstream connection is kept.
     pub pool_idle_timeout: Duration,
     /// How a channel is chosen.
     pub policy: Policy,
-}
-
-/// How a channel is chosen among those that can serve.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Policy {
-    /// By weight, and by what was learned of load, latency, errors and limits.
-    #[default]
-    Adaptive,
-    /// By the original's score: weight × latency × error rate.
-    WeightedScore,
-    /// By weight alone.
-    Weighted,
-    /// The fewest calls under way.
-    LeastInflight,
-    /// In turn.
-    RoundRobin,
+    /// How much more than its share a session's home may carry before its calls go elsewhere, in percent of the
+    /// share: 150 is half as much again.
+    pub slack_percent: u32,
+    /// Whether a session stays with its channel.
+    pub sticky: bool,
+    /// Whether a slow first token is given up when another channel is much faster.
+    pub cut: bool,
+    /// The request header that names a session, in lower case; empty is none.
+    pub session_header: String,
+    /// How long a streamed answer may keep the client's status waiting, so that a failure can still be repaired
+    /// elsewhere; zero is for as long as it takes.
+    pub commit_after: Duration,
+    /// How long a streamed answer may be silent before the client gets a comment; zero sends none.
+    pub keep_alive_comment: Duration,
+    /// The largest event of a streamed answer, in bytes.
+    pub max_event_bytes: usize,
+    /// How many further attempts there may be to a hundred calls, beside those of [`ProxySettings::retry_floor`].
+    pub retry_percent: u32,
+    /// Further attempts that are always allowed, per second.
+    pub retry_floor: u32,
+    /// Whether a call is tried again elsewhere although the first channel may have carried it out.
+    pub retry_executed: bool,
+    /// Name servers for the upstreams' hosts; empty: the system's.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// `[log]`.
@@ -302,36 +312,20 @@ impl Default for ProxySettings {
             first_byte_timeout: Duration::from_mins(1),
             stream_gap_timeout: Duration::from_mins(2),
             total_timeout: Duration::from_mins(10),
+            stream_timeout: Duration::from_mins(30),
             pool_idle_timeout: Duration::from_secs(30),
             policy: Policy::Adaptive,
-        }
-    }
-}
-
-// === impl Policy ===
-
-impl Policy {
-    /// Every policy, in the order of the documentation.
-    pub const ALL: [Self; 5] =
-        [Self::Adaptive, Self::WeightedScore, Self::Weighted, Self::LeastInflight, Self::RoundRobin];
-
-    /// Their words, in the same order.
-    pub(crate) const WORDS: [&str; 5] = [
-        Self::Adaptive.as_str(),
-        Self::WeightedScore.as_str(),
-        Self::Weighted.as_str(),
-        Self::LeastInflight.as_str(),
-        Self::RoundRobin.as_str(),
-    ];
-
-    /// The word for it in the file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Adaptive => "adaptive",
-            Self::WeightedScore => "weighted_score",
-            Self::Weighted => "weighted",
-            Self::LeastInflight => "least_inflight",
-            Self::RoundRobin => "round_robin",
+            slack_percent: 150,
+            sticky: true,
+            cut: true,
+            session_header: "x-session-id".to_owned(),
+            commit_after: Duration::from_secs(12),
+            keep_alive_comment: Duration::from_secs(15),
+            max_event_bytes: 1 << 20,
+            retry_percent: 20,
+            retry_floor: 10,
+            retry_executed: true,
+            dns_servers: Vec::new(),
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{BaseUrl, ChannelId, Secret};
 
@@ -26,8 +27,31 @@ pub struct Channel {
     pub max_concurrency: Option<u32>,
     /// How its health is asked.
     pub probe: ProbePlan,
+    /// What is rarely set: its tier, its limits, its times.
+    pub tuning: ChannelTuning,
     /// Who may change it.
     pub managed_by: ManagedBy,
+}
+
+/// What an operator may say of a channel beyond its address, its key and its weight. The default says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelTuning {
+    /// When it is asked: the channels of tier 0 first, those of the next tier only when nobody in this one will do.
+    pub tier: u8,
+    /// Calls that the account takes in a minute, counted by this process; `None` is no limit.
+    pub requests_per_minute: Option<u32>,
+    /// Tokens, of requests and answers together, that the account takes in a minute, counted by this process;
+    /// `None` is no limit.
+    pub tokens_per_minute: Option<u32>,
+    /// Sends `prompt_cache_key` upstream where the caller gave none, so that the calls of one session find the
+    /// provider's cache.
+    pub add_cache_key: bool,
+    /// The longest time for a connection, in place of the gateway's.
+    pub connect_timeout: Option<Duration>,
+    /// The longest wait for the first byte of a streamed answer, in place of the gateway's.
+    pub first_byte_timeout: Option<Duration>,
+    /// The longest silence inside a streamed answer, in place of the gateway's.
+    pub stream_gap_timeout: Option<Duration>,
 }
 
 /// How a channel is asked whether it is well.
@@ -40,6 +64,21 @@ pub enum ProbePlan {
     Path(String),
     /// A one-token chat completion with this upstream model: costs a little, proves the most.
     Chat {
+        /// The upstream's name for the model.
+        model: String,
+    },
+    /// The same, streamed: proves that the channel's streams begin and end as they should.
+    ChatStream {
+        /// The upstream's name for the model.
+        model: String,
+    },
+    /// The embedding of one word with this upstream model, for channels that serve nothing else.
+    Embeddings {
+        /// The upstream's name for the model.
+        model: String,
+    },
+    /// A response of a few tokens (`/v1/responses`) with this upstream model.
+    Responses {
         /// The upstream's name for the model.
         model: String,
     },

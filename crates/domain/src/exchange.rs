@@ -38,6 +38,9 @@ pub struct Exchange {
     pub bytes_out: u64,
     /// What the upstream counted.
     pub usage: Usage,
+    /// Which key named the session (`prompt_cache_key`, `header`, `metadata`, `user`, `key`); empty when none was
+    /// made.
+    pub session_source: &'static str,
 }
 
 /// One try at one channel.
@@ -57,6 +60,12 @@ pub struct Attempt {
     pub total: Duration,
     /// How it ended.
     pub outcome: AttemptOutcome,
+    /// The session's home, when it was another channel than the one that was tried.
+    pub home: Option<ChannelId>,
+    /// How well the channel was held to be when it was chosen, from 0 to 1.
+    pub health: f32,
+    /// Whether it ran beside another attempt of the same call that was slow.
+    pub hedge: bool,
 }
 
 /// How one try ended. The words are used as metric labels and in logs.
@@ -68,8 +77,12 @@ pub enum AttemptOutcome {
     CallerError,
     /// 429.
     RateLimited,
-    /// 401, 403 or 402: the channel's key is refused or its money is gone.
+    /// 401 or 403: the channel's key is refused.
     Credentials,
+    /// The account's money or quota is gone; waiting a moment does not help.
+    Quota,
+    /// The channel does not have this model; blames neither it nor the client.
+    Unserved,
     /// 5xx.
     ServerError,
     /// No connection: refused, reset, DNS, TLS, connect timeout.
@@ -82,6 +95,10 @@ pub enum AttemptOutcome {
     BadAnswer,
     /// The client left, or the gateway stopped.
     Cancelled,
+    /// Given up by the gateway: its first token was late, and another channel was much faster.
+    Cut,
+    /// Another attempt of the same call answered first.
+    Superseded,
 }
 
 /// How the exchange ended, as the client saw it.
@@ -105,17 +122,21 @@ pub enum ExchangeOutcome {
 
 impl AttemptOutcome {
     /// Every outcome, in the order of its declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Ok,
         Self::CallerError,
         Self::RateLimited,
         Self::Credentials,
+        Self::Quota,
+        Self::Unserved,
         Self::ServerError,
         Self::Connect,
         Self::Timeout,
         Self::Broken,
         Self::BadAnswer,
         Self::Cancelled,
+        Self::Cut,
+        Self::Superseded,
     ];
 
     /// The word for it in metrics, logs and the admin API.
@@ -125,20 +146,32 @@ impl AttemptOutcome {
             Self::CallerError => "caller_error",
             Self::RateLimited => "rate_limited",
             Self::Credentials => "credentials",
+            Self::Quota => "quota",
+            Self::Unserved => "unserved",
             Self::ServerError => "server_error",
             Self::Connect => "connect",
             Self::Timeout => "timeout",
             Self::Broken => "broken",
             Self::BadAnswer => "bad_answer",
             Self::Cancelled => "cancelled",
+            Self::Cut => "cut",
+            Self::Superseded => "superseded",
         }
     }
 
-    /// Whether the channel is to blame. The client's own errors and its leaving never count against a channel.
+    /// Whether the channel is to blame. The client's own errors and its leaving never count against a channel, nor do
+    /// attempts that the gateway itself gave up.
     pub const fn blames_channel(self) -> bool {
         match self {
-            Self::Ok | Self::CallerError | Self::Cancelled | Self::RateLimited => false,
+            Self::Ok
+            | Self::CallerError
+            | Self::RateLimited
+            | Self::Unserved
+            | Self::Cancelled
+            | Self::Cut
+            | Self::Superseded => false,
             Self::Credentials
+            | Self::Quota
             | Self::ServerError
             | Self::Connect
             | Self::Timeout

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use crate::{BaseUrl, Channel, DEFAULT_WEIGHT, Model, ProbePlan, Secret, User, UserKey};
+use crate::{
+    BaseUrl, Channel, ChannelTuning, DEFAULT_WEIGHT, Model, ModelTuning, ProbePlan, Secret, User, UserKey,
+};
 
 /// Everything that storage keeps for serving: the raw material of a snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub struct NewChannel {
     pub max_concurrency: Option<u32>,
     /// See [`Channel::probe`].
     pub probe: ProbePlan,
+    /// See [`Channel::tuning`].
+    pub tuning: ChannelTuning,
     /// Model names to serve, each under its own name; made where they do not exist. `"*"` is
     /// [`Channel::serves_any_model`].
     pub models: Vec<Arc<str>>,
@@ -55,6 +59,8 @@ pub struct NewModel {
     pub name: Arc<str>,
     /// Its mappings, by channel name.
     pub mappings: Vec<NewMapping>,
+    /// See [`Model::tuning`].
+    pub tuning: ModelTuning,
 }
 
 /// A mapping that names its channel instead of its row.
@@ -79,6 +85,8 @@ pub struct NewUser {
     pub enabled: bool,
     /// See [`User::allowed_models`].
     pub allowed_models: Option<Vec<Arc<str>>>,
+    /// See [`User::may_explain`].
+    pub may_explain: bool,
 }
 
 // === impl NewChannel ===
@@ -94,6 +102,7 @@ impl NewChannel {
             enabled: true,
             max_concurrency: None,
             probe: ProbePlan::default(),
+            tuning: ChannelTuning::default(),
             models: Vec::new(),
         }
     }

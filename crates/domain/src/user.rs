@@ -13,6 +13,8 @@ pub struct User {
     pub enabled: bool,
     /// The models its keys may use; `None` is all of them.
     pub allowed_models: Option<Vec<Arc<str>>>,
+    /// Whether its keys may ask why a call went where it went (`x-gateway-explain`).
+    pub may_explain: bool,
     /// Who may change it.
     pub managed_by: ManagedBy,
 }

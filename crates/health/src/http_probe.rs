@@ -128,7 +128,10 @@ impl Probe for HttpProbe {
         let question = match &channel.probe {
             ProbePlan::Models | ProbePlan::Off => Question::models(&channel),
             ProbePlan::Path(path) => Question::path(&channel, path),
-            ProbePlan::Chat { model } => Question::chat(&channel, model),
+            ProbePlan::Chat { model }
+            | ProbePlan::ChatStream { model }
+            | ProbePlan::Embeddings { model }
+            | ProbePlan::Responses { model } => Question::chat(&channel, model),
         };
         self.ask(&channel, question, timeout).await
     }

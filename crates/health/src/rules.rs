@@ -73,8 +73,15 @@ impl Observation {
     pub fn of_attempt(outcome: AttemptOutcome, why: impl FnOnce() -> String) -> Option<Self> {
         match outcome {
             AttemptOutcome::Ok => Some(Self::TrafficOk),
-            AttemptOutcome::CallerError | AttemptOutcome::RateLimited | AttemptOutcome::Cancelled => None,
-            AttemptOutcome::Credentials => Some(Self::TrafficFailed { why: why(), credentials: true }),
+            AttemptOutcome::CallerError
+            | AttemptOutcome::RateLimited
+            | AttemptOutcome::Unserved
+            | AttemptOutcome::Cancelled
+            | AttemptOutcome::Cut
+            | AttemptOutcome::Superseded => None,
+            AttemptOutcome::Credentials | AttemptOutcome::Quota => {
+                Some(Self::TrafficFailed { why: why(), credentials: true })
+            }
             AttemptOutcome::ServerError
             | AttemptOutcome::Connect
             | AttemptOutcome::Timeout

@@ -6,7 +6,7 @@ mod http_probe {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use gateway_domain::{BaseUrl, Channel, ChannelId, ManagedBy, ProbePlan, Secret};
+    use gateway_domain::{BaseUrl, Channel, ChannelId, ChannelTuning, ManagedBy, ProbePlan, Secret};
     use gateway_health::{HttpProbe, Observation, Probe, ProbeReport};
     use hyper::service::service_fn;
     use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -88,6 +88,7 @@ mod http_probe {
             serves_any_model: false,
             max_concurrency: None,
             probe,
+            tuning: ChannelTuning::default(),
             managed_by: ManagedBy::Api,
         })
     }

@@ -11,7 +11,8 @@ mod simulation {
     use std::time::Duration;
 
     use gateway_domain::{
-        AttemptOutcome, BaseUrl, Channel, ChannelId, HealthStatus, ManagedBy, ProbePlan, Secret, UnixMillis,
+        AttemptOutcome, BaseUrl, Channel, ChannelId, ChannelTuning, HealthStatus, ManagedBy, ProbePlan,
+        Secret, UnixMillis,
     };
     use gateway_health::{
         Board, Observation, Probe, ProbePlanSet, ProbeReport, Rules, run_prober_with_clock,
@@ -354,6 +355,7 @@ mod simulation {
                 serves_any_model: false,
                 max_concurrency: None,
                 probe: if self.role == Role::Unprobed { ProbePlan::Off } else { ProbePlan::Models },
+                tuning: ChannelTuning::default(),
                 managed_by: ManagedBy::Api,
             })
         }

@@ -96,6 +96,7 @@ impl Journal {
                 bytes_in: 0,
                 bytes_out: 0,
                 usage: Usage::default(),
+                session_source: "",
             },
         }))
     }
@@ -140,6 +141,9 @@ impl Entry {
                 first_byte: None,
                 total: Duration::ZERO,
                 outcome: AttemptOutcome::Cancelled,
+                home: None,
+                health: 1.0,
+                hedge: false,
             },
             ticket: decision.ticket,
         });
@@ -276,15 +280,16 @@ impl Ending {
 fn kind_of(outcome: AttemptOutcome, status: Option<u16>) -> Kind {
     match outcome {
         AttemptOutcome::Ok => Kind::Ok,
-        AttemptOutcome::CallerError => Kind::CallerError(status.unwrap_or(400)),
+        AttemptOutcome::CallerError | AttemptOutcome::Unserved => Kind::CallerError(status.unwrap_or(400)),
         AttemptOutcome::RateLimited => Kind::RateLimited,
-        AttemptOutcome::Credentials => Kind::Credentials,
+        AttemptOutcome::Credentials | AttemptOutcome::Quota => Kind::Credentials,
         AttemptOutcome::ServerError => Kind::ServerError(status.unwrap_or(500)),
         AttemptOutcome::Connect => Kind::Connect,
         AttemptOutcome::Timeout => Kind::Timeout,
         AttemptOutcome::Broken => Kind::BrokenStream,
         AttemptOutcome::BadAnswer => Kind::BadAnswer,
-        AttemptOutcome::Cancelled => Kind::Cancelled,
+        AttemptOutcome::Cancelled | AttemptOutcome::Superseded => Kind::Cancelled,
+        AttemptOutcome::Cut => Kind::Cut,
     }
 }
 

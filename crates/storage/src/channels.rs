@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use gateway_domain::{BaseUrl, Channel, ChannelId, DEFAULT_WEIGHT, ManagedBy, NewChannel, ProbePlan, Secret};
+use gateway_domain::{
+    BaseUrl, Channel, ChannelId, ChannelTuning, DEFAULT_WEIGHT, ManagedBy, NewChannel, ProbePlan, Secret,
+};
 use rusqlite::{Row, params};
 
 use crate::tx::{Tx, managed_by, managed_by_word, moment, text, unreadable};
@@ -108,6 +110,7 @@ impl ChannelPatch {
             serves_any_model: patch.serves_any_model.unwrap_or(channel.serves_any_model),
             max_concurrency: patch.max_concurrency.unwrap_or(channel.max_concurrency),
             probe: patch.probe.unwrap_or(channel.probe),
+            tuning: channel.tuning,
             managed_by: channel.managed_by,
         }
     }
@@ -205,6 +208,7 @@ pub(crate) fn from_new(id: ChannelId, new: &NewChannel, managed_by: ManagedBy) -
         serves_any_model: new.models.iter().any(|name| &**name == ANY_MODEL),
         max_concurrency: new.max_concurrency,
         probe: new.probe.clone(),
+        tuning: new.tuning.clone(),
         managed_by,
     }
 }
@@ -220,6 +224,9 @@ pub(crate) fn probe_words(plan: &ProbePlan) -> (&'static str, Option<&str>) {
         ProbePlan::Models => ("models", None),
         ProbePlan::Path(path) => ("path", Some(path)),
         ProbePlan::Chat { model } => ("chat", Some(model)),
+        ProbePlan::ChatStream { model } => ("chat_stream", Some(model)),
+        ProbePlan::Embeddings { model } => ("embeddings", Some(model)),
+        ProbePlan::Responses { model } => ("responses", Some(model)),
         ProbePlan::Off => ("off", None),
     }
 }
@@ -232,6 +239,9 @@ fn read(tx: Tx<'_>, row: &Row<'_>) -> Result<Stored<Channel>> {
         ("models", None) => ProbePlan::Models,
         ("path", Some(path)) => ProbePlan::Path(path),
         ("chat", Some(model)) => ProbePlan::Chat { model },
+        ("chat_stream", Some(model)) => ProbePlan::ChatStream { model },
+        ("embeddings", Some(model)) => ProbePlan::Embeddings { model },
+        ("responses", Some(model)) => ProbePlan::Responses { model },
         ("off", None) => ProbePlan::Off,
         _ => return Err(unreadable(row, 8)),
     };
@@ -245,6 +255,7 @@ fn read(tx: Tx<'_>, row: &Row<'_>) -> Result<Stored<Channel>> {
         serves_any_model: row.get(6)?,
         max_concurrency: row.get(7)?,
         probe,
+        tuning: ChannelTuning::default(),
         managed_by: managed_by(row, 10)?,
     };
     Ok(Stored { value, version: row.get(11)?, created_at: moment(row, 12)?, updated_at: moment(row, 13)? })

@@ -172,6 +172,7 @@ impl Applying<'_> {
                     name: Arc::clone(&new.name),
                     enabled: new.enabled,
                     allowed_models: new.allowed_models.clone(),
+                    may_explain: new.may_explain,
                     managed_by: ManagedBy::File,
                 };
                 if wanted != row.value {

@@ -23,7 +23,7 @@ pub(crate) fn new_channel(name: &str) -> NewChannel {
 
 pub(crate) fn new_user(name: &str, keys: &[&str]) -> NewUser {
     let keys = keys.iter().map(|key| Secret::new((*key).to_owned())).collect();
-    NewUser { name: name.into(), keys, enabled: true, allowed_models: None }
+    NewUser { name: name.into(), keys, enabled: true, allowed_models: None, may_explain: false }
 }
 
 /// Waits until so many records are on disk; the test fails when that takes unreasonably long.

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway_domain::{ManagedBy, Mapping, Model, ModelId};
+use gateway_domain::{ManagedBy, Mapping, Model, ModelId, ModelTuning};
 use rusqlite::{Row, params};
 
 use crate::tx::{Tx, managed_by, managed_by_word, moment, text};
@@ -155,6 +155,7 @@ fn read(row: &Row<'_>) -> Result<Stored<Model>> {
         id: ModelId(row.get(0)?),
         name,
         mappings: Vec::new(),
+        tuning: ModelTuning::default(),
         managed_by: managed_by(row, 2)?,
         created_at,
     };

@@ -83,6 +83,7 @@ impl UserPatch {
             name: patch.name.unwrap_or(user.name),
             enabled: patch.enabled.unwrap_or(user.enabled),
             allowed_models: patch.allowed_models.unwrap_or(user.allowed_models),
+            may_explain: user.may_explain,
             managed_by: user.managed_by,
         }
     }
@@ -170,6 +171,7 @@ fn read(row: &Row<'_>) -> Result<Stored<User>> {
         name: text(row, 1)?,
         enabled: row.get(2)?,
         allowed_models,
+        may_explain: false,
         managed_by: managed_by(row, 4)?,
     };
     Ok(Stored { value, version: row.get(5)?, created_at: moment(row, 6)?, updated_at: moment(row, 7)? })

@@ -1,7 +1,7 @@
 //! What the configuration file declares is shown here and changed there.
 
 use gateway_config::Cause;
-use gateway_domain::{BaseUrl, Declaration, NewChannel, NewMapping, NewModel, NewUser, Secret};
+use gateway_domain::{BaseUrl, Declaration, ModelTuning, NewChannel, NewMapping, NewModel, NewUser, Secret};
 use serde_json::json;
 
 use super::gateway::{CHANNEL_KEY, Gateway};
@@ -13,10 +13,10 @@ async fn declared() -> Gateway {
     let channel = NewChannel::new("a", base_url, Secret::new(CHANNEL_KEY.to_owned()));
     let mapping = NewMapping { channel: "a".into(), backend_model: "x".into(), weight: 10 };
     let keys = vec![Secret::new("sk-canary-user-key-0001".to_owned())];
-    let user = NewUser { name: "ann".into(), keys, enabled: true, allowed_models: None };
+    let user = NewUser { name: "ann".into(), keys, enabled: true, allowed_models: None, may_explain: false };
     let declaration = Declaration {
         channels: vec![channel],
-        models: vec![NewModel { name: "m".into(), mappings: vec![mapping] }],
+        models: vec![NewModel { name: "m".into(), mappings: vec![mapping], tuning: ModelTuning::default() }],
         users: vec![user],
     };
     assert!(gateway.store.apply(&declaration).unwrap());

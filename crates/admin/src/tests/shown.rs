@@ -93,6 +93,9 @@ fn exchange(id: &str, outcome: ExchangeOutcome, status: u16) -> Exchange {
         first_byte: Some(Duration::from_millis(12)),
         total: Duration::from_millis(34),
         outcome: AttemptOutcome::Ok,
+        home: None,
+        health: 1.0,
+        hedge: false,
     };
     Exchange {
         request_id: id.into(),
@@ -110,6 +113,7 @@ fn exchange(id: &str, outcome: ExchangeOutcome, status: u16) -> Exchange {
         bytes_in: 10,
         bytes_out: 20,
         usage: Usage { prompt: Some(3), ..Usage::default() },
+        session_source: "header",
     }
 }
 

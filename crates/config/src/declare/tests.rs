@@ -1,4 +1,4 @@
-use gateway_domain::{BaseUrl, NewChannel, NewMapping, NewModel, NewUser, ProbePlan, Secret};
+use gateway_domain::{BaseUrl, ModelTuning, NewChannel, NewMapping, NewModel, NewUser, ProbePlan, Secret};
 use insta::assert_snapshot;
 
 use crate::scratch::{loaded, problems, scratch};
@@ -61,15 +61,19 @@ models = ["*"]
         weight,
     };
     let mappings = vec![mapping("openai", "gpt-4o-mini", 3), mapping("local", "fast", 10)];
-    assert_eq!(declaration.models, [NewModel { name: "fast".into(), mappings }]);
+    assert_eq!(
+        declaration.models,
+        [NewModel { name: "fast".into(), mappings, tuning: ModelTuning::default() }]
+    );
     let a = NewUser {
         name: "a".into(),
         keys: vec![secret("sk-literal-1")],
         enabled: true,
         allowed_models: Some(vec!["fast".into()]),
+        may_explain: false,
     };
     let keys = vec![secret("sk-from-file"), secret("sk-literal-2")];
-    let b = NewUser { name: "b".into(), keys, enabled: false, allowed_models: None };
+    let b = NewUser { name: "b".into(), keys, enabled: false, allowed_models: None, may_explain: false };
     assert_eq!(declaration.users, [a, b]);
 }
 

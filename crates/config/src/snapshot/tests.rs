@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use gateway_domain::{
-    BaseUrl, Channel, ChannelId, Inventory, KeyDigest, KeyId, ManagedBy, ProbePlan, Secret, UnixMillis, User,
-    UserId, UserKey,
+    BaseUrl, Channel, ChannelId, ChannelTuning, Inventory, KeyDigest, KeyId, ManagedBy, ProbePlan, Secret,
+    UnixMillis, User, UserId, UserKey,
 };
 
 use crate::{Live, Settings, Snapshot};
@@ -18,12 +18,20 @@ fn channel(id: i64, serves_any_model: bool, enabled: bool) -> Channel {
         serves_any_model,
         max_concurrency: None,
         probe: ProbePlan::default(),
+        tuning: ChannelTuning::default(),
         managed_by: ManagedBy::default(),
     }
 }
 
 fn user(id: i64, enabled: bool) -> User {
-    User { id: UserId(id), name: "u".into(), enabled, allowed_models: None, managed_by: ManagedBy::default() }
+    User {
+        id: UserId(id),
+        name: "u".into(),
+        enabled,
+        allowed_models: None,
+        may_explain: false,
+        managed_by: ManagedBy::default(),
+    }
 }
 
 /// A key whose digest is its id.

@@ -3,7 +3,7 @@ use std::future::pending;
 use std::sync::Mutex;
 
 use gateway_domain::HealthStatus::{Healthy, Unhealthy, Unknown};
-use gateway_domain::{BaseUrl, ChannelId, HealthStatus, ManagedBy, ProbePlan, Secret};
+use gateway_domain::{BaseUrl, ChannelId, ChannelTuning, HealthStatus, ManagedBy, ProbePlan, Secret};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -115,6 +115,7 @@ fn channel(id: i64) -> Channel {
         serves_any_model: false,
         max_concurrency: None,
         probe: ProbePlan::Models,
+        tuning: ChannelTuning::default(),
         managed_by: ManagedBy::Api,
     }
 }

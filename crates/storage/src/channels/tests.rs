@@ -156,7 +156,7 @@ prop_compose! {
         probe in any_probe(),
         any_model in any::<bool>(),
     ) -> NewChannel {
-        NewChannel {
+        NewChannel { tuning: ChannelTuning::default(),
             name: "".into(),
             base_url: BaseUrl::parse(&format!("https://{host}{path}")).unwrap(),
             api_key: Secret::new(key),

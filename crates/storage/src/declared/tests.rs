@@ -1,4 +1,4 @@
-use gateway_domain::{NewMapping, NewModel, Secret};
+use gateway_domain::{ModelTuning, NewMapping, NewModel, Secret};
 use rusqlite::Connection;
 
 use super::*;
@@ -14,7 +14,7 @@ fn model(name: &str, mappings: &[(&str, &str, u32)]) -> NewModel {
             weight: *weight,
         })
         .collect();
-    NewModel { name: name.into(), mappings }
+    NewModel { name: name.into(), mappings, tuning: ModelTuning::default() }
 }
 
 /// Two channels (one lists a model), a model on both, a user with two keys.

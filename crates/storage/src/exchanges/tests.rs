@@ -16,6 +16,9 @@ fn attempt(channel: i64, outcome: AttemptOutcome) -> Attempt {
         first_byte: Some(Duration::from_millis(12)),
         total: Duration::from_millis(34),
         outcome,
+        home: None,
+        health: 1.0,
+        hedge: false,
     }
 }
 
@@ -36,6 +39,7 @@ fn exchange(number: u64) -> Exchange {
         bytes_in: 90,
         bytes_out: 12,
         usage: Usage { prompt: Some(3), completion: Some(4), cached: Some(0), reasoning: None },
+        session_source: "header",
     }
 }
 
@@ -230,7 +234,7 @@ prop_compose! {
         outcome in prop::sample::select(AttemptOutcome::ALL.to_vec()),
     ) -> Attempt {
         let (channel, channel_name) = (ChannelId(channel), name.into());
-        Attempt { channel, channel_name, reason: "spill", status, first_byte, total, outcome }
+        Attempt { channel, channel_name, reason: "spill", status, first_byte, total, outcome, home: None, health: 1.0, hedge: false }
     }
 }
 

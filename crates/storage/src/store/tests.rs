@@ -247,8 +247,13 @@ fn child_that_acknowledges_writes_until_it_is_killed() {
         let new = NewChannel::new(&format!("channel {number}"), url.clone(), Secret::new("sk-1".to_owned()));
         println!("ack channel {}", store.create_channel(&new).unwrap().value.name);
         let keys = vec![Secret::new(format!("sk-user-{number}"))];
-        let user =
-            NewUser { name: format!("user {number}").into(), keys, enabled: true, allowed_models: None };
+        let user = NewUser {
+            name: format!("user {number}").into(),
+            keys,
+            enabled: true,
+            allowed_models: None,
+            may_explain: false,
+        };
         println!("ack user {}", store.create_user(&user).unwrap().0.value.name);
     }
 }

@@ -41,6 +41,7 @@ fn exchange(number: usize) -> Record {
         bytes_in: 0,
         bytes_out: 0,
         usage: Usage::default(),
+        session_source: "",
     }))
 }
 
