@@ -109,7 +109,7 @@ impl Field {
     /// The value for people; `None`: nothing is set.
     pub(crate) fn show(&self, settings: &Settings) -> Option<Shown> {
         match self {
-            Self::Text(place, _) => Some(Shown::Quoted((place.get)(settings))),
+            Self::Text(place, _) | Self::Header(place) => Some(Shown::Quoted((place.get)(settings))),
             Self::OptionalText(place) => (place.get)(settings).map(Shown::Quoted),
             Self::Path(place) => Some(Shown::Quoted((place.get)(settings).display().to_string())),
             Self::File(place) => (place.get)(settings).map(|path| Shown::Quoted(path.display().to_string())),
@@ -120,7 +120,6 @@ impl Field {
             Self::Addresses(place) => {
                 Some(Shown::List((place.get)(settings).iter().map(ToString::to_string).collect()))
             }
-            Self::Header(place) => Some(Shown::Quoted((place.get)(settings))),
             Self::Size(place, ..) => Some(Shown::Quoted(size::show((place.get)(settings)))),
             Self::Duration(place, ..) => Some(Shown::Quoted(duration::show((place.get)(settings)))),
             Self::Word(place, _) => Some(Shown::Quoted((place.get)(settings).to_owned())),

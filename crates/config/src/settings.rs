@@ -134,6 +134,7 @@ pub enum AdminAuth {
 
 /// `[proxy]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own, set and reloaded by itself")]
 pub struct ProxySettings {
     /// The channel of calls that name no model; `None`: the only channel that serves any model.
     pub default_channel: Option<String>,
