@@ -124,6 +124,31 @@ async fn a_missing_done_after_the_finish_is_added() {
     assert!(answer.body.starts_with(&sent), "what was sent is not changed: {}", answer.body_text());
 }
 
+/// Two answers to one question come in turn: the end of the shorter one is not the end.
+#[tokio::test]
+async fn a_clean_end_before_the_last_choice_is_finished_is_an_error_event() {
+    let part = |choice: u8, end: &str| {
+        format!(
+            r#"{{"id":"x","choices":[{{"index":{choice},"delta":{{"content":"a"}},"finish_reason":{end}}}]}}"#
+        )
+    };
+    let cut = [part(0, "null"), part(1, "null"), part(0, "\"stop\""), part(1, "null")];
+    let whole = [&cut[..], &[part(1, "\"stop\"")]].concat();
+    for (sent, is_whole) in [(&cut[..], false), (&whole[..], true)] {
+        let events = format!("data: {}\n\n", sent.join("\n\ndata: "));
+        let up = Upstream::scripted().reply(body("text/event-stream", events)).start().await;
+        let gw = Gateway::serving("m", [&up]).start().await;
+
+        let answer = gw.chat("m").say("hi").stream().with("n", 2.into()).send().await;
+
+        if is_whole {
+            assert!(answer.is_done() && !answer.cut, "{}", answer.body_text());
+        } else {
+            answer.assert_interrupted("upstream_stream_interrupted");
+        }
+    }
+}
+
 // --- F8: silence in the middle ---
 
 #[tokio::test]

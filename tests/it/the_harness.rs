@@ -197,3 +197,21 @@ async fn an_address_can_refuse_or_swallow_connections() {
     let address: SocketAddr = hole.address();
     assert!(tokio::time::timeout(ms(200), tokio::net::TcpStream::connect(address)).await.is_err());
 }
+
+#[tokio::test]
+async fn a_dead_upstream_resets_and_refuses_until_it_is_revived() {
+    let upstream = Upstream::answering(|_| chat("alive").after(ms(5_000))).start().await;
+    let mut under_way = Raw::connect(upstream.address()).await;
+    under_way.send("POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 0\r\nauthorization: ").await;
+    under_way.send(format!("Bearer {}\r\n\r\n", upstream.key())).await;
+    eventually("the call is under way", || upstream.in_flight() == 1).await;
+
+    upstream.die().await;
+
+    assert!(under_way.answer().await.is_none());
+    assert!(matches!(ask(&upstream).try_send().await, Err(NoAnswer::Connect(_))));
+    upstream.revive();
+    upstream.set_always(chat("again"));
+    ask(&upstream).send().await.assert_text("again");
+    assert_eq!(upstream.departures(), 0, "nobody left: it died");
+}

@@ -324,21 +324,33 @@ impl Opened {
     }
 
     /// Reads the rest, however it ends.
-    pub async fn rest(mut self) -> Answer {
-        let mut cut = false;
-        loop {
-            match arrives("the rest of a body", self.body.frame()).await {
-                Some(Ok(frame)) => self.frames.push(frame.into_data().unwrap_or_default()),
-                Some(Err(_broken)) => {
-                    cut = true;
-                    break;
-                }
-                None => break,
-            }
-        }
-        let body = self.frames.concat().into();
-        Answer::new(self.status, self.version, self.headers, body, self.frames, cut)
+    pub async fn rest(self) -> Answer {
+        let Self { status, headers, version, body, frames, _connection } = self;
+        rest_of(status, version, headers, body, frames).await
     }
+}
+
+/// An answer that is read to its end, whether that is a good end or not.
+pub(crate) async fn rest_of(
+    status: u16,
+    version: Version,
+    headers: HeaderMap,
+    mut body: Incoming,
+    mut frames: Vec<Bytes>,
+) -> Answer {
+    let mut cut = false;
+    loop {
+        match arrives("the rest of a body", body.frame()).await {
+            Some(Ok(frame)) => frames.push(frame.into_data().unwrap_or_default()),
+            Some(Err(_broken)) => {
+                cut = true;
+                break;
+            }
+            None => break,
+        }
+    }
+    let body = frames.concat().into();
+    Answer::new(status, version, headers, body, frames, cut)
 }
 
 // === impl Connection ===

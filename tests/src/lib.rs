@@ -15,34 +15,50 @@
 
 mod admin;
 mod answer;
+mod chance;
 mod client;
+mod cut_stream;
 mod eventually;
+mod fate;
+mod figures;
 mod gateway;
 mod inspect;
 mod line;
+mod meant;
+mod pace;
 mod process;
+mod python;
 mod raw;
 mod script;
 mod settings;
+mod size;
 mod sse;
 mod upstream;
 mod wire;
 
 pub use admin::{Admin, Tried};
 pub use answer::{Answer, ErrorObject, events};
+pub use chance::Chance;
 pub use client::{Call, Chat, NoAnswer, Opened};
+pub use cut_stream::{CutStream, Spot};
 pub use eventually::{all, eventually, in_good_time, patience, soon, until};
+pub use fate::Fate;
+pub use figures::Durations;
 pub use gateway::Gateway;
 pub use inspect::Metrics;
 pub use line::Line;
+pub use meant::{Dialect, Meant};
+pub use pace::Pace;
 pub use process::GatewayProcess;
+pub use python::python;
 pub use raw::{Raw, RawAnswer};
 pub use script::{
     Gate, Reply, body, chat, chat_as, close, hang, html, json_body, ms, raw, redirect, reset, sse, status,
 };
 pub use settings::{GatewayBuilder, in_order, user_keys, weighted};
+pub use size::{Campaign, Size};
 pub use sse::Sse;
-pub use upstream::{Received, Upstream, UpstreamBuilder};
+pub use upstream::{Departure, Received, Upstream, UpstreamBuilder};
 
 /// Part of every user key that a test makes. Nothing that leaves the gateway may hold it, the first answer to
 /// whoever made the key excepted.

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
-use crate::client::{Call, Connection, NoAnswer, arrives};
+use crate::client::{Call, Connection, NoAnswer, arrives, rest_of};
 
 /// A connection that carries one call after the other, and is made anew when the gateway has closed it.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Line {
         Self::default()
     }
 
-    /// The whole answer, or why there is none. Never tries twice: what fails here would fail a client.
+    /// The answer, cut or whole, or why there is none. Never tries twice: what fails here would fail a client.
     pub async fn send(&mut self, call: Call) -> Result<Answer, NoAnswer> {
         let mut sender = match self.open.take() {
             Some((sender, connection)) if !sender.is_closed() => (sender, connection),
@@ -33,11 +33,13 @@ impl Line {
         };
         sender.0.ready().await.map_err(NoAnswer::Broken)?;
         let response = arrives("the head of an answer", sender.0.send_request(call.into_request())).await;
-        let (head, body) = response.map_err(NoAnswer::Broken)?.into_parts();
-        let body =
-            arrives("the body of an answer", body.collect()).await.map_err(NoAnswer::Broken)?.to_bytes();
-        self.open = Some(sender);
-        Ok(Answer::new(head.status.as_u16(), head.version, head.headers, body.clone(), vec![body], false))
+        let response = response.map_err(NoAnswer::Broken)?;
+        let (head, body) = response.into_parts();
+        let answer = rest_of(head.status.as_u16(), head.version, head.headers, body, Vec::new()).await;
+        if !answer.cut {
+            self.open = Some(sender);
+        }
+        Ok(answer)
     }
 
     async fn connect(address: SocketAddr) -> Result<(SendRequest<Full<Bytes>>, Connection), NoAnswer> {

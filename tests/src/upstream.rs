@@ -3,19 +3,21 @@
 //! It complains when it is dropped: about replies that nobody asked for, about requests beyond the end of the
 //! script, about calls without its own key, and about the gateway's user keys in what it was sent.
 
+mod connection;
 mod received;
 mod serve;
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
+use crate::eventually::until;
 use crate::script::Reply;
-pub use received::Received;
+pub use received::{Departure, Received};
 use serve::{State, accept, lock};
 
 /// A fake upstream account on a port of its own.
@@ -25,7 +27,9 @@ pub struct Upstream {
     name: String,
     key: String,
     state: Arc<State>,
-    task: Option<AbortHandle>,
+    task: Mutex<Option<AbortHandle>>,
+    /// Keeps the port while nobody listens on it.
+    grave: Mutex<Option<TcpSocket>>,
     // Sockets that keep an address refusing or silent.
     _held: Vec<TcpSocket>,
     _connections: Vec<TcpStream>,
@@ -104,13 +108,14 @@ impl UpstreamBuilder {
         self.state.key.clone_from(&key);
         let state = Arc::new(self.state);
         let accepting = accept(listener, Arc::clone(&state));
-        let task = Some(FAKES.spawn(accepting).abort_handle());
+        let task = Mutex::new(Some(FAKES.spawn(accepting).abort_handle()));
         Upstream {
             name: name_for(address),
             address,
             key,
             state,
             task,
+            grave: Mutex::default(),
             _held: Vec::new(),
             _connections: Vec::new(),
         }
@@ -184,6 +189,12 @@ impl Upstream {
         lock(&self.state.seen).requests.clone()
     }
 
+    /// Whether a request has come whose body holds this text.
+    pub fn was_told(&self, text: &str) -> bool {
+        let told = |request: &Received| request.body.windows(text.len()).any(|part| part == text.as_bytes());
+        lock(&self.state.seen).requests.iter().rev().any(told)
+    }
+
     /// The only request so far; fails the test when there are more or none.
     pub fn only_request(&self) -> Received {
         let requests = self.requests();
@@ -208,7 +219,12 @@ impl Upstream {
 
     /// How many requests were left by their caller before the reply was played to its end.
     pub fn departures(&self) -> u64 {
-        self.state.departures.load(Ordering::SeqCst)
+        u64::try_from(lock(&self.state.seen).departures.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The requests that were left by their caller before the reply was played to its end, and when.
+    pub fn departed(&self) -> Vec<Departure> {
+        lock(&self.state.seen).departures.clone()
     }
 
     /// How many requests were dropped because their connection was a reused one.
@@ -239,6 +255,32 @@ impl Upstream {
         script.always = Some(reply.into());
     }
 
+    /// Dies as a machine does: its connections are reset, and new ones are refused.
+    pub async fn die(&self) {
+        self.state.dying.store(true, Ordering::SeqCst);
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+        let address = self.address;
+        let bound = until("the port is let go", async || {
+            let socket = TcpSocket::new_v4().ok()?;
+            socket.set_reuseaddr(true).ok()?;
+            socket.bind(address).ok()?;
+            Some(socket)
+        });
+        *lock(&self.grave) = Some(bound.await);
+    }
+
+    /// Listens again where it did before it died.
+    pub fn revive(&self) {
+        let socket = lock(&self.grave).take().expect("it has died");
+        self.state.dying.store(false, Ordering::SeqCst);
+        let _runtime = FAKES.enter();
+        let listener = socket.listen(1024).expect("a bound socket can listen");
+        let accepting = accept(listener, Arc::clone(&self.state));
+        *lock(&self.task) = Some(FAKES.spawn(accepting).abort_handle());
+    }
+
     /// Ends the checks that follow a drop: for an upstream that is to be left in the middle of its script.
     pub fn forgive(&self) {
         lock(&self.state.script).steps.clear();
@@ -262,13 +304,22 @@ impl Upstream {
         task: Option<AbortHandle>,
     ) -> Self {
         let (name, key) = (name_for(address), key_for(address));
-        Self { address, name, key, state: Arc::default(), task, _held: held, _connections: connections }
+        Self {
+            address,
+            name,
+            key,
+            state: Arc::default(),
+            task: Mutex::new(task),
+            grave: Mutex::default(),
+            _held: held,
+            _connections: connections,
+        }
     }
 }
 
 impl Drop for Upstream {
     fn drop(&mut self) {
-        if let Some(task) = &self.task {
+        if let Some(task) = lock(&self.task).take() {
             task.abort();
         }
         let complaints = self.complaints();

@@ -54,6 +54,12 @@ pub(crate) fn run() -> anyhow::Result<Tally> {
     Ok(tally)
 }
 
+/// Sets up what programs with the Python SDK need, where it is missing.
+pub(crate) fn python_sdk() -> anyhow::Result<()> {
+    let target = target_directory()?;
+    packages(&python(&target)?, &target, "openai")
+}
+
 /// The Python of a virtual environment of our own.
 fn python(target: &Path) -> anyhow::Result<PathBuf> {
     let folder = target.join("venv");

@@ -3,6 +3,7 @@
 //! **Must never know:** the product crates. It builds, runs and reads them from outside.
 
 mod bench;
+mod campaign;
 mod ci;
 mod clients;
 mod layers;
@@ -34,6 +35,17 @@ enum Task {
         /// Leave the clients out; they need Python, Node and, once, the network
         #[arg(long)]
         no_clients: bool,
+    },
+    /// Run the campaigns: the gateway under faults drawn by chance, dying channels and leaving clients
+    Campaign {
+        /// As large as they are meant, and held to times: takes minutes, on a machine that does nothing else
+        #[arg(long)]
+        full: bool,
+        /// Draw again what this seed drew; a campaign prints its seed when it begins
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only the campaigns whose name holds this
+        name: Option<String>,
     },
     /// Check who depends on whom
     Layers,
@@ -69,6 +81,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Ci => ci::run(),
         Task::Test { no_clients } => test::run(!no_clients),
+        Task::Campaign { full, seed, name } => campaign::run(full, seed, name.as_deref()),
         Task::Layers => layers::run(),
         Task::Tidy => tidy::run(),
         Task::Migrate { database } => migrate::run(&database),

@@ -37,7 +37,6 @@ mod settings;
 mod size;
 mod snapshot;
 mod suggest;
-mod times;
 
 pub use change::restart_needed;
 pub use example::example;
@@ -52,6 +51,5 @@ pub use settings::{
     ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,
 };
 pub use snapshot::Snapshot;
-pub use times::{ChannelTimes, Misfit};
 
 pub use gateway_domain::Policy;

@@ -4,6 +4,7 @@
 //! place only ([`splice`]); an answer is never changed, only watched as it passes ([`Scanner`], [`usage_of`],
 //! [`error_of`]). Every function takes whatever bytes the network sends and never panics on them.
 
+mod choices;
 mod endpoint;
 mod error_body;
 mod event;
@@ -16,6 +17,7 @@ mod sse;
 mod upstream_error;
 mod usage;
 
+pub use choices::Choices;
 pub use endpoint::{Endpoint, EndpointKind, Lookup, ModelRule, StreamDialect, lookup};
 pub use error_body::ErrorBody;
 pub use event::{Heard, hear};

@@ -17,6 +17,15 @@ pub struct Received {
     pub at: Instant,
 }
 
+/// A caller that was gone before its reply was played to its end.
+#[derive(Clone, Debug)]
+pub struct Departure {
+    /// What it had asked.
+    pub request: Received,
+    /// When its going was seen.
+    pub at: Instant,
+}
+
 // === impl Received ===
 
 impl Received {

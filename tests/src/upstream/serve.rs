@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-use super::{FAKES, Received};
+use super::connection::Outgoing;
+use super::{Departure, FAKES, Received};
 use crate::USER_KEY_MARK;
 use crate::script::{Reply, json_body, status};
 use crate::wire::{self, Incoming, RequestHead};
@@ -25,7 +26,7 @@ pub(super) struct State {
     pub(super) in_flight: AtomicUsize,
     pub(super) peak: AtomicUsize,
     pub(super) connections: AtomicU64,
-    pub(super) departures: AtomicU64,
+    pub(super) dying: AtomicBool,
     pub(super) stale_drops: AtomicU64,
     pub(super) unwell: AtomicBool,
     pub(super) key: String,
@@ -45,12 +46,23 @@ pub(super) struct Script {
 pub(super) struct Seen {
     pub(super) requests: Vec<Received>,
     pub(super) probes: u64,
+    pub(super) departures: Vec<Departure>,
     pub(super) complaints: Vec<String>,
 }
 
 // === impl State ===
 
 impl State {
+    /// Whether what is cut off now is cut off by death.
+    pub(super) fn is_dying(&self) -> bool {
+        self.dying.load(Ordering::SeqCst)
+    }
+
+    fn left_by(&self, request: &Received) {
+        let departure = Departure { request: request.clone(), at: Instant::now() };
+        lock(&self.seen).departures.push(departure);
+    }
+
     fn complain(&self, what: String) {
         lock(&self.seen).complaints.push(what);
     }
@@ -119,14 +131,15 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
 
 async fn converse(stream: TcpStream, connection: u64, state: Arc<State>) {
     let _delay = stream.set_nodelay(true);
-    let (read, mut write) = stream.into_split();
+    let (read, write) = stream.into_split();
     let mut incoming = Incoming::new(read);
+    let mut outgoing = Outgoing::new(write, Arc::clone(&state));
     let mut served = 0_u64;
     while let Some(head) = incoming.head().await {
         let probe = head.method == "GET" && head.target.ends_with("/models");
         if state.drops_reused && served > 0 && !probe {
             state.stale_drops.fetch_add(1, Ordering::SeqCst);
-            wire::reset(&write);
+            wire::reset(outgoing.socket());
             return;
         }
         served += 1;
@@ -155,7 +168,7 @@ async fn converse(stream: TcpStream, connection: u64, state: Arc<State>) {
             ));
             return;
         };
-        if !answer(&reply, &mut incoming, &mut write, &state).await {
+        if !answer(&reply, &request, &mut incoming, outgoing.socket(), &state).await {
             return;
         }
     }
@@ -164,6 +177,7 @@ async fn converse(stream: TcpStream, connection: u64, state: Arc<State>) {
 /// Plays the reply and watches for the caller's leaving meanwhile. Tells whether the connection goes on.
 async fn answer(
     reply: &Reply,
+    request: &Received,
     incoming: &mut Incoming,
     write: &mut tokio::net::tcp::OwnedWriteHalf,
     state: &State,
@@ -185,12 +199,12 @@ async fn answer(
             }
             Ok(goes_on) => goes_on,
             Err(_gone) => {
-                state.departures.fetch_add(1, Ordering::SeqCst);
+                state.left_by(request);
                 false
             }
         },
         () = left => {
-            state.departures.fetch_add(1, Ordering::SeqCst);
+            state.left_by(request);
             false
         }
     }

@@ -1,8 +1,8 @@
 //! What one event of a stream says: content, the end, or trouble.
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::choices::Choices;
 use super::fields::{each_field, text_of};
 
 /// The meaning of an event's data.
@@ -12,7 +12,7 @@ pub enum Heard {
     Done,
     /// A part of the answer.
     Content,
-    /// A part that completes the answer: it carries a `finish_reason`, or closes a response.
+    /// A part that completes the answer, or one of its choices: it carries a `finish_reason`, or closes a response.
     Finish,
     /// The upstream says that it failed; see [`error_of`](super::error_of).
     Error,
@@ -22,14 +22,9 @@ pub enum Heard {
     Malformed,
 }
 
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(default)]
-    finish_reason: Option<IgnoredAny>,
-}
-
-/// Reads the `data` of an event called `name` (empty when the event has no name).
-pub fn hear(name: &str, data: &str) -> Heard {
+/// Reads the `data` of an event called `name` (empty when the event has no name), and notes what it says of the
+/// choices of its stream.
+pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Heard {
     let data = data.trim_ascii();
     if data.is_empty() {
         return Heard::Empty;
@@ -45,10 +40,13 @@ pub fn hear(name: &str, data: &str) -> Heard {
     let mut finished = false;
     let read = each_field(data, |key, value| match key {
         "error" => failed |= value.get() != "null",
-        "choices" => finished |= any_finish_reason(value.get()),
+        "choices" => finished |= choices.read(value.get()),
         "type" => match text_of(value).as_deref() {
             Some("error" | "response.failed") => failed = true,
-            Some("response.completed" | "response.incomplete") => finished = true,
+            Some("response.completed" | "response.incomplete") => {
+                choices.finish_the_only_one();
+                finished = true;
+            }
             _ => {}
         },
         _ => {}
@@ -59,20 +57,6 @@ pub fn hear(name: &str, data: &str) -> Heard {
         (Ok(()), false, true) => Heard::Finish,
         (Ok(()), false, false) => Heard::Content,
     }
-}
-
-/// Whether a choice has a `finish_reason` that is not null.
-///
-/// Every chunk has the member, nearly always null: looking at what follows the name spares the parse then.
-fn any_finish_reason(choices: &str) -> bool {
-    const NAME: &str = "\"finish_reason\"";
-    let told = memchr::memmem::find_iter(choices.as_bytes(), NAME).any(|at| {
-        let after = choices.get(at + NAME.len()..).unwrap_or_default();
-        let value = after.trim_ascii_start().strip_prefix(':');
-        value.is_some_and(|value| !value.trim_ascii_start().starts_with("null"))
-    });
-    told && serde_json::from_str::<Vec<Choice>>(choices)
-        .is_ok_and(|choices| choices.iter().any(|choice| choice.finish_reason.is_some()))
 }
 
 #[cfg(test)]

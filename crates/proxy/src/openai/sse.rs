@@ -11,6 +11,7 @@
 use std::mem;
 use std::ops::ControlFlow;
 
+use super::choices::Choices;
 use super::event::{Heard, hear};
 
 /// How many bytes one event may have before the stream counts as broken.
@@ -36,6 +37,7 @@ pub struct Scanner {
     /// The last byte was a carriage return: a line feed that follows belongs to it.
     after_cr: bool,
     first_line: bool,
+    choices: Choices,
     seen: Seen,
 }
 
@@ -44,7 +46,7 @@ pub struct Scanner {
 pub struct Seen {
     /// An event that is part of an answer: no error, no keep-alive, not malformed.
     pub content: bool,
-    /// The answer is complete: a `finish_reason`, or the closing event of a response.
+    /// The answer is complete: a `finish_reason` for every choice that has begun, or the closing event of a response.
     pub finish: bool,
     /// `data: [DONE]`
     pub done: bool,
@@ -136,6 +138,7 @@ impl Scanner {
             pending: 0,
             after_cr: false,
             first_line: true,
+            choices: Choices::default(),
             seen: Seen::default(),
         }
     }
@@ -311,9 +314,9 @@ impl Scanner {
             let data = pass.here.take().unwrap_or(&self.data);
             let invalid = ScanError::InvalidUtf8 { complete: pass.complete };
             let data = std::str::from_utf8(data).map_err(|_| invalid)?;
-            let heard = hear(&self.name, data);
+            let heard = hear(&self.name, data, &mut self.choices);
             self.seen.done |= heard == Heard::Done;
-            self.seen.finish |= heard == Heard::Finish;
+            self.seen.finish = self.choices.are_finished();
             self.seen.content |= matches!(heard, Heard::Content | Heard::Finish);
             if on_event(Event { name: &self.name, data, heard }).is_break() {
                 return Ok(ControlFlow::Break(()));

@@ -3,9 +3,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::openai::random_json::noise;
 
+fn heard(name: &str, data: &str) -> Heard {
+    hear(name, data, &mut Choices::default())
+}
+
 #[test]
 fn chat_chunks_are_told_apart() {
-    for (data, heard) in [
+    for (data, says) in [
         (r#"{"choices":[{"delta":{"content":"Hi"},"finish_reason":null}]}"#, Heard::Content),
         (r#"{"choices":[{"delta":{"role":"assistant"}}]}"#, Heard::Content),
         (r#"{"choices":[],"usage":{"prompt_tokens":1}}"#, Heard::Content),
@@ -23,13 +27,13 @@ fn chat_chunks_are_told_apart() {
         ("ping", Heard::Malformed),
         ("[1,2]", Heard::Content),
     ] {
-        assert_eq!(hear("", data), heard, "{data}");
+        assert_eq!(heard("", data), says, "{data}");
     }
 }
 
 #[test]
 fn responses_events_are_told_apart() {
-    for (data, heard) in [
+    for (data, says) in [
         (r#"{"type":"response.created","response":{"error":null}}"#, Heard::Content),
         (r#"{"type":"response.output_text.delta","delta":"Hi"}"#, Heard::Content),
         (r#"{"type":"response.completed","response":{}}"#, Heard::Finish),
@@ -37,24 +41,24 @@ fn responses_events_are_told_apart() {
         (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, Heard::Error),
         (r#"{"type":"error","code":"server_error","message":"m"}"#, Heard::Error),
     ] {
-        assert_eq!(hear("any.name", data), heard, "{data}");
+        assert_eq!(heard("any.name", data), says, "{data}");
     }
-    assert_eq!(hear("error", "{}"), Heard::Error);
+    assert_eq!(heard("error", "{}"), Heard::Error);
 }
 
 #[test]
 fn words_inside_the_answer_end_nothing() {
     for content in [r#"\"finish_reason\":\"stop\""#, r#"{\"error\":1}"#, r#"\"type\":\"error\""#, "[DONE]"] {
         let data = format!(r#"{{"choices":[{{"delta":{{"content":"{content}"}},"finish_reason":null}}]}}"#);
-        assert_eq!(hear("", &data), Heard::Content, "{data}");
+        assert_eq!(heard("", &data), Heard::Content, "{data}");
     }
     let nested = r#"{"choices":[{"delta":{"finish_reason":"stop"},"finish_reason":null}]}"#;
-    assert_eq!(hear("", nested), Heard::Content);
+    assert_eq!(heard("", nested), Heard::Content);
 }
 
 proptest! {
     #[test]
     fn no_text_makes_it_panic(bytes in noise()) {
-        let _ = hear("", &String::from_utf8_lossy(&bytes));
+        let _ = heard("", &String::from_utf8_lossy(&bytes));
     }
 }
