@@ -1,3 +1,4 @@
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -49,6 +50,7 @@ impl Followers {
         self.store.set_retention(new.settings.database.keep_requests);
         self.sessions.set_idle(new.settings.session.idle_timeout);
         self.forget_the_gone(new);
+        self.board.set_several(several(new));
         self.board.set_rules(rules(&new.settings.health_check));
         self.probes.send_replace(plan(new));
         self.bridge.tell(new);
@@ -102,6 +104,21 @@ pub(crate) fn rules(settings: &HealthCheckSettings) -> Rules {
         healthy_after: settings.healthy_after,
         ..Rules::default()
     }
+}
+
+/// The channels that serve more than one model: there, one model's failures are not the channel's.
+pub(crate) fn several(snapshot: &Snapshot) -> HashSet<ChannelId> {
+    let mut served: HashMap<ChannelId, usize> = HashMap::new();
+    for model in snapshot.models.values() {
+        let mut channels: Vec<_> = model.mappings.iter().map(|mapping| mapping.channel).collect();
+        channels.sort_unstable();
+        channels.dedup();
+        for channel in channels {
+            *served.entry(channel).or_default() += 1;
+        }
+    }
+    let any = snapshot.channels.values().filter(|channel| channel.serves_any_model).map(|channel| channel.id);
+    any.chain(served.into_iter().filter(|(_, models)| *models > 1).map(|(channel, _)| channel)).collect()
 }
 
 /// Who is probed and how.

@@ -1,6 +1,6 @@
 //! `/api/channels/{id}/health` and `/api/health/channels`: the verdicts and what led to them.
 
-use gateway_domain::{ChannelId, HealthReport};
+use gateway_domain::{ChannelId, HealthReport, ModelTrouble};
 use gateway_health::Tick;
 use serde::Serialize;
 
@@ -28,12 +28,18 @@ const LAST_ERROR: Field =
         .required()
         .nullable();
 const FAILURES: Field = Field::integer("consecutive_failures", "Failures since the last success.").required();
+const TROUBLED: Field = Field::objects(
+    "troubled_models",
+    &TROUBLE,
+    "The models whose calls fail here again and again, whatever the others do; the worst first, at most 32.",
+)
+.required();
 
 /// A channel's health inside other answers and in lists.
 pub(crate) static HEALTH: Schema = Schema {
     name: "ChannelHealth",
     about: "What is known of a channel's health.",
-    fields: &[CHANNEL_ID, STATUS, USABLE, LAST_CHECKED, LAST_ERROR, FAILURES],
+    fields: &[CHANNEL_ID, STATUS, USABLE, LAST_CHECKED, LAST_ERROR, FAILURES, TROUBLED],
 };
 
 /// A channel's health with what led to it.
@@ -47,7 +53,19 @@ pub(crate) static HEALTH_HISTORY: Schema = Schema {
         LAST_CHECKED,
         LAST_ERROR,
         FAILURES,
+        TROUBLED,
         Field::objects("history", &TICK, "The oldest first.").required(),
+    ],
+};
+
+static TROUBLE: Schema = Schema {
+    name: "ModelTrouble",
+    about: "A model whose calls fail on one channel. The channel stays in rotation for its other models.",
+    fields: &[
+        Field::text("model", "Which model, by the name that clients give.").required(),
+        Field::moment("since", "When the first call failed after the last that was served.").required(),
+        Field::integer("failures", "Calls that failed since then.").required(),
+        Field::text("last_error", "Why the last of them did.").required(),
     ],
 };
 
@@ -72,6 +90,15 @@ pub(crate) struct HealthOut {
     last_checked: Option<String>,
     last_error: Option<String>,
     consecutive_failures: u32,
+    troubled_models: Vec<TroubleOut>,
+}
+
+#[derive(Debug, Serialize)]
+struct TroubleOut {
+    model: String,
+    since: String,
+    failures: u32,
+    last_error: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,8 +141,9 @@ pub(crate) fn list(parts: &Parts, _call: &Call) -> Answered {
 impl HealthOut {
     /// A channel of which nothing was told is shown as unknown.
     pub(crate) fn of(parts: &Parts, id: ChannelId) -> Self {
-        let HealthReport { channel, status, last_checked, last_error, consecutive_failures } =
-            parts.board.report(id);
+        let report = parts.board.report(id);
+        let HealthReport { channel, status, last_checked, last_error, consecutive_failures, troubled_models } =
+            report;
         Self {
             channel_id: channel.0,
             status: status.as_str(),
@@ -123,7 +151,17 @@ impl HealthOut {
             last_checked: last_checked.map(rfc3339),
             last_error,
             consecutive_failures,
+            troubled_models: troubled_models.into_iter().map(TroubleOut::of).collect(),
         }
+    }
+}
+
+// === impl TroubleOut ===
+
+impl TroubleOut {
+    fn of(trouble: ModelTrouble) -> Self {
+        let ModelTrouble { model, since, failures, last_error } = trouble;
+        Self { model: model.to_string(), since: rfc3339(since), failures, last_error }
     }
 }
 

@@ -18,16 +18,21 @@ const SHORTEST_TOKEN: usize = 16;
 
 /// Times that lie within another: the inner one, the outer one. The outermost come first, so that a default that
 /// gives way to its outer time passes that on to its own inner times.
-const NESTED: [(&str, &str); 4] = [
+const NESTED: [(&str, &str); 6] = [
     ("server.read_timeout", "server.body_timeout"),
     ("health_check.timeout", "health_check.interval"),
-    ("proxy.first_byte_timeout", "proxy.total_timeout"),
+    ("proxy.first_byte_timeout", "proxy.stream_timeout"),
+    ("proxy.stream_gap_timeout", "proxy.stream_timeout"),
     ("proxy.connect_timeout", "proxy.first_byte_timeout"),
+    ("proxy.connect_timeout", "proxy.total_timeout"),
 ];
+
+/// The times that a channel's own ones lie within.
+const AROUND_CHANNELS: [&str; 3] =
+    ["proxy.first_byte_timeout", "proxy.total_timeout", "proxy.stream_timeout"];
 
 pub(crate) fn check(lowering: &mut Lowering<'_, '_>, declaration: &Declaration) {
     let Lowering { settings, known, findings, .. } = lowering;
-    check_times(settings, known, findings);
     check_tls(settings, known, findings);
     check_admin(settings, known, findings);
     check_ports(settings, known, findings);
@@ -36,7 +41,8 @@ pub(crate) fn check(lowering: &mut Lowering<'_, '_>, declaration: &Declaration) 
 
 /// An inner time that somebody wrote must fit into its outer one; a default gives way by itself, so that whoever
 /// shortens one time need not know all that lie within it.
-fn check_times(settings: &mut Settings, known: &Known, findings: &mut Findings<'_>) {
+pub(crate) fn check_times(lowering: &mut Lowering<'_, '_>) {
+    let Lowering { settings, known, findings, .. } = lowering;
     for (inner, outer) in NESTED {
         let (Some(within), Some(around)) = (time(inner), time(outer)) else { continue };
         let (short, long) = ((within.get)(settings), (around.get)(settings));
@@ -51,6 +57,11 @@ fn check_times(settings: &mut Settings, known: &Known, findings: &mut Findings<'
         let refused = Refused::new(message).advise(format!("shorten it, or lengthen {outer}"));
         findings.problem(&known.spot(inner), inner, refused);
     }
+}
+
+/// Whether the times that a channel's own ones are compared with are what was meant.
+pub(crate) fn channel_times_are_sound(known: &Known) -> bool {
+    AROUND_CHANNELS.iter().all(|key| known.is_sound(key))
 }
 
 fn time(name: &str) -> Option<&'static Place<Duration>> {

@@ -1,11 +1,12 @@
 //! The lists of the file: `[[channels]]`, `[[models]]`, `[[users]]`.
 
+mod tuning;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use gateway_domain::{
-    BaseUrl, DEFAULT_WEIGHT, Declaration, ModelTuning, NewChannel, NewMapping, NewModel, NewUser, ProbePlan,
-    Secret,
+    BaseUrl, DEFAULT_WEIGHT, Declaration, NewChannel, NewMapping, NewModel, NewUser, Secret,
 };
 use toml::Spanned;
 use toml::de::DeValue;
@@ -17,7 +18,7 @@ use crate::findings::{Findings, Spot};
 use crate::lower::{Lists, Lowering};
 use crate::raw::{Raw, short};
 use crate::refused::Refused;
-use crate::{secret, suggest};
+use crate::{ProxySettings, check, secret, suggest};
 
 /// Beyond it, score arithmetic would say less about latency and errors than about the weight.
 const HEAVIEST: u64 = 1_000_000;
@@ -39,6 +40,8 @@ struct Declaring<'f, 'a> {
     /// Every user key, and the path of the entry that has it.
     keys: HashMap<String, String>,
     admin_token: Option<Secret<String>>,
+    /// The times in force; `None` when one of them was refused.
+    times: Option<ProxySettings>,
 }
 
 /// A model's name and a channel's.
@@ -53,7 +56,9 @@ struct UserSecret {
 
 /// Reads the lists of a file.
 pub(crate) fn declare(lists: Lists<'_>, lowering: &mut Lowering<'_, '_>) -> Declaration {
+    let times = check::channel_times_are_sound(&lowering.known).then(|| lowering.settings.proxy.clone());
     let mut declaring = Declaring {
+        times,
         findings: lowering.findings,
         around: lowering.around,
         channels: HashSet::new(),
@@ -77,7 +82,7 @@ impl Declaring<'_, '_> {
     }
 
     fn channel(&mut self, element: Element<'_>, taken: &mut HashMap<Arc<str>, String>) -> Option<NewChannel> {
-        let around = self.around;
+        let (around, times) = (self.around, self.times.as_ref());
         let mut entry = Entry::open(element, CHANNEL, self.findings)?;
         let name = own_name(&mut entry, taken);
         let base_url = entry.require("base_url", |raw| {
@@ -88,7 +93,8 @@ impl Declaring<'_, '_> {
         let enabled = entry.read("enabled", Raw::flag);
         let max_concurrency = entry.read("max_concurrency", |raw| raw.number_in(1, 1_000_000));
         let models = model_names(&mut entry);
-        let probe = entry.read("probe", probe);
+        let probe = entry.read("probe", tuning::probe);
+        let tuning = tuning::of_channel(&mut entry, times);
         let name = name?;
         self.channels.insert(name.to_string());
         self.mapped.extend(models.iter().map(|model| (Arc::clone(model), Arc::clone(&name))));
@@ -99,6 +105,7 @@ impl Declaring<'_, '_> {
         channel.max_concurrency = max_concurrency.and_then(|(most, _)| u32::try_from(most).ok());
         channel.probe = probe.map(|(probe, _)| probe).unwrap_or_default();
         channel.models = models;
+        channel.tuning = tuning;
         Some(channel)
     }
 
@@ -122,9 +129,10 @@ impl Declaring<'_, '_> {
             let spot = entry.spot();
             entry.problem(&spot, "channels", refused);
         }
+        let tuning = tuning::of_model(&mut entry);
         let items = entry.elements("channels");
         let mappings = items.into_iter().filter_map(|element| self.mapping(element, name.as_ref())).collect();
-        Some(NewModel { name: name?, mappings, tuning: ModelTuning::default() })
+        Some(NewModel { name: name?, mappings, tuning })
     }
 
     fn mapping(&mut self, element: Element<'_>, model: Option<&Arc<str>>) -> Option<NewMapping> {
@@ -183,6 +191,7 @@ impl Declaring<'_, '_> {
         }
         let enabled = entry.read("enabled", Raw::flag);
         let allowed = entry.read("models", Raw::list);
+        let may_explain = entry.read("may_explain", Raw::flag);
         let keys = found.into_iter().map(|secret| self.user_key(secret)).collect();
         let allowed_models = allowed
             .filter(|(models, _)| !models.iter().any(|model| model == "*"))
@@ -192,7 +201,7 @@ impl Declaring<'_, '_> {
             keys,
             enabled: enabled.is_none_or(|(enabled, _)| enabled),
             allowed_models,
-            may_explain: false,
+            may_explain: may_explain.is_some_and(|(may, _)| may),
         })
     }
 
@@ -285,27 +294,6 @@ fn model_names(entry: &mut Entry<'_, '_, '_>) -> Vec<Arc<str>> {
         entry.findings().problem(&element.spot(), &element.path, refused);
     }
     names
-}
-
-fn probe(raw: Raw<'_>) -> Result<ProbePlan, Refused> {
-    let advice = "write \"models\", \"off\", \"/path\" or { chat = \"model\" }";
-    if let Raw::Toml(DeValue::Table(table)) = raw {
-        return match (table.get("chat"), table.len()) {
-            (Some(model), 1) => Ok(ProbePlan::Chat { model: name(Raw::Toml(model.get_ref()))?.to_string() }),
-            _ => Err(Refused::new("must hold chat and nothing else").advise(advice)),
-        };
-    }
-    match raw.text().map_err(|refused| refused.advise(advice))? {
-        "models" => Ok(ProbePlan::Models),
-        "off" => Ok(ProbePlan::Off),
-        path if path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') => {
-            Ok(ProbePlan::Path(path.to_owned()))
-        }
-        path if path.starts_with('/') => {
-            Err(Refused::new("is a path with a character that a URL cannot have"))
-        }
-        other => Err(Refused::new(format!("unknown probe \"{}\"", short(other))).advise(advice)),
-    }
 }
 
 #[cfg(test)]

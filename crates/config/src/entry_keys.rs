@@ -26,6 +26,8 @@ const fn entry(
 pub(crate) static LISTS: &[(&str, &[EntryKey])] =
     &[("channels", CHANNEL), ("models", MODEL), ("models.channels", MAPPING), ("users", USER)];
 
+const TIME: &str = "time (\"30s\", or seconds)";
+
 pub(crate) static CHANNEL: &[EntryKey] = &[
     entry("name", "string, required", "", "Its name: unique, shown in headers, logs and metrics."),
     entry("base_url", "URL, required", "", "Where it answers; with an empty path /v1 is appended."),
@@ -46,15 +48,77 @@ pub(crate) static CHANNEL: &[EntryKey] = &[
     ),
     entry(
         "probe",
-        "\"models\" | \"off\" | \"/path\" | { chat = \"model\" }",
+        "\"models\" | \"off\" | \"/path\" | { chat = \"model\" } | { chat_stream = … } | { embeddings = … } | { responses = … }",
         "\"models\"",
         "How its health is asked.",
+    ),
+    entry(
+        "tier",
+        "number from 0 to 255",
+        "0",
+        "Tier 0 is asked first; the next one only when nobody in the tiers before it will do.",
+    ),
+    entry(
+        "requests_per_minute",
+        "number from 1 to 1000000000",
+        "",
+        "Calls that the account takes in a minute, counted by this process; without it there is no limit.",
+    ),
+    entry(
+        "tokens_per_minute",
+        "number from 1 to 1000000000",
+        "",
+        "Tokens that the account takes in a minute, counted by this process; without it there is no limit.",
+    ),
+    entry(
+        "add_cache_key",
+        "true or false",
+        "false",
+        "Sends prompt_cache_key upstream where the caller gave none.",
+    ),
+    entry("connect_timeout", TIME, "proxy.connect_timeout", "Longest time for a connection to it."),
+    entry(
+        "first_byte_timeout",
+        TIME,
+        "proxy.first_byte_timeout",
+        "Longest wait for the first byte of its streamed answers.",
+    ),
+    entry(
+        "stream_gap_timeout",
+        TIME,
+        "proxy.stream_gap_timeout",
+        "Longest silence inside its streamed answers.",
     ),
 ];
 
 pub(crate) static MODEL: &[EntryKey] = &[
     entry("name", "string, required", "", "The name that clients ask for; unique."),
     entry("channels", "list of tables, required", "", "The channels that serve it."),
+    entry(
+        "policy",
+        "adaptive | weighted_score | weighted | least_inflight | round_robin",
+        "proxy.policy",
+        "How a channel is chosen.",
+    ),
+    entry(
+        "slack_percent",
+        "number from 100 to 10000",
+        "proxy.slack_percent",
+        "How much of its share a session's channel may carry before its calls go elsewhere.",
+    ),
+    entry("sticky", "true or false", "proxy.sticky", "Whether a session stays with its channel."),
+    entry(
+        "cut",
+        "true or false",
+        "proxy.cut",
+        "Whether a slow first token is given up when another channel is much faster; false for models that think.",
+    ),
+    entry(
+        "hedge",
+        "\"learned\" | time | { after = \"learned\" | time, max_percent = number from 1 to 50 }",
+        "",
+        "When a late call is sent to a second channel too, and for how many in a hundred calls; without it never.",
+    ),
 ];
 
 pub(crate) static MAPPING: &[EntryKey] = &[
@@ -74,4 +138,10 @@ pub(crate) static USER: &[EntryKey] = &[
     entry("keys", "list of secrets", "", "Its gateway keys, when it has several."),
     entry("enabled", "true or false", "true", "A disabled user's keys are refused."),
     entry("models", "list of strings", "[\"*\"]", "The models its keys may use; \"*\" is all."),
+    entry(
+        "may_explain",
+        "true or false",
+        "false",
+        "Whether its keys may ask with x-gateway-explain why a call went where it went.",
+    ),
 ];

@@ -55,9 +55,21 @@ const TAIL: &str = r#"
 #max_concurrency = 100
 # Models it serves under their own names; "*" is every model not mapped otherwise.
 #models = ["gpt-4o", "*"]
-# How its health is asked: "models" (GET /models), "off", "/path" (any 2xx is well), or { chat = "model" }
-# (a one-token completion).
+# How its health is asked: "models" (GET /models), "off", "/path" (any 2xx is well), { chat = "model" }
+# (a one-token completion), { chat_stream = "model" } (the same as a stream), { embeddings = "model" } or
+# { responses = "model" }.
 #probe = "models"
+# Tier 0 is asked first; the next one only when nobody in the tiers before it will do.
+#tier = 0
+# What the account takes in a minute, counted by this process; without them there is no limit.
+#requests_per_minute = 500
+#tokens_per_minute = 200000
+# Sends prompt_cache_key upstream where the caller gave none, so that one session's calls find the provider's cache.
+#add_cache_key = false
+# Times of its own in place of those of [proxy].
+#connect_timeout = "3s"
+#first_byte_timeout = "1m"
+#stream_gap_timeout = "2m"
 
 # A model: a name that clients ask for, and the channels that serve it.
 #[[models]]
@@ -66,6 +78,14 @@ const TAIL: &str = r#"
 # Each with the channel's name, that channel's own name for the model (the same when left out), and a weight
 # that multiplies the channel's.
 #channels = [{ channel = "openai", model = "gpt-4o-mini", weight = 10 }]
+# How its calls are routed, in place of what [proxy] says. cut = false is for models that think before they speak.
+#policy = "adaptive"
+#slack_percent = 150
+#sticky = true
+#cut = true
+# Sends a late call to a second channel too, at most for so many in a hundred calls: "learned" is later than nearly
+# all recent answers, "2s" is a time of your own. Without it never.
+#hedge = { after = "learned", max_percent = 5 }
 
 # A user: whoever holds gateway keys.
 #[[users]]
@@ -77,6 +97,8 @@ const TAIL: &str = r#"
 #enabled = true
 # The models its keys may use; "*" is all.
 #models = ["*"]
+# Whether its keys may ask with x-gateway-explain why a call went where it went.
+#may_explain = false
 "#;
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ mod settings;
 mod size;
 mod snapshot;
 mod suggest;
+mod times;
 
 pub use change::restart_needed;
 pub use example::example;
@@ -51,5 +52,6 @@ pub use settings::{
     ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,
 };
 pub use snapshot::Snapshot;
+pub use times::{ChannelTimes, Misfit};
 
 pub use gateway_domain::Policy;

@@ -82,6 +82,10 @@ fn read<'a>(
     let mut lowering = Lowering::new(around, findings);
     let lists = root.as_ref().map(|root| lowering.read_file(root.get_ref())).unwrap_or_default();
     environment::overlay(&mut lowering, around.env);
+    if is_toml {
+        // Before the lists: channels have times of their own, which lie within these.
+        check::check_times(&mut lowering);
+    }
     let declaration = declare::declare(lists, &mut lowering);
     if is_toml {
         check::check(&mut lowering, &declaration);

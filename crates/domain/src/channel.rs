@@ -95,3 +95,10 @@ pub enum ManagedBy {
     /// Declared in the configuration file, and changed there only.
     File,
 }
+
+// === impl ChannelTuning ===
+
+impl ChannelTuning {
+    /// The largest limit per minute.
+    pub const MOST_PER_MINUTE: u32 = 1_000_000_000;
+}

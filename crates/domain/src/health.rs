@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use crate::{ChannelId, UnixMillis};
 
 /// What is known of a channel's health.
@@ -25,6 +27,21 @@ pub struct HealthReport {
     pub last_error: Option<String>,
     /// Failures since the last success.
     pub consecutive_failures: u32,
+    /// The models whose calls fail on this channel, whatever the others do; the worst first, at most 32.
+    pub troubled_models: Vec<ModelTrouble>,
+}
+
+/// A model whose calls fail on one channel, again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelTrouble {
+    /// Which model, by the name that clients give.
+    pub model: Arc<str>,
+    /// When the first call failed after the last that was served.
+    pub since: UnixMillis,
+    /// Calls that failed since then.
+    pub failures: u32,
+    /// Why the last of them did, without secrets.
+    pub last_error: String,
 }
 
 // === impl HealthStatus ===

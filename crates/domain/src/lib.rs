@@ -23,7 +23,7 @@ mod user;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use channel::{Channel, ChannelTuning, DEFAULT_WEIGHT, ManagedBy, ProbePlan};
 pub use exchange::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome};
-pub use health::{HealthReport, HealthStatus};
+pub use health::{HealthReport, HealthStatus, ModelTrouble};
 pub use id::{ChannelId, KeyId, MappingId, ModelId, SessionId, UserId};
 pub use inventory::{Declaration, Inventory, NewChannel, NewMapping, NewModel, NewUser};
 pub use key::{KeyDigest, UserKey};

@@ -1,3 +1,4 @@
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,9 +70,19 @@ pub struct Mapping {
     pub weight: u32,
 }
 
+// === impl ModelTuning ===
+
+impl ModelTuning {
+    /// What [`ModelTuning::slack_percent`] may be.
+    pub const SLACK_PERCENT: RangeInclusive<u32> = 100..=10_000;
+}
+
 // === impl Hedge ===
 
 impl Hedge {
+    /// What [`Hedge::max_percent`] may be.
+    pub const MAX_PERCENT: RangeInclusive<u8> = 1..=50;
+
     /// The share of calls that a hedge sends twice at most when nobody says otherwise, in percent.
     pub const DEFAULT_MAX_PERCENT: u8 = 5;
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use gateway_domain::{ChannelId, HealthReport, HealthStatus, UnixMillis};
 use tokio::sync::watch;
 
-use crate::{Observation, Rules, Status, Tick, Witness};
+use crate::{Observation, Rules, Scope, Status, Tick, Witness};
 
 /// How many ticks of a channel's history are kept.
 const HISTORY: usize = 60;
@@ -19,6 +19,8 @@ const HISTORY: usize = 60;
 #[derive(Debug)]
 pub struct Board {
     rules: ArcSwap<Rules>,
+    /// The channels that serve more than one model.
+    several: ArcSwap<HashSet<ChannelId>>,
     channels: ArcSwap<HashMap<ChannelId, Arc<Entry>>>,
     changes: watch::Sender<u64>,
 }
@@ -43,14 +45,17 @@ impl Board {
     pub fn new(rules: Rules) -> Arc<Self> {
         Arc::new(Self {
             rules: ArcSwap::from_pointee(rules),
+            several: ArcSwap::default(),
             channels: ArcSwap::default(),
             changes: watch::Sender::new(0),
         })
     }
 
-    /// Takes in what a witness saw of a channel.
-    pub fn observe(&self, channel: ChannelId, seen: Observation, now: UnixMillis) {
+    /// Takes in what a witness saw of a channel, or of one model there. Failures of one model alone never take out a
+    /// channel that serves several ([`Board::set_several`]); how it is decided stands at [`Status`].
+    pub fn observe(&self, channel: ChannelId, scope: Scope<'_>, seen: Observation, now: UnixMillis) {
         let rules = self.rules.load();
+        let several = self.several.load().contains(&channel);
         let (witness, ok, latency) = match &seen {
             Observation::ProbeOk { latency } => (Witness::Probe, true, Some(*latency)),
             Observation::ProbeFailed { .. } | Observation::ProbeRefused { .. } => {
@@ -62,7 +67,8 @@ impl Board {
         self.change(channel, &self.entry(channel), |record| {
             record.tick(now, &rules);
             let before = record.status.verdict();
-            record.status.observe(seen, now, &rules);
+            record.status.set_serves_several(several);
+            record.status.observe(seen, scope, now, &rules);
             if witness == Witness::Probe || record.status.verdict() != before {
                 record.note(now, witness, ok, latency);
             }
@@ -101,6 +107,12 @@ impl Board {
             kept.retain(|channel, _| known.contains(channel));
             kept
         });
+    }
+
+    /// Says which channels serve more than one model; all others are taken to serve one. Holds from the next
+    /// observation on.
+    pub fn set_several(&self, channels: HashSet<ChannelId>) {
+        self.several.store(Arc::new(channels));
     }
 
     /// Changes the rules, from the next observation on.

@@ -22,5 +22,5 @@ pub use history::{Tick, Witness};
 pub use http_probe::HttpProbe;
 pub use probe::{Probe, ProbeReport};
 pub use prober::{ProbePlanSet, run_prober, run_prober_with_clock};
-pub use rules::{Observation, Rules};
+pub use rules::{Fault, Observation, Rules, Scope};
 pub use status::Status;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_domain::AttemptOutcome;
@@ -41,13 +42,36 @@ pub enum Observation {
     },
     /// A call was served.
     TrafficOk,
-    /// A call failed by the channel's fault.
+    /// A call failed, and not by the caller's fault.
     TrafficFailed {
         /// The reason, for people, without secrets.
         why: String,
-        /// Whether it failed because the channel's key was refused (401, 402, 403).
-        credentials: bool,
+        /// What was at fault.
+        fault: Fault,
     },
+}
+
+/// What was at fault when a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// There was no connection: name, network, TLS. That is the channel's, whatever was asked.
+    Connection,
+    /// The channel's key was refused (401, 403).
+    Key,
+    /// The account's money or quota is gone.
+    Quota,
+    /// There was an error, nothing in time, or no answer where one was due. That is the fault of what was asked, as
+    /// far as one call can tell.
+    Answer,
+}
+
+/// Of what an observation speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope<'a> {
+    /// Of the channel as a whole: a probe, or a call that named no model.
+    Channel,
+    /// Of a call to this model, by the name that clients give.
+    Model(&'a Arc<str>),
 }
 
 // === impl Rules ===
@@ -79,14 +103,17 @@ impl Observation {
             | AttemptOutcome::Cancelled
             | AttemptOutcome::Cut
             | AttemptOutcome::Superseded => None,
-            AttemptOutcome::Credentials | AttemptOutcome::Quota => {
-                Some(Self::TrafficFailed { why: why(), credentials: true })
-            }
+            AttemptOutcome::Connect => Some(Self::failed(why(), Fault::Connection)),
+            AttemptOutcome::Credentials => Some(Self::failed(why(), Fault::Key)),
+            AttemptOutcome::Quota => Some(Self::failed(why(), Fault::Quota)),
             AttemptOutcome::ServerError
-            | AttemptOutcome::Connect
             | AttemptOutcome::Timeout
             | AttemptOutcome::Broken
-            | AttemptOutcome::BadAnswer => Some(Self::TrafficFailed { why: why(), credentials: false }),
+            | AttemptOutcome::BadAnswer => Some(Self::failed(why(), Fault::Answer)),
         }
+    }
+
+    const fn failed(why: String, fault: Fault) -> Self {
+        Self::TrafficFailed { why, fault }
     }
 }

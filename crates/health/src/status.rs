@@ -1,11 +1,13 @@
 use gateway_domain::{ChannelId, HealthReport, HealthStatus, UnixMillis};
 
 use crate::clean::clean;
-use crate::{Observation, Rules};
+use crate::{Fault, Observation, Rules, Scope};
 
+mod models;
 mod pause;
 mod window;
 
+use models::Models;
 use pause::Pause;
 use window::Window;
 
@@ -23,12 +25,34 @@ use window::Window;
 ///
 /// What traffic took out returns on trial, with nothing known: one failed call takes it out again, one served call makes
 /// it healthy, and probes, which did not see the fault, have no say. After a calm the past is forgiven.
+///
+/// Whose fault a failed call is decides what it counts for.
+/// - No connection and no quota are the channel's, whatever was asked: such calls count for the channel.
+/// - A refused key is the channel's too, and takes it out at once. Only when another model was served with the same key
+///   within the last ten seconds, the refusal is about the model (some keys are good for some models), and counts for it.
+/// - Errors, silence and broken answers are the model's: an engine that is down, a deployment that was removed. One
+///   model that fails, however often, says nothing of the others, and the routing of that model, which has a breaker of
+///   its own, needs no help. It is shown as in trouble and the channel stays.
+/// - But an engine is rarely alone to fail when the host behind it does. When calls of at least two models fail again
+///   and again, each as often in a row as takes a channel out, both within the last half minute, and no call of any
+///   model was served since the later of the two began to fail, nor in the last ten seconds, then it is the channel.
+/// - Where a channel serves one model only, that model and the channel are the same, and all its failures count.
+///
+/// The rule waits rather than accuses: a channel that stays too long costs each of its models some failed attempts until
+/// that model's breaker opens, while a channel that leaves for one model's sake moves the sessions of all others.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
     verdict: HealthStatus,
     last_checked: Option<UnixMillis>,
     probes: Streak,
+    /// All calls, whosever fault they were: for people.
     traffic: Streak,
+    /// Whether the channel serves other models beside the one that a call asks for.
+    serves_several: bool,
+    models: Models,
+    /// Calls failed in a row by the channel's own fault.
+    own_failures: u32,
+    /// Of the failed calls, it knows those of the channel's own fault.
     window: Window,
     /// Probes failed outright in a row; a refusal is an answer and ends the row.
     dead_probes: u32,
@@ -89,11 +113,17 @@ impl Status {
             last_checked: self.last_checked,
             last_error: errors.into_iter().flatten().max_by_key(|(at, _)| *at).map(|(_, why)| why.clone()),
             consecutive_failures: self.probes.failures.max(self.traffic.failures),
+            troubled_models: self.models.in_trouble(),
         }
     }
 
-    /// Takes in what a witness saw.
-    pub fn observe(&mut self, seen: Observation, now: UnixMillis, rules: &Rules) {
+    /// Notes whether the channel serves more than one model. A new status takes it for one that serves one.
+    pub const fn set_serves_several(&mut self, several: bool) {
+        self.serves_several = several;
+    }
+
+    /// Takes in what a witness saw. The scope matters for traffic only: probes speak of the channel.
+    pub fn observe(&mut self, seen: Observation, scope: Scope<'_>, now: UnixMillis, rules: &Rules) {
         self.tick(now, rules);
         self.last_checked = Some(now);
         let good_news = matches!(seen, Observation::ProbeOk { .. } | Observation::TrafficOk);
@@ -101,9 +131,9 @@ impl Status {
             Observation::ProbeOk { .. } => self.probe_ok(rules),
             Observation::ProbeFailed { why } => self.probe_failed(clean(&why, ""), now, rules),
             Observation::ProbeRefused { why } => self.probe_refused(clean(&why, ""), now, rules),
-            Observation::TrafficOk => self.traffic_ok(now),
-            Observation::TrafficFailed { why, credentials } => {
-                self.traffic_failed(clean(&why, ""), credentials, now, rules);
+            Observation::TrafficOk => self.traffic_ok(scope, now),
+            Observation::TrafficFailed { why, fault } => {
+                self.traffic_failed(clean(&why, ""), fault, scope, now, rules);
             }
         }
         self.conclude(good_news, now);
@@ -113,6 +143,7 @@ impl Status {
     pub fn tick(&mut self, now: UnixMillis, rules: &Rules) {
         // A clock that was set back must not postpone forgiveness until it is where it was.
         self.calm_since = self.calm_since.min(now);
+        self.models.tick(now);
         let traffic_over = self.by_traffic.as_mut().is_some_and(|hold| hold.pause.is_over(now));
         if traffic_over {
             self.by_traffic = None;
@@ -173,8 +204,10 @@ impl Status {
         }
     }
 
-    fn traffic_ok(&mut self, now: UnixMillis) {
+    fn traffic_ok(&mut self, scope: Scope<'_>, now: UnixMillis) {
         self.traffic.good();
+        self.models.good(scope, now);
+        self.own_failures = 0;
         self.window.add(true, now);
         if self.probes.refused {
             self.refusal_disproved = true;
@@ -187,36 +220,80 @@ impl Status {
         }
     }
 
-    fn traffic_failed(&mut self, why: String, credentials: bool, now: UnixMillis, rules: &Rules) {
-        self.traffic.bad(why, credentials, now);
-        self.window.add(false, now);
-        self.calm_since = now;
-        if credentials {
-            self.refusal_disproved = false;
-            if self.by_traffic.as_ref().is_none_or(|hold| !hold.credentials) {
-                let pause = Pause::new(now, rules.credentials_pause);
-                self.by_traffic = Some(TrafficHold { pause, credentials });
+    fn traffic_failed(
+        &mut self,
+        why: String,
+        fault: Fault,
+        scope: Scope<'_>,
+        now: UnixMillis,
+        rules: &Rules,
+    ) {
+        self.traffic.bad(why.clone(), fault == Fault::Key, now);
+        if let Scope::Model(model) = scope
+            && self.is_about(model, fault, now)
+        {
+            let trouble = rules.ejected_after.max(1);
+            self.models.bad(model, why, now, trouble);
+            if self.serves_several {
+                if self.is_usable() && self.models.are_several_down(model, now) {
+                    self.leave_for_a_pause(now, rules);
+                }
+                return;
             }
-        } else if self.is_usable() && self.is_too_much(rules, now) {
-            // Calls that were under way when the channel was taken out fail too: only a channel in rotation can relapse.
-            let pause = Pause::doubled(now, rules, self.relapses);
-            self.by_traffic = Some(TrafficHold { pause, credentials });
-            self.relapses = self.relapses.saturating_add(1);
-            self.window = Window::default();
+        }
+        match fault {
+            Fault::Key | Fault::Quota => self.account_failed(now, rules),
+            Fault::Connection | Fault::Answer => self.channel_failed(now, rules),
         }
     }
 
-    fn is_too_much(&mut self, rules: &Rules, now: UnixMillis) -> bool {
-        self.on_trial || self.traffic.failures >= rules.ejected_after.max(1) || self.window.is_bad(now)
+    /// Whether a failed call tells of the model it asked for.
+    fn is_about(&self, model: &str, fault: Fault, now: UnixMillis) -> bool {
+        match fault {
+            Fault::Answer => true,
+            Fault::Key => self.serves_several && self.models.was_another_served(model, now),
+            Fault::Connection | Fault::Quota => false,
+        }
+    }
+
+    fn account_failed(&mut self, now: UnixMillis, rules: &Rules) {
+        self.calm_since = now;
+        self.refusal_disproved = false;
+        if self.by_traffic.as_ref().is_none_or(|hold| !hold.credentials) {
+            let pause = Pause::new(now, rules.credentials_pause);
+            self.by_traffic = Some(TrafficHold { pause, credentials: true });
+        }
+    }
+
+    fn channel_failed(&mut self, now: UnixMillis, rules: &Rules) {
+        self.own_failures = self.own_failures.saturating_add(1);
+        self.window.add(false, now);
+        self.calm_since = now;
+        let too_much =
+            self.on_trial || self.own_failures >= rules.ejected_after.max(1) || self.window.is_bad(now);
+        // Calls that were under way when the channel was taken out fail too: only a channel in rotation can relapse.
+        if self.is_usable() && too_much {
+            self.leave_for_a_pause(now, rules);
+        }
+    }
+
+    fn leave_for_a_pause(&mut self, now: UnixMillis, rules: &Rules) {
+        self.calm_since = now;
+        let pause = Pause::doubled(now, rules, self.relapses);
+        self.by_traffic = Some(TrafficHold { pause, credentials: false });
+        self.relapses = self.relapses.saturating_add(1);
+        self.window = Window::default();
     }
 
     /// After a calm as long as the longest pause, the past counts no more.
     fn forgive(&mut self, now: UnixMillis, rules: &Rules) {
-        let guilty = self.on_trial || self.relapses > 0 || self.traffic.failures > 0;
+        let failed = self.traffic.failures > 0 || self.own_failures > 0;
+        let guilty = self.on_trial || self.relapses > 0 || failed;
         if guilty && Pause::new(self.calm_since, rules.longest_pause).is_over(now) {
             self.on_trial = false;
             self.relapses = 0;
             self.traffic = Streak::default();
+            self.own_failures = 0;
         }
     }
 

@@ -15,7 +15,7 @@ mod simulation {
         Secret, UnixMillis,
     };
     use gateway_health::{
-        Board, Observation, Probe, ProbePlanSet, ProbeReport, Rules, run_prober_with_clock,
+        Board, Observation, Probe, ProbePlanSet, ProbeReport, Rules, Scope, run_prober_with_clock,
     };
     use tokio::sync::{oneshot, watch};
     use tokio::time::{Instant, sleep};
@@ -252,7 +252,7 @@ mod simulation {
                 let seen = Observation::of_attempt(outcome, || "answered 500".to_owned());
                 assert_eq!(seen.is_some(), outcome.blames_channel() || outcome == AttemptOutcome::Ok);
                 if let Some(seen) = seen {
-                    self.board.observe(*id, seen, self.now());
+                    self.board.observe(*id, Scope::Channel, seen, self.now());
                 }
             }
         }

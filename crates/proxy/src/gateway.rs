@@ -149,6 +149,7 @@ impl Worker {
                 session: Some(RoutingKey(session.hash64())),
                 pinned: self.shared.sessions.channel_of(&session, clock.unix()),
                 streaming: call.stream,
+                prompt_tokens: 0,
                 attempt: number,
                 excluded: &excluded,
                 filter: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_domain::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome, KeyId, Usage, UserId};
-use gateway_health::{Board, Observation};
+use gateway_health::{Board, Observation, Scope};
 use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
 
 use crate::clock::Clock;
@@ -191,7 +191,8 @@ impl Entry {
             now,
         );
         if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
-            journal.board.observe(trying.record.channel, observation, journal.clock.unix());
+            let scope = self.0.exchange.model.as_ref().map_or(Scope::Channel, Scope::Model);
+            journal.board.observe(trying.record.channel, scope, observation, journal.clock.unix());
         }
         self.0.exchange.attempts.push(trying.record);
     }

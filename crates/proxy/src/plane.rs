@@ -124,8 +124,10 @@ impl Draft {
                 id: target.channel().id,
                 key64: stable_hash(target.channel().name.as_bytes()),
                 weight: *weight,
-                tier: 0,
+                tier: target.channel().tuning.tier,
                 max_concurrency: target.channel().max_concurrency,
+                requests_per_minute: target.channel().tuning.requests_per_minute,
+                tokens_per_minute: target.channel().tuning.tokens_per_minute,
             })
             .collect();
         PoolSpec { name: Arc::clone(&self.name), channels, policy, params: Params::default() }

@@ -40,6 +40,8 @@ fn main() -> Result<(), BuildError> {
             weight,
             tier: 0,
             max_concurrency: None,
+            requests_per_minute: None,
+            tokens_per_minute: None,
         })
         .collect();
     let pool = Arc::new(Pool::new(&specs, PolicyKind::Adaptive, Params::default())?);
@@ -80,6 +82,7 @@ fn send(pool: &Arc<Pool>, session: SessionKey, now: Micros, seed: u64) -> Option
         session: Some(session),
         pinned: None,
         streaming: true,
+        prompt_tokens: 0,
         attempt: 0,
         excluded: &tried,
         filter: None,

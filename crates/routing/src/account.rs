@@ -6,7 +6,9 @@ use crate::hash::{loyalty, place};
 use crate::health::{Crowd, threshold};
 use crate::layout::{Layout, Seat};
 use crate::view::State;
-use crate::{Candidate, ChannelSet, ChannelView, Chosen, Explain, Micros, NoRoute, Request, Verdict};
+use crate::{
+    Candidate, ChannelSet, ChannelView, Chosen, Explain, Limited, Micros, NoRoute, Request, Verdict,
+};
 
 /// The account of a decision. Takes what the decision takes: meant for a copy of the pool.
 pub(crate) fn explain(choice: &Choice<'_>) -> Explain {
@@ -18,7 +20,7 @@ pub(crate) fn explain(choice: &Choice<'_>) -> Explain {
         home = home.or(scan.home);
         candidates.extend(tier.iter().map(|seat| candidate(choice, seat, key, scan.crowd)));
     }
-    let chosen = choice.pick().map(|pick| pick.chosen()).ok_or_else(|| choice.refusal());
+    let chosen = choice.pick().map(|pick| pick.chosen(choice.hedge_after())).ok_or_else(|| choice.refusal());
     Explain {
         policy: choice.layout.policy,
         seed: choice.seed,
@@ -38,15 +40,30 @@ pub(crate) fn views(layout: &Layout, fleet: &Fleet, now: Micros) -> Vec<ChannelV
         session: None,
         pinned: None,
         streaming: true,
+        prompt_tokens: 0,
         attempt: 0,
         excluded: &excluded,
         filter: None,
     };
     let choice = Choice { layout, fleet, request: &request, now, seed: 0 };
     let mut views = Vec::new();
+    let mut expected = 1.0;
     for tier in &layout.tiers {
         let crowd = choice.scan(tier, 0).crowd;
-        views.extend(tier.iter().map(|seat| view(&choice, seat, crowd)));
+        let weight: f64 = tier.iter().map(|seat| seat.weight).sum();
+        for seat in tier {
+            let share = if weight > 0.0 { expected * seat.weight / weight } else { 0.0 };
+            views.push(ChannelView { expected_share: share, ..view(&choice, seat, crowd) });
+        }
+        if weight > 0.0 {
+            expected = 0.0;
+        }
+    }
+    let all: f64 = views.iter().map(|view| view.share).sum();
+    if all > 0.0 {
+        for view in &mut views {
+            view.share /= all;
+        }
     }
     views
 }
@@ -54,6 +71,7 @@ pub(crate) fn views(layout: &Layout, fleet: &Fleet, now: Micros) -> Vec<ChannelV
 fn candidate(choice: &Choice<'_>, seat: &Seat, key: u64, crowd: Crowd) -> Candidate {
     let factors = choice.factors(seat, crowd);
     let threshold = threshold(loyalty(key, seat.key64));
+    let limited = choice.limited(seat);
     Candidate {
         id: seat.id,
         weight: seat.weight,
@@ -70,23 +88,29 @@ fn candidate(choice: &Choice<'_>, seat: &Seat, key: u64, crowd: Crowd) -> Candid
         h: factors.health(),
         threshold,
         state: seat.slot.gate().get().state(choice.now),
-        blocked_ms: seat.slot.blocked_until().since(choice.now).millis_up(),
+        blocked_ms: limited.map_or(0, |(until, _)| until.since(choice.now).millis_up()),
+        limited_by: limited.map(|(_, by)| by),
         verdict: choice.verdict(seat, factors.health() >= threshold),
     }
 }
 
+/// With the recent first attempts themselves in place of their share.
 fn view(choice: &Choice<'_>, seat: &Seat, crowd: Crowd) -> ChannelView {
     let factors = choice.factors(seat, crowd);
     let position = seat.slot.gate().get();
+    let limited = choice.limited(seat);
+    let mut record = seat.slot.lock();
+    record.firsts.count(seat.slot.firsts(), choice.now);
     ChannelView {
         id: seat.id,
         weight: seat.weight,
         tier: seat.tier,
         admitted: seat.slot.is_admitted(),
         state: position.state(choice.now),
-        cause: seat.slot.lock().breaker.cause(),
+        cause: record.breaker.cause(),
         open_ms: position.remaining(choice.now).millis_up(),
-        blocked_ms: seat.slot.blocked_until().since(choice.now).millis_up(),
+        blocked_ms: limited.map_or(0, |(until, _)| until.since(choice.now).millis_up()),
+        limited_by: limited.map(|(_, by)| by),
         latency_ms: seat.slot.latency(choice.fleet.reference()) * 1000.0,
         error_rate: 1.0 - seat.slot.success(),
         inflight: seat.slot.inflight(),
@@ -97,10 +121,17 @@ fn view(choice: &Choice<'_>, seat: &Seat, crowd: Crowd) -> ChannelView {
         f_load: factors.load,
         h: factors.health(),
         score: if choice.is_candidate(seat) { seat.weight * factors.health() } else { 0.0 },
+        share: record.firsts.recent(),
+        expected_share: 0.0,
     }
 }
 
 impl Choice<'_> {
+    /// Until when a limit keeps the request from a channel, and which.
+    pub(crate) fn limited(&self, seat: &Seat) -> Option<(Micros, Limited)> {
+        seat.slot.limited(seat.rates, self.request.prompt_tokens, self.now)
+    }
+
     /// What keeps a channel out, or whether it is `well` enough for the key.
     pub(crate) fn verdict(&self, seat: &Seat, well: bool) -> Verdict {
         if seat.weight <= 0.0 {
@@ -111,7 +142,7 @@ impl Choice<'_> {
             Verdict::Excluded
         } else if !seat.slot.is_admitted() {
             Verdict::NotAdmitted
-        } else if seat.slot.blocked_until() > self.now {
+        } else if self.limited(seat).is_some() {
             Verdict::Limited
         } else if seat.is_full() {
             Verdict::Full
@@ -136,8 +167,8 @@ impl Choice<'_> {
             return NoRoute::AllExcluded;
         }
         let until = left.try_fold(Micros(u64::MAX), |first, seat| {
-            let until = seat.slot.blocked_until();
-            (until > self.now).then(|| first.min(until))
+            let (until, _) = self.limited(seat)?;
+            Some(first.min(until))
         });
         match until {
             Some(until) => NoRoute::AllLimited { retry_after: until.since(self.now) },
@@ -156,13 +187,16 @@ impl Pick<'_> {
         }
     }
 
-    fn chosen(&self) -> Chosen {
+    fn chosen(&self, hedge_after: Option<Micros>) -> Chosen {
         Chosen {
             channel: self.seat.id,
             reason: self.reason,
             first_token_deadline: self.deadline,
             probe: self.probe,
             panic: self.panic,
+            home: self.home,
+            health: self.health,
+            hedge_after,
         }
     }
 }

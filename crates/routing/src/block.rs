@@ -21,6 +21,10 @@ const SOON: u64 = 2;
 /// No rate limit is believed for longer: asking once in five minutes costs one refusal.
 const LONGEST: Micros = Micros::from_millis(300_000);
 
+/// Headers of answers are believed for no longer: they tell when a budget will be full again, and long before that it
+/// has room for some.
+const LONGEST_ANNOUNCED: Micros = Micros::from_millis(120_000);
+
 /// The rate limits of one channel.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Block {
@@ -28,6 +32,11 @@ pub(crate) struct Block {
     /// When the last one was learned of, and how long it was to last.
     at: Micros,
     length: Micros,
+}
+
+/// How long a channel is kept out that was not refused, but whose answer says that the next will be.
+pub(crate) fn announced(wait: Micros) -> Micros {
+    wait.clamp(Micros::from_seconds(FIRST), LONGEST_ANNOUNCED)
 }
 
 // === impl Block ===

@@ -1,7 +1,7 @@
 //! Takes a channel out when it fails, and lets it back by trial.
 //!
 //! ```text
-//!            4 failures in a row, or far slower than another; 401/402/403 (60 s)
+//!            4 failures in a row, or far slower than another; refused key or model (60 s)
 //!   Closed ────────────────────────────────────────────────────────────────────► Open { until }
 //!     ▲                                                                            │    ▲
 //!     │ 2 good trials: all is forgotten, slow start                   until passed,│    │ bad trial:
@@ -35,8 +35,8 @@ const BACK_OFF: f64 = 1.6;
 const LONGEST_WAIT: f64 = 10.0;
 /// How far a waiting time is spread to either side.
 const JITTER: f64 = 0.2;
-/// How long a refused key keeps a channel out, in seconds.
-const CREDENTIALS_WAIT: f64 = 60.0;
+/// How long a refused key or model keeps a channel out, in seconds.
+const REFUSED_WAIT: f64 = 60.0;
 /// Good trials that close.
 const GOOD_TRIALS: u8 = 2;
 
@@ -211,12 +211,12 @@ impl Breaker {
         self.open(gate, Cause::Slow, now, jitter);
     }
 
-    /// The channel's key was refused.
-    pub(crate) fn refused(&mut self, gate: &Gate, evidence: Evidence) {
+    /// The channel's key was refused, or it does not know the model.
+    pub(crate) fn refused(&mut self, gate: &Gate, evidence: Evidence, cause: Cause) {
         self.opened_at = evidence.now;
-        self.cause = Some(Cause::Credentials);
+        self.cause = Some(cause);
         self.good_trials = 0;
-        let until = evidence.now.after(Micros::from_seconds(CREDENTIALS_WAIT));
+        let until = evidence.now.after(Micros::from_seconds(REFUSED_WAIT));
         gate.set(Position::Open { until });
     }
 
@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn a_refused_key_keeps_it_out_for_a_minute() {
         let (mut breaker, gate) = (Breaker::new(), Gate::default());
-        breaker.refused(&gate, at(1000, false));
+        breaker.refused(&gate, at(1000, false), Cause::Credentials);
         assert_eq!(gate.get().remaining(Micros::from_millis(1000)), Micros::from_millis(60_000));
         assert_eq!(breaker.cause(), Some(Cause::Credentials));
     }

@@ -53,6 +53,9 @@ pub(crate) struct Pick<'a> {
     pub(crate) probe: bool,
     pub(crate) panic: bool,
     pub(crate) deadline: Option<Micros>,
+    pub(crate) home: Option<ChannelId>,
+    /// h.
+    pub(crate) health: f64,
 }
 
 /// What one pass over a tier found for one key.
@@ -74,7 +77,8 @@ pub(crate) struct Scan<'a> {
 /// What a walk came to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Walk<'a> {
-    accepted: Option<&'a Seat>,
+    /// With its health.
+    accepted: Option<(f64, &'a Seat)>,
     best: Option<(f64, &'a Seat)>,
 }
 
@@ -101,20 +105,20 @@ impl<'a> Choice<'a> {
             let scan = self.scan(tier, key);
             home = home.or(scan.home);
             if let Some(seat) = self.trial(&scan) {
-                return Some(self.trial_pick(seat));
+                return Some(self.trial_pick(seat, scan.crowd, home.filter(|_| keyed)));
             }
-            if let Some(seat) = self.pinned(tier, key, scan.crowd) {
-                return Some(self.chosen(seat, home, keyed));
+            if let Some(chosen) = self.pinned(tier, key, scan.crowd) {
+                return Some(self.chosen(chosen, home, keyed));
             }
             let walk = self.prefer(tier, &scan, key, keyed);
-            if let Some(seat) = walk.accepted {
-                return Some(self.chosen(seat, home, keyed));
+            if let Some(chosen) = walk.accepted {
+                return Some(self.chosen(chosen, home, keyed));
             }
             best = greater(best, walk.best);
         }
         match best {
-            Some((_, seat)) => Some(self.chosen(seat, home, keyed)),
-            None => self.panic(key),
+            Some((_, seat)) => Some(self.chosen((self.health(seat), seat), home, keyed)),
+            None => self.panic(key, home.filter(|_| keyed)),
         }
     }
 
@@ -134,6 +138,17 @@ impl<'a> Choice<'a> {
             && self.is_free(seat)
             && seat.slot.is_admitted()
             && seat.slot.blocked_until() <= self.now
+            && self.is_within_budget(seat)
+    }
+
+    /// Whether the channel's own budgets have what the request needs.
+    fn is_within_budget(&self, seat: &Seat) -> bool {
+        seat.slot.over_budget(seat.rates, self.request.prompt_tokens, self.now).is_none()
+    }
+
+    /// See [`Decision::hedge_after`](crate::Decision::hedge_after).
+    pub(crate) fn hedge_after(&self) -> Option<Micros> {
+        self.fleet.lateness(self.request.streaming).late()
     }
 
     /// Whether the channel may be chosen.
@@ -150,6 +165,14 @@ impl<'a> Choice<'a> {
             errors: error_factor(slot.success()),
             load: load_factor(f64::from(slot.inflight()), seat.limit(), seat.weight, crowd),
         }
+    }
+
+    /// h, where there was no pass over the channel's tier that it follows from.
+    fn health(&self, seat: &Seat) -> f64 {
+        let mut crowd = Crowd::default();
+        let neighbours = self.layout.seats().filter(|other| other.tier == seat.tier);
+        neighbours.filter(|other| self.is_candidate(other)).for_each(|other| crowd.add(other));
+        self.factors(seat, crowd).health()
     }
 
     /// One pass over a tier.
@@ -202,12 +225,20 @@ impl<'a> Choice<'a> {
 
     /// With one channel the breaker only informs; its trials are whatever comes.
     fn pick_only(&self, seat: &'a Seat) -> Option<Pick<'a>> {
-        if !self.is_free(seat) || seat.slot.blocked_until() > self.now {
+        if !self.is_free(seat) || seat.slot.blocked_until() > self.now || !self.is_within_budget(seat) {
             return None;
         }
         let position = seat.slot.gate().get();
         let probe = position.due(self.now).is_some() && seat.slot.gate().take_trial(position);
-        Some(Pick { seat, reason: Reason::OnlyOne, probe, panic: !seat.slot.is_in_use(), deadline: None })
+        Some(Pick {
+            seat,
+            reason: Reason::OnlyOne,
+            probe,
+            panic: !seat.slot.is_in_use(),
+            deadline: None,
+            home: self.key().1.then_some(seat.id),
+            health: self.health(seat),
+        })
     }
 
     /// A channel whose trial this request takes.
@@ -234,20 +265,18 @@ impl<'a> Choice<'a> {
     }
 
     /// The session's last channel, if it is in this tier and well enough.
-    fn pinned(&self, tier: &'a [Seat], key: u64, crowd: Crowd) -> Option<&'a Seat> {
+    fn pinned(&self, tier: &'a [Seat], key: u64, crowd: Crowd) -> Option<(f64, &'a Seat)> {
         let pin = self.pin()?;
-        let seat = tier.iter().find(|seat| seat.id == pin)?;
-        let well = self.is_candidate(seat) && (!self.is_adaptive() || self.accepts(seat, key, crowd));
-        well.then_some(seat)
-    }
-
-    fn accepts(&self, seat: &Seat, key: u64, crowd: Crowd) -> bool {
-        self.factors(seat, crowd).health() >= threshold(loyalty(key, seat.key64))
+        let seat = tier.iter().find(|seat| seat.id == pin).filter(|seat| self.is_candidate(seat))?;
+        let health = self.factors(seat, crowd).health();
+        (!self.is_adaptive() || accepts(health, seat, key)).then_some((health, seat))
     }
 
     fn prefer(&self, tier: &'a [Seat], scan: &Scan<'a>, key: u64, keyed: bool) -> Walk<'a> {
         if !self.is_adaptive() {
-            return Walk { accepted: self.prefer_simply(tier, key), best: None };
+            let accepted =
+                self.prefer_simply(tier, key).map(|seat| (self.factors(seat, scan.crowd).health(), seat));
+            return Walk { accepted, best: None };
         }
         let first = self.walk(tier, scan, key);
         if keyed {
@@ -256,10 +285,7 @@ impl<'a> Choice<'a> {
         let key = draw(self.seed, Purpose::SecondKey);
         let second = self.walk(tier, &self.scan(tier, key), key);
         let accepted = match (first.accepted, second.accepted) {
-            (Some(a), Some(b)) => {
-                let second_is_emptier = self.cost(b, scan.crowd) < self.cost(a, scan.crowd);
-                Some(if second_is_emptier { b } else { a })
-            }
+            (Some(a), Some(b)) => Some(if cost(b) < cost(a) { b } else { a }),
             (a, b) => a.or(b),
         };
         Walk { accepted, best: first.best }
@@ -267,13 +293,12 @@ impl<'a> Choice<'a> {
 
     /// Goes through a tier in the key's order to the first channel that the key accepts.
     fn walk(&self, tier: &'a [Seat], scan: &Scan<'a>, key: u64) -> Walk<'a> {
-        match scan.first {
-            None => Walk::default(),
-            Some((_, seat)) if self.accepts(seat, key, scan.crowd) => {
-                Walk { accepted: Some(seat), best: None }
-            }
-            Some(_) => self.walk_on(tier, key, scan.crowd),
+        let Some((_, seat)) = scan.first else { return Walk::default() };
+        let health = self.factors(seat, scan.crowd).health();
+        if accepts(health, seat, key) {
+            return Walk { accepted: Some((health, seat)), best: None };
         }
+        self.walk_on(tier, key, scan.crowd)
     }
 
     /// The walk when its first step was not the last. Out of line: most walks need no field.
@@ -286,20 +311,15 @@ impl<'a> Choice<'a> {
         let mut best = None;
         while let Some((race, seat)) = field.take_first() {
             let health = self.factors(seat, crowd).health();
-            if health >= threshold(loyalty(key, seat.key64)) {
-                return Walk { accepted: Some(seat), best };
+            if accepts(health, seat, key) {
+                return Walk { accepted: Some((health, seat)), best };
             }
             best = greater(best, Some((race * health, seat)));
         }
         Walk { accepted: None, best }
     }
 
-    /// How full a channel is, relative to what it should have.
-    fn cost(&self, seat: &Seat, crowd: Crowd) -> f64 {
-        (f64::from(seat.slot.inflight()) + 1.0) / (seat.weight * self.factors(seat, crowd).health())
-    }
-
-    fn chosen(&self, seat: &'a Seat, home: Option<&Seat>, keyed: bool) -> Pick<'a> {
+    fn chosen(&self, (health, seat): (f64, &'a Seat), home: Option<&Seat>, keyed: bool) -> Pick<'a> {
         let reason = if self.request.attempt > 0 {
             Reason::Retry
         } else if keyed && home.is_some_and(|home| home.id == seat.id) {
@@ -311,7 +331,8 @@ impl<'a> Choice<'a> {
         } else {
             Reason::Keyless
         };
-        Pick { seat, reason, probe: false, panic: false, deadline: self.deadline(seat) }
+        let home = home.filter(|_| keyed).map(|home| home.id);
+        Pick { seat, reason, probe: false, panic: false, deadline: self.deadline(seat), home, health }
     }
 
     /// When to ask whether the first attempt of a stream is worth waiting for.
@@ -324,7 +345,7 @@ impl<'a> Choice<'a> {
         Some(Micros::from_seconds((DEADLINE.1 * expected).max(DEADLINE.0)))
     }
 
-    fn trial_pick(&self, seat: &'a Seat) -> Pick<'a> {
+    fn trial_pick(&self, seat: &'a Seat, crowd: Crowd, home: Option<&Seat>) -> Pick<'a> {
         let best = self.fleet.best().unwrap_or(0.0);
         let deadline = Micros::from_seconds((TRIAL_DEADLINE.1 * best).max(TRIAL_DEADLINE.0));
         Pick {
@@ -333,6 +354,8 @@ impl<'a> Choice<'a> {
             probe: true,
             panic: false,
             deadline: self.has_deadlines().then_some(deadline),
+            home: home.map(|home| home.id),
+            health: self.factors(seat, crowd).health(),
         }
     }
 
@@ -341,9 +364,17 @@ impl<'a> Choice<'a> {
     }
 
     /// Ignores breakers and, when nothing else is left, outside verdicts.
-    fn panic(&self, key: u64) -> Option<Pick<'a>> {
+    fn panic(&self, key: u64, home: Option<&Seat>) -> Option<Pick<'a>> {
         let seat = self.least_bad(key, true).or_else(|| self.least_bad(key, false))?;
-        Some(Pick { seat, reason: Reason::Panic, probe: false, panic: true, deadline: None })
+        Some(Pick {
+            seat,
+            reason: Reason::Panic,
+            probe: false,
+            panic: true,
+            deadline: None,
+            home: home.map(|home| home.id),
+            health: self.health(seat),
+        })
     }
 
     /// The winner of a race by weight, draw and what is left of health, in which rate-limited channels hardly count.
@@ -353,7 +384,8 @@ impl<'a> Choice<'a> {
         let mut any_open = false;
         let crowd = Crowd::default();
         for seat in self.layout.seats() {
-            if !self.is_served_by(seat) || !self.is_free(seat) || seat.slot.is_admitted() != admitted {
+            let may = self.is_served_by(seat) && self.is_free(seat) && self.is_within_budget(seat);
+            if !may || seat.slot.is_admitted() != admitted {
                 continue;
             }
             let blocked = seat.slot.blocked_until() > self.now;
@@ -363,6 +395,16 @@ impl<'a> Choice<'a> {
         }
         best.filter(|_| any_open).map(|(_, seat)| seat)
     }
+}
+
+/// Whether a key accepts a channel in such health.
+fn accepts(health: f64, seat: &Seat, key: u64) -> bool {
+    health >= threshold(loyalty(key, seat.key64))
+}
+
+/// How full a channel in such health is, relative to what it should have.
+fn cost((health, seat): (f64, &Seat)) -> f64 {
+    (f64::from(seat.slot.inflight()) + 1.0) / (seat.weight * health)
 }
 
 fn greater<'a>(a: Option<(f64, &'a Seat)>, b: Option<(f64, &'a Seat)>) -> Option<(f64, &'a Seat)> {

@@ -11,6 +11,9 @@ pub struct Request<'a> {
     pub pinned: Option<ChannelId>,
     /// Whether the answer is a stream: then the first token is worth waiting for with a deadline.
     pub streaming: bool,
+    /// About how many tokens the prompt has. Taken from the channel's `tokens_per_minute`, where it has any, until the
+    /// outcome tells better; 0 when unknown.
+    pub prompt_tokens: u32,
     /// 0 for the first attempt of a request, 1 for its first retry, and so on.
     pub attempt: u8,
     /// Channels never to choose: those this request has tried.
@@ -35,6 +38,16 @@ pub struct Decision {
     pub probe: bool,
     /// No channel was fit; this is the least unfit one.
     pub panic: bool,
+    /// The first channel in the session's order, were all of them well; `None` for a request without a session. Told
+    /// also when it is the one that was chosen.
+    pub home: Option<ChannelId>,
+    /// The chosen channel's health, in (0, 1].
+    pub health: f64,
+    /// How late a first token (of a stream) or an answer (otherwise) must be for a second attempt elsewhere to be
+    /// worth it: what five in a hundred of the pool's recent good answers of this kind were, or four times their
+    /// median, whichever is less. A length of time from the decision on; `None` while fewer than twenty were seen.
+    /// The same with every policy.
+    pub hedge_after: Option<Micros>,
 }
 
 /// Why a channel was chosen.
@@ -67,13 +80,13 @@ pub enum NoRoute {
     /// Every channel has been tried.
     #[error("every channel has been tried")]
     AllExcluded,
-    /// Every channel that remains is at its configured concurrency, or some are and the others are rate limited.
+    /// Every channel that remains is at its configured concurrency, or some are and the others are limited.
     #[error("no channel is available")]
     Unavailable {
         /// What keeps each channel of the pool out.
         exclusions: Vec<(ChannelId, Verdict)>,
     },
-    /// Every channel that remains is waiting for an upstream rate limit to pass.
+    /// Every channel that remains is waiting for an upstream rate limit to pass or for its own budget to refill.
     #[error("every channel is rate limited")]
     AllLimited {
         /// How long until the first of them may be asked again. A length of time.

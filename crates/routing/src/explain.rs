@@ -24,7 +24,7 @@ pub struct Explain {
 }
 
 /// The choice itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Chosen {
     /// The channel.
     pub channel: ChannelId,
@@ -36,6 +36,12 @@ pub struct Chosen {
     pub probe: bool,
     /// As in [`Decision`](crate::Decision).
     pub panic: bool,
+    /// As in [`Decision`](crate::Decision).
+    pub home: Option<ChannelId>,
+    /// As in [`Decision`](crate::Decision).
+    pub health: f64,
+    /// As in [`Decision`](crate::Decision).
+    pub hedge_after: Option<Micros>,
 }
 
 /// One channel as a decision sees it.
@@ -71,8 +77,11 @@ pub struct Candidate {
     pub threshold: f64,
     /// Its breaker.
     pub state: State,
-    /// How long its rate limit lasts, in milliseconds; 0 when there is none.
+    /// How long it is limited, in milliseconds: by the upstream, or by a budget of its own that has not what this
+    /// request needs. 0 when it is not.
     pub blocked_ms: u64,
+    /// By what; the one that lasts longest.
+    pub limited_by: Option<Limited>,
     /// Whether it could be chosen.
     pub verdict: Verdict,
 }
@@ -90,7 +99,7 @@ pub enum Verdict {
     Filtered,
     /// Its breaker is open.
     Open,
-    /// An upstream rate limit has not passed yet.
+    /// An upstream rate limit has not passed yet, or a budget of its own is used up.
     Limited,
     /// It is at its configured concurrency.
     Full,
@@ -98,6 +107,45 @@ pub enum Verdict {
     NotAdmitted,
     /// Its weight is 0.
     ZeroWeight,
+}
+
+/// What limits how often a channel may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limited {
+    /// The upstream said so, with a 429 or in the headers of an answer.
+    Upstream,
+    /// [`ChannelSpec::requests_per_minute`](crate::ChannelSpec::requests_per_minute) is used up.
+    Requests,
+    /// [`ChannelSpec::tokens_per_minute`](crate::ChannelSpec::tokens_per_minute) is used up.
+    Tokens,
+}
+
+// === impl Explain ===
+
+impl Explain {
+    /// Why the channel chosen is not the first in the key's order: what kept that one out. `None` when it is, or when
+    /// nothing was chosen.
+    ///
+    /// [`Verdict::Accepted`] says that it could have served: a request without a session takes the emptier of two,
+    /// a pinned session stays where it is, and a trial goes where one is due.
+    pub fn why_not_home(&self) -> Option<Verdict> {
+        let chosen = self.chosen.as_ref().ok()?.channel;
+        let home = self.home.filter(|home| *home != chosen)?;
+        self.candidates.iter().find(|candidate| candidate.id == home).map(|candidate| candidate.verdict)
+    }
+}
+
+// === impl Limited ===
+
+impl Limited {
+    /// The word for it in headers, logs and the admin API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Requests => "requests_per_minute",
+            Self::Tokens => "tokens_per_minute",
+        }
+    }
 }
 
 // === impl Verdict ===

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::Micros;
 use crate::atomic_f64::AtomicF64;
 use crate::estimate::PRIOR_LATENCY;
+use crate::lateness::Lateness;
 
 /// Requests per trial, and how many trials may come in a burst.
 const TRIALS: (u64, u64) = (50, 3);
@@ -32,6 +33,8 @@ pub(crate) struct Fleet {
     best: AtomicF64,
     stream: AtomicF64,
     whole: AtomicF64,
+    late_streams: Lateness,
+    late_wholes: Lateness,
     seen: Counter,
     requests: Counter,
     turn: Counter,
@@ -53,6 +56,8 @@ impl Fleet {
             best: AtomicF64::new(f64::INFINITY),
             stream: AtomicF64::new(0.0),
             whole: AtomicF64::new(0.0),
+            late_streams: Lateness::new(),
+            late_wholes: Lateness::new(),
             seen: Counter::default(),
             requests: Counter::default(),
             turn: Counter::default(),
@@ -120,6 +125,11 @@ impl Fleet {
     /// Whether there is a token for a cut; takes it.
     pub(crate) fn take_cut(&self) -> bool {
         self.cuts.take(self.requests.get(), CUTS)
+    }
+
+    /// How late answers of a kind are: by their first token, or whole.
+    pub(crate) const fn lateness(&self, streaming: bool) -> &Lateness {
+        if streaming { &self.late_streams } else { &self.late_wholes }
     }
 
     /// By what a time of this kind is scaled to that of a stream's first token.

@@ -1,8 +1,8 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use gateway_domain::ChannelId;
 
+use crate::budget::{Account, Rates};
 use crate::fleet::Fleet;
 use crate::hash::place;
 use crate::health::Crowd;
@@ -36,6 +36,7 @@ pub(crate) struct Seat {
     pub(crate) weight: f64,
     pub(crate) tier: u8,
     pub(crate) max: Option<u32>,
+    pub(crate) rates: Rates,
     pub(crate) slot: Arc<Slot>,
 }
 
@@ -49,7 +50,7 @@ impl Layout {
         params: Params,
         former: Option<&Self>,
         fleet: &Fleet,
-        mut occupancy: impl FnMut(ChannelId) -> Arc<AtomicU32>,
+        mut account: impl FnMut(ChannelId) -> Arc<Account>,
     ) -> Self {
         let weight: f64 = specs.iter().map(|spec| spec.weight).sum();
         let busy: f64 =
@@ -64,12 +65,12 @@ impl Layout {
                         } else {
                             Limit::unknown()
                         };
-                        Arc::new(Slot::new(limit, occupancy(spec.id)))
+                        Arc::new(Slot::new(limit, account(spec.id)))
                     },
                     |seat| Arc::clone(&seat.slot),
                 );
-                let ChannelSpec { id, key64, weight, tier, max_concurrency: max } = *spec;
-                Seat { id, key64, weight, tier, max, slot }
+                let ChannelSpec { id, key64, weight, tier, max_concurrency: max, .. } = *spec;
+                Seat { id, key64, weight, tier, max, rates: Rates::of(spec), slot }
             })
             .collect();
         seats.sort_by_key(|seat| seat.tier);
@@ -170,12 +171,13 @@ impl Seat {
     }
 
     fn is_as(&self, spec: &ChannelSpec) -> bool {
-        let Self { id, key64, weight, tier, max, slot: _ } = self;
+        let Self { id, key64, weight, tier, max, rates, slot: _ } = self;
         *id == spec.id
             && *key64 == spec.key64
             && weight.total_cmp(&spec.weight).is_eq()
             && *tier == spec.tier
             && *max == spec.max_concurrency
+            && *rates == Rates::of(spec)
     }
 }
 

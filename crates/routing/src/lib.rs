@@ -36,6 +36,8 @@
 //!     weight,
 //!     tier: 0,
 //!     max_concurrency: None,
+//!     requests_per_minute: None,
+//!     tokens_per_minute: None,
 //! };
 //! let channels = [channel(1, "east", 3.0), channel(2, "west", 1.0)];
 //! let pool = Arc::new(Pool::new(&channels, PolicyKind::Adaptive, Params::default())?);
@@ -46,6 +48,7 @@
 //!     session: Some(SessionKey(stable_hash(b"conversation 17"))),
 //!     pinned: None,
 //!     streaming: true,
+//!     prompt_tokens: 1200,
 //!     attempt: 0,
 //!     excluded: &tried,
 //!     filter: None,
@@ -107,6 +110,7 @@ mod account;
 mod atomic_f64;
 mod block;
 mod breaker;
+mod budget;
 mod channel_set;
 mod decide;
 mod decision;
@@ -116,6 +120,7 @@ mod field;
 mod fleet;
 mod hash;
 mod health;
+mod lateness;
 mod layout;
 mod limit;
 mod outcome;
@@ -125,6 +130,7 @@ mod policy;
 mod pool;
 mod pools;
 mod report;
+mod share;
 mod slot;
 mod spec;
 mod ticket;
@@ -134,7 +140,7 @@ mod waiting;
 
 pub use channel_set::ChannelSet;
 pub use decision::{Decision, NoRoute, Reason, Request};
-pub use explain::{Candidate, Chosen, Explain, Verdict};
+pub use explain::{Candidate, Chosen, Explain, Limited, Verdict};
 pub use gateway_domain::ChannelId;
 pub use hash::{SessionKey, stable_hash};
 pub use outcome::{Kind, Outcome};

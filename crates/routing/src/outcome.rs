@@ -7,7 +7,8 @@ pub struct Outcome {
     pub kind: Kind,
     /// The upstream's `Retry-After`, as a length of time. Heeded with 429, 503 and 529.
     pub retry_after: Option<Micros>,
-    /// Tokens of the prompt, when the upstream counted them.
+    /// Tokens of the prompt, when the upstream counted them. They and the answer's settle what was taken from the
+    /// channel's `tokens_per_minute`.
     pub prompt_tokens: u32,
     /// Of these, how many came from the upstream's cache.
     pub cached_tokens: u32,
@@ -36,6 +37,9 @@ pub enum Kind {
     CallerError(u16),
     /// 401, 402 or 403: the channel's key is refused or its money is gone.
     Credentials,
+    /// The channel does not serve this model: it is left alone in this pool for a minute, and neither it nor the
+    /// caller is to blame.
+    Unserved,
     /// We gave up waiting for the first token after [`Ticket::confirm_cut`](crate::Ticket::confirm_cut) agreed.
     Cut,
     /// The client left, or the ticket was dropped. Says at most how long nothing had come.

@@ -1,10 +1,10 @@
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use gateway_domain::ChannelId;
 
 use crate::account;
+use crate::budget::Account;
 use crate::decide::{Choice, Pick};
 use crate::fleet::Fleet;
 use crate::hash::{Purpose, draw};
@@ -15,7 +15,7 @@ use crate::{
     Ticket, spec,
 };
 
-/// How often a decision starts again because others took the last place at the chosen channel meanwhile.
+/// How often a decision starts again because others took the last place or budget of the chosen channel meanwhile.
 const TRIES: u32 = 8;
 
 /// The channels of one model, what is known of them, and the choice among them.
@@ -36,7 +36,7 @@ impl Pool {
     /// A pool of these channels, of which nothing is known yet.
     pub fn new(specs: &[ChannelSpec], policy: PolicyKind, params: Params) -> Result<Self, BuildError> {
         spec::check(specs, &params)?;
-        Ok(Self::build(specs, policy, params, new_occupancy))
+        Ok(Self::build(specs, policy, params, new_account))
     }
 
     /// Changes the configuration. Channels that stay keep what is known of them; only the sessions of channels that
@@ -50,7 +50,7 @@ impl Pool {
         spec::check(specs, &params)?;
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let layout = self.layout.load();
-        let next = Layout::new(specs, policy, params, Some(&layout), &self.fleet, new_occupancy);
+        let next = Layout::new(specs, policy, params, Some(&layout), &self.fleet, new_account);
         self.layout.store(Arc::new(next));
         Ok(())
     }
@@ -74,15 +74,16 @@ impl Pool {
         for _ in 0..TRIES {
             let pick = choice.pick().ok_or_else(|| choice.refusal())?;
             let Pick { seat, probe, .. } = pick;
-            let Some(place) = seat.slot.send(now, r.streaming, seat.max) else {
+            let Some(taken) = seat.slot.account().enter(seat.max, seat.rates, r.prompt_tokens, now) else {
                 pick.give_back(now);
                 continue;
             };
+            let place = seat.slot.send(now, r.streaming, r.attempt == 0);
             if layout.policy == PolicyKind::RoundRobin {
                 self.fleet.next_turn();
             }
             let jitter = draw(seed, Purpose::Jitter);
-            let sent = Sent { at: now, place, streaming: r.streaming, trial: probe, jitter };
+            let sent = Sent { at: now, place, taken, streaming: r.streaming, trial: probe, jitter };
             let ticket = Ticket::new(Arc::clone(self), Arc::clone(&seat.slot), seat.id, sent);
             return Ok(Decision {
                 channel: seat.id,
@@ -91,6 +92,9 @@ impl Pool {
                 first_token_deadline: pick.deadline,
                 probe,
                 panic: pick.panic,
+                home: pick.home,
+                health: pick.health,
+                hedge_after: choice.hedge_after(),
             });
         }
         Err(choice.refusal())
@@ -118,10 +122,10 @@ impl Pool {
         specs: &[ChannelSpec],
         policy: PolicyKind,
         params: Params,
-        occupancy: impl FnMut(ChannelId) -> Arc<AtomicU32>,
+        account: impl FnMut(ChannelId) -> Arc<Account>,
     ) -> Self {
         let fleet = Arc::new(Fleet::new());
-        let layout = Layout::new(specs, policy, params, None, &fleet, occupancy);
+        let layout = Layout::new(specs, policy, params, None, &fleet, account);
         Self { layout: ArcSwap::from_pointee(layout), fleet, changing: Mutex::default() }
     }
 
@@ -132,10 +136,10 @@ impl Pool {
         specs: &[ChannelSpec],
         policy: PolicyKind,
         params: Params,
-        occupancy: impl FnMut(ChannelId) -> Arc<AtomicU32>,
+        account: impl FnMut(ChannelId) -> Arc<Account>,
     ) -> Self {
         let layout = self.layout.load();
-        let next = Layout::new(specs, policy, params, Some(&layout), &self.fleet, occupancy);
+        let next = Layout::new(specs, policy, params, Some(&layout), &self.fleet, account);
         Self {
             layout: ArcSwap::from_pointee(next),
             fleet: Arc::clone(&self.fleet),
@@ -168,6 +172,6 @@ impl Pool {
     }
 }
 
-fn new_occupancy(_: ChannelId) -> Arc<AtomicU32> {
+fn new_account(_: ChannelId) -> Arc<Account> {
     Arc::default()
 }

@@ -1,10 +1,10 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use gateway_domain::ChannelId;
 
+use crate::budget::Account;
 use crate::{BuildError, Pool, PoolSpec, spec};
 
 /// The pools of one configuration, by name.
@@ -13,7 +13,7 @@ pub type PoolMap = HashMap<Arc<str>, Arc<Pool>>;
 /// All pools of a process: replaced as a whole when the configuration changes, read without waiting.
 ///
 /// What is learned of a channel's latency, errors and limits is learned for each pool, because models differ. Its
-/// configured concurrency is the account's, so attempts are counted over all pools.
+/// configured concurrency and its budgets are the account's, so attempts and tokens are counted over all pools.
 #[derive(Debug, Default)]
 pub struct Pools {
     live: ArcSwap<PoolMap>,
@@ -24,7 +24,7 @@ pub struct Pools {
 #[derive(Debug, Default)]
 struct Ledger {
     not_admitted: HashSet<ChannelId>,
-    occupancy: HashMap<ChannelId, Arc<AtomicU32>>,
+    accounts: HashMap<ChannelId, Arc<Account>>,
 }
 
 // === impl Pools ===
@@ -56,7 +56,7 @@ impl Pools {
             .collect();
         let next = Arc::new(next);
         self.live.store(Arc::clone(&next));
-        ledger.occupancy.retain(|_, count| Arc::strong_count(count) > 1);
+        ledger.accounts.retain(|_, account| Arc::strong_count(account) > 1);
         Ok(next)
     }
 
@@ -89,11 +89,11 @@ impl Ledger {
     /// The pool for a specification that was checked.
     fn adopt(&mut self, spec: &PoolSpec, former: Option<&Arc<Pool>>) -> Arc<Pool> {
         let PoolSpec { name: _, channels, policy, params } = spec;
-        let occupancy = |id| Arc::clone(self.occupancy.entry(id).or_default());
+        let account = |id| Arc::clone(self.accounts.entry(id).or_default());
         let pool = match former {
             Some(pool) if pool.layout().is_as(channels, *policy, *params) => return Arc::clone(pool),
-            Some(pool) => Arc::new(pool.succeed(channels, *policy, *params, occupancy)),
-            None => Arc::new(Pool::build(channels, *policy, *params, occupancy)),
+            Some(pool) => Arc::new(pool.succeed(channels, *policy, *params, account)),
+            None => Arc::new(Pool::build(channels, *policy, *params, account)),
         };
         for channel in channels.iter().filter(|channel| self.not_admitted.contains(&channel.id)) {
             pool.set_admitted(channel.id, false);

@@ -8,8 +8,9 @@
 //! | hard timeout | S += T | B += 1 | failure | |
 //! | cut by us | S += T | | failed trial, if one | |
 //! | client left | S += T beyond L | | undecided | |
-//! | 401, 402, 403 | | | open for a minute | |
+//! | 401, 402, 403, or the model is not served | | | open for a minute | |
 //! | 429 | | | undecided | until `Retry-After`, or backing off |
+//! | headers say that the upstream's budget is used up | | | | until they say, but no more than two minutes |
 //! | the caller's own error | | | undecided | |
 //!
 //! T counts only while no token had come. A failure is no latency: failing fast does not look fast. A cut is no error:
@@ -18,10 +19,11 @@
 //! Attempts sent before the breaker last closed teach nothing: they speak of the channel as it was.
 
 use crate::breaker::{Breaker, Change, Evidence};
+use crate::budget::Taken;
 use crate::health::UNNOTICED;
 use crate::slot::{Record, Slot, Surroundings};
 use crate::waiting::Place;
-use crate::{Kind, Micros, Outcome};
+use crate::{Cause, Kind, Micros, Outcome};
 
 /// A trial must be this many times as fast as the slack allows, relative to the fastest channel.
 const FAST_ENOUGH: f64 = 2.5;
@@ -31,6 +33,7 @@ const FAST_ENOUGH: f64 = 2.5;
 pub(crate) struct Sent {
     pub(crate) at: Micros,
     pub(crate) place: Place,
+    pub(crate) taken: Taken,
     pub(crate) streaming: bool,
     pub(crate) trial: bool,
     pub(crate) jitter: u64,
@@ -61,7 +64,15 @@ pub(crate) fn finish(
     now: Micros,
     around: Surroundings<'_>,
 ) {
-    slot.leave();
+    slot.leave(sent.taken, &outcome);
+    let (lateness, total) = (around.fleet.lateness(sent.streaming), now.since(sent.at));
+    if outcome.kind == Kind::Ok {
+        // A stream's scale is 1: its time until the first token is what it was.
+        let token = token.filter(|_| sent.streaming).map(Micros::from_seconds);
+        lateness.answered(token.unwrap_or(total));
+    } else if token.is_none() && matches!(outcome.kind, Kind::Cancelled | Kind::Cut) {
+        lateness.given_up(total);
+    }
     let token = match (token, outcome.kind) {
         // A good answer of which no token was reported came as a whole.
         (None, Kind::Ok) => Some(first_token(slot, sent, now, around)),
@@ -131,7 +142,8 @@ fn learn(
             }
             Breaker::undecided(slot.gate(), evidence);
         }
-        Kind::Credentials => record.breaker.refused(slot.gate(), evidence),
+        Kind::Credentials => record.breaker.refused(slot.gate(), evidence, Cause::Credentials),
+        Kind::Unserved => record.breaker.refused(slot.gate(), evidence, Cause::Unserved),
         Kind::RateLimited => {
             slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
             Breaker::undecided(slot.gate(), evidence);

@@ -7,18 +7,20 @@
 //!
 //! What reports do to a slot is in `report.rs`.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use crate::Micros;
 use crate::atomic_f64::AtomicF64;
 use crate::block::Block;
 use crate::breaker::{Breaker, Gate, Position};
+use crate::budget::{Account, Rates, Taken};
 use crate::estimate::{Errors, Estimate, Latency, Waiting};
 use crate::fleet::Fleet;
 use crate::health::latency_factor;
 use crate::limit::{Limit, Observed};
+use crate::share::Firsts;
 use crate::waiting::{Place, WaitingRoom};
+use crate::{Limited, Micros, Outcome};
 
 /// How old the published numbers of a channel may be.
 const STALE: Micros = Micros::from_millis(50);
@@ -34,8 +36,8 @@ const SPOKEN: f64 = 2.0;
 pub(crate) struct Slot {
     hot: Hot,
     record: Cold,
-    /// Attempts in flight in all pools.
-    occupancy: Arc<AtomicU32>,
+    /// What all pools take from.
+    account: Arc<Account>,
 }
 
 /// What decisions read.
@@ -52,7 +54,8 @@ struct Hot {
     gate: Gate,
     streams: WaitingRoom,
     wholes: WaitingRoom,
-    inflight: AtomicU32,
+    /// Attempts in flight below, first attempts ever sent above: one word, so that sending touches no other.
+    traffic: AtomicU64,
     admitted: AtomicBool,
 }
 
@@ -68,6 +71,7 @@ pub(crate) struct Record {
     pub(crate) limit: Limit,
     pub(crate) breaker: Breaker,
     pub(crate) block: Block,
+    pub(crate) firsts: Firsts,
 }
 
 /// What a channel is judged against.
@@ -85,13 +89,14 @@ pub(crate) struct Surroundings<'a> {
 // === impl Slot ===
 
 impl Slot {
-    pub(crate) fn new(limit: Limit, occupancy: Arc<AtomicU32>) -> Self {
+    pub(crate) fn new(limit: Limit, account: Arc<Account>) -> Self {
         let record = Record {
             latency: Latency::default(),
             errors: Errors::default(),
             limit,
             breaker: Breaker::new(),
             block: Block::default(),
+            firsts: Firsts::default(),
         };
         let hot = Hot {
             latency_own: AtomicF64::new(Estimate::UNKNOWN.own),
@@ -104,10 +109,10 @@ impl Slot {
             gate: Gate::default(),
             streams: WaitingRoom::default(),
             wholes: WaitingRoom::default(),
-            inflight: AtomicU32::new(0),
+            traffic: AtomicU64::new(0),
             admitted: AtomicBool::new(true),
         };
-        Self { hot, record: Cold(Mutex::new(record)), occupancy }
+        Self { hot, record: Cold(Mutex::new(record)), account }
     }
 
     /// A copy that shares nothing with this slot.
@@ -125,11 +130,10 @@ impl Slot {
             gate: hot.gate.clone(),
             streams: hot.streams.clone(),
             wholes: hot.wholes.clone(),
-            inflight: AtomicU32::new(hot.inflight.load(Ordering::Relaxed)),
+            traffic: AtomicU64::new(hot.traffic.load(Ordering::Relaxed)),
             admitted: AtomicBool::new(hot.admitted.load(Ordering::Relaxed)),
         };
-        let occupancy = Arc::new(AtomicU32::new(self.occupancy.load(Ordering::Relaxed)));
-        Self { hot, record: Cold(Mutex::new(record)), occupancy }
+        Self { hot, record: Cold(Mutex::new(record)), account: Arc::new(self.account.copy()) }
     }
 
     /// L, in seconds, given the fleet's.
@@ -153,7 +157,12 @@ impl Slot {
     }
 
     pub(crate) fn inflight(&self) -> u32 {
-        self.hot.inflight.load(Ordering::Relaxed)
+        low(self.hot.traffic.load(Ordering::Relaxed))
+    }
+
+    /// First attempts ever sent, modulo 2³².
+    pub(crate) fn firsts(&self) -> u32 {
+        low(self.hot.traffic.load(Ordering::Relaxed) >> 32)
     }
 
     pub(crate) fn waiting(&self) -> u32 {
@@ -162,7 +171,21 @@ impl Slot {
 
     /// Attempts in flight in all pools.
     pub(crate) fn occupancy(&self) -> u32 {
-        self.occupancy.load(Ordering::Relaxed)
+        self.account.occupancy()
+    }
+
+    /// Until when a request of so many tokens is kept out by a limit, and by which: the one that lasts longest.
+    pub(crate) fn limited(&self, rates: Rates, tokens: u32, now: Micros) -> Option<(Micros, Limited)> {
+        let blocked = Some((self.blocked_until(), Limited::Upstream)).filter(|(until, _)| *until > now);
+        match (blocked, self.over_budget(rates, tokens, now)) {
+            (Some(blocked), Some(spent)) => Some(if spent.0 > blocked.0 { spent } else { blocked }),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// As [`Slot::limited`], by the channel's own budgets alone.
+    pub(crate) fn over_budget(&self, rates: Rates, tokens: u32, now: Micros) -> Option<(Micros, Limited)> {
+        if rates.is_unlimited() { None } else { self.account.wait(rates, tokens, now) }
     }
 
     pub(crate) const fn gate(&self) -> &Gate {
@@ -190,22 +213,21 @@ impl Slot {
         self.is_admitted() && self.gate().get() == Position::Closed
     }
 
-    /// An attempt leaves for the channel, unless it is at `max` already.
-    pub(crate) fn send(&self, now: Micros, streaming: bool, max: Option<u32>) -> Option<Place> {
-        if let Some(max) = max {
-            let below = |taken: u32| (taken < max).then(|| taken + 1);
-            self.occupancy.fetch_update(Ordering::Relaxed, Ordering::Relaxed, below).ok()?;
-        } else {
-            self.occupancy.fetch_add(1, Ordering::Relaxed);
-        }
-        self.hot.inflight.fetch_add(1, Ordering::Relaxed);
-        Some(self.room(streaming).enter(now))
+    /// An attempt that may go by its [`Account`] leaves for the channel.
+    pub(crate) fn send(&self, now: Micros, streaming: bool, is_first: bool) -> Place {
+        self.hot.traffic.fetch_add(1 | (u64::from(is_first) << 32), Ordering::Relaxed);
+        self.room(streaming).enter(now)
     }
 
     /// An attempt is over.
-    pub(crate) fn leave(&self) {
-        self.hot.inflight.fetch_sub(1, Ordering::Relaxed);
-        self.occupancy.fetch_sub(1, Ordering::Relaxed);
+    pub(crate) fn leave(&self, taken: Taken, outcome: &Outcome) {
+        self.hot.traffic.fetch_sub(1, Ordering::Relaxed);
+        self.account.leave();
+        self.account.settle(taken, outcome);
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
     }
 
     /// The attempts of one kind that wait for their first token.
@@ -239,6 +261,7 @@ impl Slot {
         let estimate = record.latency.estimate(now, waiting, reference);
         let latency = estimate.at(reference);
         let evidence = record.latency.evidence(now);
+        record.firsts.count(self.firsts(), now);
         if self.gate().get() == Position::Closed {
             record.limit.observe(self.observed(latency, evidence), now);
             let spoken = evidence + waiting.count >= SPOKEN;
@@ -280,4 +303,9 @@ impl Slot {
             age: fleet.scale(false).mul_add(wholes.age, streams.age),
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+const fn low(word: u64) -> u32 {
+    word as u32
 }

@@ -21,6 +21,14 @@ pub struct ChannelSpec {
     /// At most this many attempts at a time, never exceeded; `None` leaves it to the learned limit. Counted over all
     /// pools of one [`Pools`](crate::Pools).
     pub max_concurrency: Option<u32>,
+    /// At most this many attempts a minute, as the upstream grants the account; `None` for no such limit. A bucket
+    /// that holds a minute's worth and refills evenly, never exceeded, and counted over all pools of one
+    /// [`Pools`](crate::Pools). An attempt that never reached the upstream is not counted.
+    pub requests_per_minute: Option<u32>,
+    /// At most this many tokens a minute, of prompts and answers together; otherwise as `requests_per_minute`.
+    /// [`Request::prompt_tokens`](crate::Request::prompt_tokens) are taken with the decision, and what
+    /// [`Outcome`](crate::Outcome) counts in their place at the end, so a long answer may leave a debt.
+    pub tokens_per_minute: Option<u32>,
 }
 
 /// One pool, as configured.
@@ -57,6 +65,11 @@ pub enum BuildError {
     /// A concurrency limit of nothing. To drain a channel, give it weight 0.
     #[error("channel {0} has max_concurrency 0; drain a channel with weight 0 instead")]
     NoConcurrency(ChannelId),
+    /// A budget of nothing. To drain a channel, give it weight 0.
+    #[error(
+        "channel {0} may be asked 0 times, or for 0 tokens, a minute; drain a channel with weight 0 instead"
+    )]
+    NoBudget(ChannelId),
     /// A slack that is below 1 or not a number.
     #[error("slack is {0}, which is not a number from 1 up")]
     Slack(f64),
@@ -78,6 +91,9 @@ pub(crate) fn check(specs: &[ChannelSpec], params: &Params) -> Result<(), BuildE
         }
         if spec.max_concurrency == Some(0) {
             return Err(BuildError::NoConcurrency(spec.id));
+        }
+        if spec.requests_per_minute == Some(0) || spec.tokens_per_minute == Some(0) {
+            return Err(BuildError::NoBudget(spec.id));
         }
         if !ids.insert(spec.id) {
             return Err(BuildError::Twice(spec.id));

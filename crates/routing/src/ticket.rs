@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use gateway_domain::ChannelId;
 
+use crate::block;
 use crate::breaker::Position;
 use crate::decide::Choice;
 use crate::report::{self, Sent};
@@ -79,6 +80,7 @@ impl Ticket {
             session: None,
             pinned: None,
             streaming: self.sent.streaming,
+            prompt_tokens: self.sent.taken.reserved,
             attempt: 1,
             excluded: &excluded,
             filter: None,
@@ -101,6 +103,16 @@ impl Ticket {
             }
         }
         looks_bad && has_better && fleet.take_cut()
+    }
+
+    /// The upstream's headers say that its budget is used up, for so long: the channel is left alone as after a 429
+    /// with that `Retry-After`, but nothing was refused and no guess grows. At least half a second, at most two
+    /// minutes; nothing when `wait` is 0.
+    pub fn exhausted(&self, wait: Micros, now: Micros) {
+        self.pool.fleet().see(now);
+        if wait > Micros(0) {
+            self.slot.block_until(now.after(block::announced(wait)));
+        }
     }
 
     /// The attempt is over.

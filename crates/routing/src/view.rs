@@ -1,5 +1,7 @@
 use gateway_domain::ChannelId;
 
+use crate::Limited;
+
 /// One channel of a pool as it stands: for metrics and pages.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ChannelView {
@@ -17,8 +19,10 @@ pub struct ChannelView {
     pub cause: Option<Cause>,
     /// How long until the breaker allows a trial, in milliseconds; 0 when it is closed or the trial is due.
     pub open_ms: u64,
-    /// How long its rate limit lasts, in milliseconds; 0 when there is none.
+    /// How long it is limited, by the upstream or by a budget of its own, in milliseconds; 0 when it is not.
     pub blocked_ms: u64,
+    /// By what; the one that lasts longest.
+    pub limited_by: Option<Limited>,
     /// Estimated time until the first token, in milliseconds; hanging attempts included.
     pub latency_ms: f64,
     /// Estimated share of failed answers, in [0, 1).
@@ -39,6 +43,12 @@ pub struct ChannelView {
     pub h: f64,
     /// `weight · h`; 0 while it may not be chosen.
     pub score: f64,
+    /// Its share of the first attempts of the last minute or so, in [0, 1]; they fade, and an attempt counts half
+    /// after 42 s. 0 for every channel when there were none.
+    pub share: f64,
+    /// Its share by weight alone, in [0, 1], among the channels of the first tier that has any weight; 0 in the tiers
+    /// behind.
+    pub expected_share: f64,
 }
 
 /// The state of a channel's breaker.
@@ -61,6 +71,8 @@ pub enum Cause {
     Slow,
     /// Its key was refused or its money is gone.
     Credentials,
+    /// It does not serve the pool's model.
+    Unserved,
 }
 
 // === impl State ===
@@ -85,6 +97,7 @@ impl Cause {
             Self::Failures => "failures",
             Self::Slow => "slow",
             Self::Credentials => "credentials",
+            Self::Unserved => "unserved",
         }
     }
 }

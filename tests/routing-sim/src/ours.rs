@@ -46,6 +46,8 @@ impl Ours {
                 weight: channel.weight,
                 tier: 0,
                 max_concurrency: None,
+                requests_per_minute: None,
+                tokens_per_minute: None,
             })
             .collect();
         Ok(Self {
@@ -69,6 +71,7 @@ impl Router for Ours {
                 session: view.session.map(SessionKey),
                 pinned: None,
                 streaming: true,
+                prompt_tokens: view.prompt_tokens,
                 attempt: u8::try_from(view.attempt).unwrap_or(u8::MAX),
                 excluded,
                 filter: None,

@@ -341,8 +341,10 @@ fn pools_of(snapshot: &Snapshot) -> Vec<PoolSpec> {
             id: channel.id,
             key64: stable_hash(channel.name.as_bytes()),
             weight: f64::from(channel.weight) * f64::from(mapping.weight),
-            tier: 0,
+            tier: channel.tuning.tier,
             max_concurrency: channel.max_concurrency,
+            requests_per_minute: channel.tuning.requests_per_minute,
+            tokens_per_minute: channel.tuning.tokens_per_minute,
         })
     };
     let pool = |model: &Arc<gateway_domain::Model>| PoolSpec {

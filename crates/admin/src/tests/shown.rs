@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway_domain::{
     Attempt, AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UserId,
 };
-use gateway_health::Observation;
+use gateway_health::{Fault, Observation, Scope};
 use gateway_storage::Record;
 use serde_json::{Value, json};
 
@@ -52,7 +52,7 @@ async fn health_is_shown_with_its_history() {
     gateway.channel("b").await;
     for _ in 0..3 {
         let seen = Observation::ProbeFailed { why: "connection refused".to_owned() };
-        gateway.board.observe(ChannelId(1), seen, NOW);
+        gateway.board.observe(ChannelId(1), Scope::Channel, seen, NOW);
     }
     let health = gateway.get("/api/channels/1/health").await.ok();
     assert_eq!((&health["status"], &health["usable"]), (&json!("unhealthy"), &json!(false)));
@@ -66,6 +66,25 @@ async fn health_is_shown_with_its_history() {
     assert_eq!((&all[0]["status"], &all[1]["status"]), (&json!("unhealthy"), &json!("unknown")));
     assert_eq!(gateway.get("/api/channels/1").await.ok()["health"]["status"], "unhealthy");
     gateway.get("/api/channels/9/health").await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_model_that_fails_alone_is_shown_on_a_channel_that_stays() {
+    let gateway = Gateway::new();
+    gateway.channel("a").await;
+    gateway.board.set_several([ChannelId(1)].into());
+    for _ in 0..6 {
+        let seen = Observation::TrafficFailed { why: "answered 500".to_owned(), fault: Fault::Answer };
+        gateway.board.observe(ChannelId(1), Scope::Model(&"m".into()), seen, NOW);
+    }
+    let health = gateway.get("/api/channels/1/health").await.ok();
+    assert_eq!(health["usable"], true);
+    let trouble = json!({
+        "model": "m", "since": "2026-01-31T10:00:00Z", "failures": 6, "last_error": "answered 500",
+    });
+    assert_eq!(health["troubled_models"], json!([trouble]));
+    let all = gateway.get("/api/health/channels").await.ok();
+    assert_eq!(all[0]["troubled_models"], json!([trouble]));
 }
 
 #[tokio::test]

@@ -24,10 +24,29 @@ total_timeout = '20m'";
 
 #[test]
 fn defaults_give_way_to_a_shorter_outer_time() {
-    let settings = loaded("[proxy]\ntotal_timeout = '2s'\n[health_check]\ninterval = '200ms'").settings;
+    let settings = loaded("[proxy]\nstream_timeout = '2s'\n[health_check]\ninterval = '200ms'").settings;
     assert_eq!(settings.proxy.first_byte_timeout, Duration::from_secs(2));
+    assert_eq!(settings.proxy.stream_gap_timeout, Duration::from_secs(2));
     assert_eq!(settings.proxy.connect_timeout, Duration::from_secs(2));
     assert_eq!(settings.health_check.timeout, Duration::from_millis(200));
+    let proxy = loaded("[proxy]\ntotal_timeout = '1s'").settings.proxy;
+    assert_eq!(proxy.connect_timeout, Duration::from_secs(1));
+    assert_eq!(
+        proxy.first_byte_timeout,
+        Duration::from_mins(1),
+        "of streams, which have a time of their own"
+    );
+}
+
+#[test]
+fn the_times_of_a_stream_lie_within_the_whole_stream() {
+    let file = "[proxy]\nstream_timeout = '1m'\nfirst_byte_timeout = '61s'\nstream_gap_timeout = '2m'\n\
+                connect_timeout = '10s'\ntotal_timeout = '5s'";
+    assert_snapshot!(problems(file), @"
+    gateway.toml:3:22: proxy.first_byte_timeout: 1m1s is longer than proxy.stream_timeout, which is 1m — shorten it, or lengthen proxy.stream_timeout
+    gateway.toml:4:22: proxy.stream_gap_timeout: 2m is longer than proxy.stream_timeout, which is 1m — shorten it, or lengthen proxy.stream_timeout
+    gateway.toml:5:19: proxy.connect_timeout: 10s is longer than proxy.total_timeout, which is 5s — shorten it, or lengthen proxy.total_timeout
+    ");
 }
 
 #[test]

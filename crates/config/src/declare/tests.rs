@@ -90,11 +90,11 @@ fn every_way_to_probe_can_be_written() {
 #[test]
 fn what_is_no_probe_is_refused() {
     let probe = |text: &str| problems(&format!("{CHANNEL}probe = {text}"));
-    assert_snapshot!(probe("'model'"), @r#"gateway.toml:4:9: channels[0].probe: unknown probe "model" — write "models", "off", "/path" or { chat = "model" }"#);
-    assert_snapshot!(probe("{ chat = 'm', x = 1 }"), @r#"gateway.toml:4:9: channels[0].probe: must hold chat and nothing else — write "models", "off", "/path" or { chat = "model" }"#);
+    assert_snapshot!(probe("'model'"), @r#"gateway.toml:4:9: channels[0].probe: unknown probe "model" — write "models", "off", "/path" or { chat = "model" } (or chat_stream, embeddings, responses)"#);
+    assert_snapshot!(probe("{ chat = 'm', x = 1 }"), @r#"gateway.toml:4:9: channels[0].probe: must hold one kind of call and nothing else — write "models", "off", "/path" or { chat = "model" } (or chat_stream, embeddings, responses)"#);
     assert_snapshot!(probe("{ chat = '' }"), @"gateway.toml:4:9: channels[0].probe: is empty");
     assert_snapshot!(probe("'/a b'"), @"gateway.toml:4:9: channels[0].probe: is a path with a character that a URL cannot have");
-    assert_snapshot!(probe("true"), @r#"gateway.toml:4:9: channels[0].probe: expected a string, found true — write "models", "off", "/path" or { chat = "model" }"#);
+    assert_snapshot!(probe("true"), @r#"gateway.toml:4:9: channels[0].probe: expected a string, found true — write "models", "off", "/path" or { chat = "model" } (or chat_stream, embeddings, responses)"#);
 }
 
 #[test]

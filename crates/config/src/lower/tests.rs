@@ -1,6 +1,8 @@
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
-use crate::scratch::problems;
+use crate::scratch::{loaded, problems, scratch};
 
 #[test]
 fn an_unknown_key_is_answered_with_what_was_meant() {
@@ -92,4 +94,40 @@ fn every_notation_of_a_host_but_the_right_one_is_explained() {
     assert_snapshot!(host("[::1]"), @r#"gateway.toml:2:8: server.host: has brackets — write "::1""#);
     assert_snapshot!(host("127.0.0.1:80"), @"gateway.toml:2:8: server.host: is more than a host — write the name or address alone, without scheme and port");
     assert_snapshot!(host("a b"), @"gateway.toml:2:8: server.host: is neither an address nor a host name");
+}
+
+#[test]
+fn a_session_header_is_a_name_that_holds_no_secret() {
+    let header = |text: &str| problems(&format!("[proxy]\nsession_header = '{text}'"));
+    assert_eq!(loaded("[proxy]\nsession_header = 'X-Chat'").settings.proxy.session_header, "x-chat");
+    assert_eq!(loaded("[proxy]\nsession_header = ''").settings.proxy.session_header, "");
+    assert_snapshot!(header("x session"), @r#"gateway.toml:2:18: proxy.session_header: is not the name of a header — write it like "x-session-id""#);
+    assert_snapshot!(header("Authorization"), @r#"gateway.toml:2:18: proxy.session_header: is a header that holds a secret — name another, or "" for none"#);
+    assert_snapshot!(header("cookie"), @r#"gateway.toml:2:18: proxy.session_header: is a header that holds a secret — name another, or "" for none"#);
+}
+
+#[test]
+fn name_servers_are_addresses_with_ports_each_once() {
+    let servers = |text: &str| format!("[proxy]\ndns_servers = {text}");
+    let expected = ["1.1.1.1:53", "[::1]:5353"].map(|text| text.parse().unwrap());
+    assert_eq!(loaded(&servers("['1.1.1.1:53', '[::1]:5353']")).settings.proxy.dns_servers, expected);
+    let by_variable = scratch().env("GATEWAY_PROXY__DNS_SERVERS", "1.1.1.1:53, [::1]:5353");
+    assert_eq!(by_variable.load().unwrap().settings.proxy.dns_servers, expected);
+    assert_snapshot!(problems(&servers("['1.1.1.1']")), @r#"gateway.toml:2:15: proxy.dns_servers: is not an address with a port — write it like "127.0.0.1:9000" or "[::1]:9000""#);
+    assert_snapshot!(problems(&servers("['1.1.1.1:53', '1.1.1.1:53']")), @"gateway.toml:2:15: proxy.dns_servers: names 1.1.1.1:53 twice");
+    assert_snapshot!(problems(&servers("'1.1.1.1:53'")), @"gateway.toml:2:15: proxy.dns_servers: expected a list of strings, found a string");
+}
+
+#[test]
+fn the_new_limits_of_calls_have_bounds() {
+    let file =
+        "[proxy]\nmax_event_bytes = '8KiB'\nretry_percent = 101\nslack_percent = 50\nstream_timeout = 0\n";
+    assert_snapshot!(problems(file), @"
+    gateway.toml:2:19: proxy.max_event_bytes: must be between 16KiB and 64MiB, not 8KiB
+    gateway.toml:3:17: proxy.retry_percent: must be between 0 and 100, not 101
+    gateway.toml:4:17: proxy.slack_percent: must be between 100 and 10000, not 50
+    gateway.toml:5:18: proxy.stream_timeout: must be at least 1ms
+    ");
+    let none = "[proxy]\ncommit_after = 0\nkeep_alive_comment = '0s'\nretry_percent = 0\nretry_floor = 0\n";
+    assert_eq!(loaded(none).settings.proxy.commit_after, Duration::ZERO);
 }

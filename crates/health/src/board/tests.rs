@@ -1,4 +1,5 @@
 use super::*;
+use crate::Fault;
 
 const ONE: ChannelId = ChannelId(1);
 const TWO: ChannelId = ChannelId(2);
@@ -12,7 +13,7 @@ fn probe_failed() -> Observation {
 }
 
 fn call_failed() -> Observation {
-    Observation::TrafficFailed { why: "answered 502".to_owned(), credentials: false }
+    Observation::TrafficFailed { why: "answered 502".to_owned(), fault: Fault::Answer }
 }
 
 fn at(seconds: i64) -> UnixMillis {
@@ -23,7 +24,7 @@ fn at(seconds: i64) -> UnixMillis {
 fn board_with_one_out() -> Arc<Board> {
     let board = Board::new(Rules::default());
     for second in 0..3 {
-        board.observe(ONE, probe_failed(), at(second));
+        board.observe(ONE, Scope::Channel, probe_failed(), at(second));
     }
     assert!(!board.is_usable(ONE));
     board
@@ -40,7 +41,7 @@ fn a_channel_nobody_spoke_of_is_unknown_and_usable() {
 #[test]
 fn verdicts_of_channels_are_independent() {
     let board = board_with_one_out();
-    board.observe(TWO, probe_ok(), at(3));
+    board.observe(TWO, Scope::Channel, probe_ok(), at(3));
     assert_eq!([board.is_usable(ONE), board.is_usable(TWO)], [false, true]);
     let statuses: Vec<_> = board.reports().iter().map(|report| (report.channel, report.status)).collect();
     assert_eq!(statuses, [(ONE, HealthStatus::Unhealthy), (TWO, HealthStatus::Healthy)]);
@@ -55,7 +56,7 @@ fn every_change_of_a_verdict_is_announced_and_nothing_else_is() {
     for observation in
         [probe_failed(), probe_ok(), probe_ok(), probe_failed(), probe_failed(), probe_failed()]
     {
-        board.observe(ONE, observation, at(0));
+        board.observe(ONE, Scope::Channel, observation, at(0));
         seen.push(*changes.borrow());
     }
     assert_eq!(seen, [0, 1, 1, 1, 1, 2]);
@@ -65,7 +66,7 @@ fn every_change_of_a_verdict_is_announced_and_nothing_else_is() {
 fn the_history_holds_the_last_sixty_probes_with_their_latency() {
     let board = Board::new(Rules::default());
     for second in 0..100 {
-        board.observe(ONE, probe_ok(), at(second));
+        board.observe(ONE, Scope::Channel, probe_ok(), at(second));
     }
     let history = board.history(ONE);
     assert_eq!((history.len(), history[0].at, history[59].at), (60, at(40), at(99)));
@@ -76,10 +77,10 @@ fn the_history_holds_the_last_sixty_probes_with_their_latency() {
 fn traffic_enters_the_history_only_where_it_changes_the_verdict() {
     let board = Board::new(Rules::default());
     for _ in 0..1000 {
-        board.observe(ONE, Observation::TrafficOk, at(0));
+        board.observe(ONE, Scope::Channel, Observation::TrafficOk, at(0));
     }
     for _ in 0..5 {
-        board.observe(ONE, call_failed(), at(1));
+        board.observe(ONE, Scope::Channel, call_failed(), at(1));
     }
     board.tick(at(2));
     board.tick(at(3));
@@ -100,9 +101,9 @@ fn traffic_enters_the_history_only_where_it_changes_the_verdict() {
 fn a_pause_that_ended_unnoticed_is_in_the_history_before_what_followed() {
     let board = Board::new(Rules::default());
     for _ in 0..5 {
-        board.observe(ONE, call_failed(), at(0));
+        board.observe(ONE, Scope::Channel, call_failed(), at(0));
     }
-    board.observe(ONE, call_failed(), at(60));
+    board.observe(ONE, Scope::Channel, call_failed(), at(60));
     let lines: Vec<_> = board.history(ONE).iter().map(|tick| (tick.witness, tick.status)).collect();
     assert_eq!(
         lines,
@@ -117,7 +118,7 @@ fn a_pause_that_ended_unnoticed_is_in_the_history_before_what_followed() {
 #[test]
 fn channels_that_are_gone_are_forgotten() {
     let board = board_with_one_out();
-    board.observe(TWO, probe_ok(), at(3));
+    board.observe(TWO, Scope::Channel, probe_ok(), at(3));
     board.retain(&[TWO]);
     assert!(board.is_usable(ONE), "a new channel of this id begins unknown");
     assert_eq!(board.reports().len(), 1);
@@ -136,10 +137,10 @@ fn a_reset_channel_is_unknown_again() {
 #[test]
 fn new_rules_hold_from_the_next_observation_on() {
     let board = Board::new(Rules::default());
-    board.observe(ONE, probe_failed(), at(0));
+    board.observe(ONE, Scope::Channel, probe_failed(), at(0));
     assert!(board.is_usable(ONE));
     board.set_rules(Rules { unhealthy_after: 2, ..Rules::default() });
-    board.observe(ONE, probe_failed(), at(1));
+    board.observe(ONE, Scope::Channel, probe_failed(), at(1));
     assert!(!board.is_usable(ONE));
 }
 
@@ -151,8 +152,8 @@ fn threads_that_speak_at_once_lose_no_channel() {
             let board = &board;
             scope.spawn(move || {
                 for id in 0..200 {
-                    board.observe(ChannelId(worker * 1000 + id), probe_failed(), at(0));
-                    board.observe(ChannelId(9999), probe_failed(), at(0));
+                    board.observe(ChannelId(worker * 1000 + id), Scope::Channel, probe_failed(), at(0));
+                    board.observe(ChannelId(9999), Scope::Channel, probe_failed(), at(0));
                 }
             });
         }

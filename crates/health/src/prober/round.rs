@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ProbePlanSet;
 use super::timetable::{Phase, Timetable};
-use crate::{Board, Observation, Probe, ProbeReport};
+use crate::{Board, Observation, Probe, ProbeReport, Scope};
 
 /// How often the board's time passes.
 const TICK: Duration = Duration::from_millis(500);
@@ -153,7 +153,7 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
             slot.running = None;
         }
         if let Some(seen) = seen {
-            self.board.observe(channel, seen, (self.clock)());
+            self.board.observe(channel, Scope::Channel, seen, (self.clock)());
         }
     }
 

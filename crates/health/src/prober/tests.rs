@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::{Observation, ProbeReport, Rules};
+use crate::{Fault, Observation, ProbeReport, Rules, Scope};
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -300,8 +300,8 @@ async fn what_traffic_took_out_returns_though_nobody_probes() {
     let bench = Bench::start(&[Arc::new(Channel { probe: ProbePlan::Off, ..channel(1) })]);
     let mut changes = bench.board.changes();
     for _ in 0..5 {
-        let seen = Observation::TrafficFailed { why: "answered 500".to_owned(), credentials: false };
-        bench.board.observe(ChannelId(1), seen, UnixMillis(0));
+        let seen = Observation::TrafficFailed { why: "answered 500".to_owned(), fault: Fault::Answer };
+        bench.board.observe(ChannelId(1), Scope::Channel, seen, UnixMillis(0));
     }
     assert!(!bench.board.is_usable(ChannelId(1)));
     changes.mark_unchanged();

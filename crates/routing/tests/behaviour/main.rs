@@ -7,6 +7,8 @@ mod blame;
 #[cfg(test)]
 mod breaker;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
 mod edges;
 #[cfg(test)]
 mod limits;
@@ -20,6 +22,8 @@ mod sessions;
 mod silence;
 #[cfg(test)]
 mod threads;
+#[cfg(test)]
+mod told;
 #[cfg(test)]
 mod traffic;
 #[cfg(test)]

@@ -12,7 +12,15 @@ use gateway_routing::{
 /// A channel of this weight, in the first tier, whose identifier is its place in the list.
 pub(crate) fn channel(id: i64, weight: f64) -> ChannelSpec {
     let key64 = stable_hash(format!("channel-{id}").as_bytes());
-    ChannelSpec { id: ChannelId(id), key64, weight, tier: 0, max_concurrency: None }
+    ChannelSpec {
+        id: ChannelId(id),
+        key64,
+        weight,
+        tier: 0,
+        max_concurrency: None,
+        requests_per_minute: None,
+        tokens_per_minute: None,
+    }
 }
 
 pub(crate) fn channels(weights: &[f64]) -> Vec<ChannelSpec> {
@@ -194,7 +202,7 @@ impl World {
 
 /// A request without a session that has tried nothing but `excluded`.
 pub(crate) fn plain(excluded: &ChannelSet, streaming: bool) -> Request<'_> {
-    Request { session: None, pinned: None, streaming, attempt: 0, excluded, filter: None }
+    Request { session: None, pinned: None, streaming, prompt_tokens: 0, attempt: 0, excluded, filter: None }
 }
 
 /// The share of a channel in percent.

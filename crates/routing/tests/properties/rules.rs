@@ -72,6 +72,7 @@ proptest! {
             session: Some(SessionKey(session)),
             pinned: Some(ChannelId(pin)),
             streaming: true,
+            prompt_tokens: 0,
             attempt: 1,
             excluded: &none,
             filter: None,
@@ -120,7 +121,7 @@ proptest! {
             world.now = world.now.after(Micros::from_millis(600));
             let session = Some(SessionKey(stable_hash(&i.to_le_bytes())));
             let request =
-                Request { session, pinned: None, streaming: true, attempt: 0, excluded: &none, filter: None };
+                Request { session, pinned: None, streaming: true, prompt_tokens: 0, attempt: 0, excluded: &none, filter: None };
             let Ok(mut decision) = world.pool.decide(&request, world.now, i) else { continue };
             world.now = world.now.after(Micros::from_millis(300));
             decision.ticket.first_token(world.now);
@@ -165,7 +166,10 @@ proptest! {
 }
 
 fn specs_in_one_tier(weights: &[f64]) -> Vec<ChannelSpec> {
-    specs(weights).into_iter().map(|spec| ChannelSpec { tier: 0, max_concurrency: None, ..spec }).collect()
+    specs(weights)
+        .into_iter()
+        .map(|spec| ChannelSpec { tier: 0, max_concurrency: None, requests_per_minute: None, ..spec })
+        .collect()
 }
 
 /// Where sessions are served while all is well.
@@ -178,6 +182,7 @@ fn homes(pool: &Arc<Pool>, salt: u64, sessions: u64) -> Vec<ChannelId> {
                 session: Some(key),
                 pinned: None,
                 streaming: true,
+                prompt_tokens: 0,
                 attempt: 0,
                 excluded: &none,
                 filter: None,

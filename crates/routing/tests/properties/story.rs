@@ -8,7 +8,7 @@ use gateway_routing::{
 };
 use proptest::prelude::*;
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Ok,
     Kind::ServerError(500),
     Kind::ServerError(503),
@@ -20,6 +20,7 @@ const KINDS: [Kind; 11] = [
     Kind::CallerError(400),
     Kind::Credentials,
     Kind::Cut,
+    Kind::Unserved,
 ];
 
 /// Something that happens to a pool.
@@ -29,6 +30,7 @@ pub(crate) enum Step {
         session: Option<u64>,
         pinned: Option<i64>,
         streaming: bool,
+        prompt_tokens: u32,
         attempt: u8,
         excluded: u8,
         filter: Option<u8>,
@@ -40,6 +42,11 @@ pub(crate) enum Step {
         which: usize,
         kind: usize,
         retry_after: Option<u64>,
+        tokens: u32,
+    },
+    Exhausted {
+        which: usize,
+        millis: u64,
     },
     Drop {
         which: usize,
@@ -60,27 +67,25 @@ pub(crate) enum Step {
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
-    let ask = (
-        prop::option::weighted(0.7, 0..40_u64),
-        prop::option::weighted(0.3, 0..8_i64),
-        any::<bool>(),
-        0..3_u8,
-        prop_oneof![2 => Just(0_u8), 1 => any::<u8>()],
-        prop::option::weighted(0.1, any::<u8>()),
-    )
-        .prop_map(|(session, pinned, streaming, attempt, excluded, filter)| Step::Ask {
-            session,
-            pinned,
-            streaming,
-            attempt,
-            excluded,
-            filter,
-        });
+    let ask =
+        (
+            prop::option::weighted(0.7, 0..40_u64),
+            prop::option::weighted(0.3, 0..8_i64),
+            any::<bool>(),
+            prop_oneof![Just(0), 1..3000_u32],
+            0..3_u8,
+            prop_oneof![2 => Just(0_u8), 1 => any::<u8>()],
+            prop::option::weighted(0.1, any::<u8>()),
+        )
+            .prop_map(|(session, pinned, streaming, prompt_tokens, attempt, excluded, filter)| {
+                Step::Ask { session, pinned, streaming, prompt_tokens, attempt, excluded, filter }
+            });
     prop_oneof![
         8 => ask,
         4 => (0..64_usize).prop_map(|which| Step::FirstToken { which }),
-        5 => (0..64_usize, 0..KINDS.len(), prop::option::of(0..20_000_u64))
-            .prop_map(|(which, kind, retry_after)| Step::Finish { which, kind, retry_after }),
+        5 => (0..64_usize, 0..KINDS.len(), prop::option::of(0..20_000_u64), prop_oneof![Just(0), 1..9000_u32])
+            .prop_map(|(which, kind, retry_after, tokens)| Step::Finish { which, kind, retry_after, tokens }),
+        1 => (0..64_usize, 0..200_000_u64).prop_map(|(which, millis)| Step::Exhausted { which, millis }),
         1 => (0..64_usize).prop_map(|which| Step::Drop { which }),
         5 => prop_oneof![0..100_u64, 0..3000_u64, Just(60_000_u64)].prop_map(|millis| Step::Wait { millis }),
         1 => (0..5000_u64).prop_map(|millis| Step::GoBack { millis }),
@@ -100,6 +105,8 @@ pub(crate) fn specs(weights: &[f64]) -> Vec<ChannelSpec> {
         weight: *weight,
         tier: u8::from(id % 4 == 3),
         max_concurrency: (id == 2).then_some(3),
+        requests_per_minute: (id == 1).then_some(20),
+        tokens_per_minute: (id == 4).then_some(5000),
     };
     (0..).zip(weights).map(spec).collect()
 }
@@ -139,7 +146,7 @@ impl World {
         mut check: impl FnMut(&Self, &Request<'_>, u64, &Result<Decision, NoRoute>),
     ) {
         match *step {
-            Step::Ask { session, pinned, streaming, attempt, excluded, filter } => {
+            Step::Ask { session, pinned, streaming, prompt_tokens, attempt, excluded, filter } => {
                 self.asked += 1;
                 let excluded = members(excluded);
                 let filter = filter.map(members);
@@ -147,6 +154,7 @@ impl World {
                     session: session.map(|session| SessionKey(stable_hash(&session.to_le_bytes()))),
                     pinned: pinned.map(ChannelId),
                     streaming,
+                    prompt_tokens,
                     attempt,
                     excluded: &excluded,
                     filter: filter.as_ref(),
@@ -171,12 +179,17 @@ impl World {
                     ticket.first_token(now);
                 }
             }
-            Step::Finish { which, kind, retry_after } => {
+            Step::Exhausted { which, millis } => {
+                if let Some(ticket) = self.live.get(which) {
+                    ticket.exhausted(Micros::from_millis(millis), self.now);
+                }
+            }
+            Step::Finish { which, kind, retry_after, tokens } => {
                 if which < self.live.len()
                     && let Some(kind) = KINDS.get(kind)
                 {
                     let retry_after = retry_after.map(Micros::from_millis);
-                    let outcome = Outcome { retry_after, ..Outcome::of(*kind) };
+                    let outcome = Outcome { retry_after, output_tokens: tokens, ..Outcome::of(*kind) };
                     self.live.swap_remove(which).finish(outcome, self.now);
                 }
             }
@@ -223,6 +236,9 @@ pub(crate) fn chosen(decision: &Decision) -> Chosen {
         first_token_deadline: decision.first_token_deadline,
         probe: decision.probe,
         panic: decision.panic,
+        home: decision.home,
+        health: decision.health,
+        hedge_after: decision.hedge_after,
     }
 }
 
