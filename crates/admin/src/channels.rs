@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gateway_domain::{BaseUrl, Channel, ChannelId, Model, NewChannel, Secret};
-use gateway_storage::{ChannelPatch, Stored};
+use gateway_storage::{ChannelPatch, ChannelTuningPatch, Stored};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -218,6 +218,7 @@ fn read_change(mut form: Form, literal: bool) -> Result<ChannelPatch, ApiError> 
         serves_any_model: form.flag("serves_any_model"),
         max_concurrency,
         probe,
+        tuning: ChannelTuningPatch::default(),
     };
     form.finish(Some(patch))
 }

@@ -1,7 +1,7 @@
 //! `/api/models`: the names clients ask for.
 
-use gateway_domain::{Model, ModelId};
-use gateway_storage::Stored;
+use gateway_domain::{Model, ModelId, ModelTuning};
+use gateway_storage::{ModelPatch, Stored};
 use serde::Serialize;
 
 use crate::Parts;
@@ -68,7 +68,7 @@ pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
 /// `POST /api/models`.
 pub(crate) fn create(parts: &Parts, call: &Call) -> Answered {
     let name = read_name(Form::read(&call.body, &NAMED_MODEL)?)?;
-    let row = parts.store.create_model(&name.unwrap_or_default())?;
+    let row = parts.store.create_model(&name.unwrap_or_default(), &ModelTuning::default())?;
     let mut made = answer(&row)?;
     made.headers.push(wire::location(format!("/api/models/{}", row.value.id)));
     Ok(made)
@@ -84,7 +84,8 @@ pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
         call.check_version(|| Ok(old.version))?;
         return answer(&old);
     };
-    let row = parts.store.rename_model(id, &name, call.expected_version())?;
+    let patch = ModelPatch { name: Some(name.as_str().into()), ..ModelPatch::default() };
+    let row = parts.store.update_model(id, &patch, call.expected_version())?;
     let changed = answer(&row)?;
     let old = old.value.name;
     // Sessions under the old name belong to a model that is no more.

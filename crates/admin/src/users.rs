@@ -164,7 +164,7 @@ fn read_change(mut form: Form, literal: bool) -> Result<UserPatch, ApiError> {
     }
     let enabled = form.flag("enabled");
     let allowed_models = allowed_models(&mut form);
-    form.finish(Some(UserPatch { name: name.map(Arc::from), enabled, allowed_models }))
+    form.finish(Some(UserPatch { name: name.map(Arc::from), enabled, allowed_models, may_explain: None }))
 }
 
 /// `None`: not given. `Some(None)`: all models.

@@ -1,10 +1,9 @@
 use std::sync::Arc;
 
-use gateway_domain::{
-    BaseUrl, Channel, ChannelId, ChannelTuning, DEFAULT_WEIGHT, ManagedBy, NewChannel, ProbePlan, Secret,
-};
+use gateway_domain::{BaseUrl, Channel, ChannelId, DEFAULT_WEIGHT, ManagedBy, NewChannel, ProbePlan, Secret};
 use rusqlite::{Row, params};
 
+use crate::tuning::{self, ChannelTuningPatch};
 use crate::tx::{Tx, managed_by, managed_by_word, moment, text, unreadable};
 use crate::{Removed, Result, StorageError, Store, Stored, mappings, models};
 
@@ -30,6 +29,8 @@ pub struct ChannelPatch {
     pub max_concurrency: Option<Option<u32>>,
     /// See [`Channel::probe`].
     pub probe: Option<ProbePlan>,
+    /// See [`Channel::tuning`].
+    pub tuning: ChannelTuningPatch,
 }
 
 // === impl Store ===
@@ -110,7 +111,7 @@ impl ChannelPatch {
             serves_any_model: patch.serves_any_model.unwrap_or(channel.serves_any_model),
             max_concurrency: patch.max_concurrency.unwrap_or(channel.max_concurrency),
             probe: patch.probe.unwrap_or(channel.probe),
-            tuning: channel.tuning,
+            tuning: patch.tuning.applied_to(&channel.tuning),
             managed_by: channel.managed_by,
         }
     }
@@ -121,7 +122,9 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, base_url, api_key, weight, enabled, serves_any_model, max_concurrency, probe_kind, ",
-            "probe_detail, managed_by, version, created_at, updated_at FROM channels ",
+            "probe_detail, managed_by, version, created_at, updated_at, ",
+            tuning::channel_columns!(),
+            " FROM channels ",
             $rest
         )
     };
@@ -182,7 +185,7 @@ pub(crate) fn write(tx: Tx<'_>, channel: &Channel) -> Result<()> {
             tx.now.0,
         ],
     )?;
-    Ok(())
+    tuning::write_channel(tx, channel.id, &channel.tuning)
 }
 
 /// Deletes a channel; what belongs to it goes with it.
@@ -255,7 +258,7 @@ fn read(tx: Tx<'_>, row: &Row<'_>) -> Result<Stored<Channel>> {
         serves_any_model: row.get(6)?,
         max_concurrency: row.get(7)?,
         probe,
-        tuning: ChannelTuning::default(),
+        tuning: tuning::of_channel(row, 14)?,
         managed_by: managed_by(row, 10)?,
     };
     Ok(Stored { value, version: row.get(11)?, created_at: moment(row, 12)?, updated_at: moment(row, 13)? })

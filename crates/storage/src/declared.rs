@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use gateway_domain::{
-    ChannelId, DEFAULT_WEIGHT, Declaration, ManagedBy, ModelId, NewChannel, NewUser, User, UserId,
+    ChannelId, DEFAULT_WEIGHT, Declaration, ManagedBy, ModelId, ModelTuning, NewChannel, NewUser, User,
+    UserId,
 };
 
 use crate::channels::{self, ANY_MODEL};
@@ -19,9 +20,9 @@ use crate::{Result, StorageError, Store, keys, models, users};
 /// What a declaration comes down to, while it is carried out.
 struct Plan<'a> {
     declaration: &'a Declaration,
-    /// Every model that is to exist because of the file; `true` when `[[models]]` declares it, `false` when a
-    /// channel merely lists it.
-    models: Vec<(&'a str, bool)>,
+    /// Every model that is to exist because of the file; with its tuning when `[[models]]` declares it, without when
+    /// a channel merely lists it.
+    models: Vec<(&'a str, Option<&'a ModelTuning>)>,
     /// Every mapping that the file asks for, by model and channel name.
     mappings: HashMap<(&'a str, &'a str), Values<'a>>,
 }
@@ -60,7 +61,7 @@ impl<'a> Plan<'a> {
         refuse_repeated("user", declaration.users.iter().map(|user| &*user.name))?;
         let mut plan = Self { declaration, models: Vec::new(), mappings: HashMap::new() };
         for model in &declaration.models {
-            plan.models.push((&model.name, true));
+            plan.models.push((&model.name, Some(&model.tuning)));
             for mapping in &model.mappings {
                 let values = Values { backend_model: &mapping.backend_model, weight: mapping.weight };
                 if plan.mappings.insert((&model.name, &mapping.channel), values).is_some() {
@@ -72,7 +73,7 @@ impl<'a> Plan<'a> {
         for channel in &declaration.channels {
             for name in channel.models.iter().filter(|name| &***name != ANY_MODEL) {
                 if known.insert(name) {
-                    plan.models.push((name, false));
+                    plan.models.push((name, None));
                 }
                 // What a model itself says about a channel is more precise than the channel's list.
                 plan.mappings
@@ -84,7 +85,7 @@ impl<'a> Plan<'a> {
     }
 
     fn declares_model(&self, name: &str) -> bool {
-        self.models.iter().any(|(model, declared)| *declared && *model == name)
+        self.models.iter().any(|(model, declared)| declared.is_some() && *model == name)
     }
 }
 
@@ -112,16 +113,21 @@ impl Applying<'_> {
 
     fn models(&mut self, plan: &Plan<'_>) -> Result<()> {
         let mut ids: HashMap<&str, ModelId> = HashMap::new();
+        let untuned = ModelTuning::default();
         for (name, declared) in &plan.models {
+            let tuning = declared.unwrap_or(&untuned);
             let id = if let Some(row) = models::by_name(self.tx, name)? {
-                if *declared && row.value.managed_by == ManagedBy::Api {
-                    models::take_over(self.tx, row.value.id)?;
+                // A model of the API that a channel of the file merely lists stays the API's.
+                let taken_over = declared.is_some() && row.value.managed_by == ManagedBy::Api;
+                let retuned = row.value.managed_by == ManagedBy::File && row.value.tuning != *tuning;
+                if taken_over || retuned {
+                    models::write(self.tx, row.value.id, tuning, ManagedBy::File)?;
                     self.changes += 1;
                 }
                 row.value.id
             } else {
                 self.changes += 1;
-                models::insert(self.tx, name, ManagedBy::File)?.value.id
+                models::insert(self.tx, name, tuning, ManagedBy::File)?.value.id
             };
             ids.insert(name, id);
         }

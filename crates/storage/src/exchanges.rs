@@ -68,6 +68,8 @@ pub struct StoredExchange {
     pub bytes_out: u64,
     /// What the upstream counted.
     pub usage: Usage,
+    /// Which key named the session; empty when none was made.
+    pub session_source: String,
 }
 
 /// One try of a stored exchange.
@@ -87,6 +89,13 @@ pub struct StoredAttempt {
     pub total: Duration,
     /// How it ended.
     pub outcome: AttemptOutcome,
+    /// The session's home, when it was another channel than the one that was tried.
+    pub home: Option<ChannelId>,
+    /// How well the channel was held to be when it was chosen, from 0 to 1, to three decimals; `None` of tries that an
+    /// older gateway kept.
+    pub health: Option<f32>,
+    /// Whether it ran beside another attempt of the same call that was slow.
+    pub hedge: bool,
 }
 
 /// The columns in the order in which [`read`] wants them, and then the rest of a query.
@@ -95,7 +104,7 @@ macro_rules! select {
         concat!(
             "SELECT id, request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts, outcome, status, ",
             "first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens, cached_tokens, ",
-            "reasoning_tokens FROM exchanges ",
+            "reasoning_tokens, session_source FROM exchanges ",
             $rest
         )
     };
@@ -167,8 +176,8 @@ pub(crate) fn insert(conn: &Connection, exchange: &Exchange) -> Result<()> {
         .prepare_cached(
             "INSERT INTO exchanges (request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts,
                  outcome, status, first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens,
-                 cached_tokens, reasoning_tokens)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 cached_tokens, reasoning_tokens, session_source)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?
         .insert(params![
             &*exchange.request_id,
@@ -189,6 +198,7 @@ pub(crate) fn insert(conn: &Connection, exchange: &Exchange) -> Result<()> {
             exchange.usage.completion.map(signed),
             exchange.usage.cached.map(signed),
             exchange.usage.reasoning.map(signed),
+            exchange.session_source,
         ])?;
     let mut tried = conn.prepare_cached(
         "INSERT OR IGNORE INTO exchange_channels (exchange_id, channel_id) VALUES (?1, ?2)",
@@ -240,6 +250,7 @@ fn read(row: &Row<'_>) -> Result<StoredExchange> {
             cached: count(17)?,
             reasoning: count(18)?,
         },
+        session_source: row.get(19)?,
     })
 }
 

@@ -4,8 +4,18 @@ use std::sync::Arc;
 use gateway_domain::{ManagedBy, Mapping, Model, ModelId, ModelTuning};
 use rusqlite::{Row, params};
 
+use crate::tuning::{self, ModelTuningPatch};
 use crate::tx::{Tx, managed_by, managed_by_word, moment, text};
 use crate::{Removed, Result, StorageError, Store, Stored, mappings};
+
+/// What to change on a model; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ModelPatch {
+    /// See [`Model::name`].
+    pub name: Option<Arc<str>>,
+    /// See [`Model::tuning`].
+    pub tuning: ModelTuningPatch,
+}
 
 // === impl Store ===
 
@@ -24,32 +34,40 @@ impl Store {
     ///
     /// A model that exists only because a channel lists it is not in the way: whoever asks for it gets it, with the
     /// mappings it has.
-    pub fn create_model(&self, name: &str) -> Result<Stored<Model>> {
-        let name = name.to_owned();
-        self.write(move |tx| match claim(tx, &name)? {
+    pub fn create_model(&self, name: &str, tuning: &ModelTuning) -> Result<Stored<Model>> {
+        let (name, tuning) = (name.to_owned(), tuning.clone());
+        self.write(move |tx| match claim(tx, &name, &tuning)? {
             Some(model) => Ok(model),
-            None => insert(tx, &name, ManagedBy::Api),
+            None => insert(tx, &name, &tuning, ManagedBy::Api),
         })
     }
 
-    /// Renames a model. With `expect`, only if it still has that version.
+    /// Changes a model. With `expect`, only if it still has that version.
     ///
-    /// Sessions under the old name are deleted: they name a model that is no more.
-    pub fn rename_model(&self, id: ModelId, name: &str, expect: Option<i64>) -> Result<Stored<Model>> {
-        let name = name.to_owned();
+    /// Sessions under an old name are deleted: they name a model that is no more.
+    pub fn update_model(
+        &self,
+        id: ModelId,
+        patch: &ModelPatch,
+        expect: Option<i64>,
+    ) -> Result<Stored<Model>> {
+        let patch = patch.clone();
         self.write(move |tx| {
             let stored = find(tx, id)?;
-            refuse_managed_by_file(&stored.value)?;
+            let old = &stored.value;
+            refuse_managed_by_file(old)?;
             stored.expect(expect)?;
-            if *stored.value.name == *name {
+            let tuning = patch.tuning.applied_to(&old.tuning);
+            let name = patch.name.as_deref().unwrap_or(&old.name);
+            if *name == *old.name && tuning == old.tuning {
                 return Ok(stored);
             }
-            refuse_taken_name(tx, &name)?;
-            tx.run("DELETE FROM sessions WHERE model = ?1", [&*stored.value.name])?;
-            tx.run(
-                "UPDATE models SET name = ?2, implied = 0, version = version + 1, updated_at = ?3 WHERE id = ?1",
-                params![id.0, name, tx.now.0],
-            )?;
+            if *name != *old.name {
+                refuse_taken_name(tx, name)?;
+                tx.run("DELETE FROM sessions WHERE model = ?1", [&*old.name])?;
+                tx.run("UPDATE models SET name = ?2 WHERE id = ?1", params![id.0, name])?;
+            }
+            write(tx, id, &tuning, ManagedBy::Api)?;
             find(tx, id)
         })
     }
@@ -67,7 +85,12 @@ impl Store {
 /// The columns in the order in which [`read`] wants them, and then the rest of a query.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("SELECT id, name, managed_by, version, created_at, updated_at FROM models ", $rest)
+        concat!(
+            "SELECT id, name, managed_by, version, created_at, updated_at, ",
+            tuning::model_columns!(),
+            " FROM models ",
+            $rest
+        )
     };
 }
 
@@ -96,39 +119,47 @@ pub(crate) fn by_name(tx: Tx<'_>, name: &str) -> Result<Option<Stored<Model>>> {
 }
 
 /// Makes a model without mappings.
-pub(crate) fn insert(tx: Tx<'_>, name: &str, managed_by: ManagedBy) -> Result<Stored<Model>> {
+pub(crate) fn insert(
+    tx: Tx<'_>,
+    name: &str,
+    tuning: &ModelTuning,
+    managed_by: ManagedBy,
+) -> Result<Stored<Model>> {
     refuse_taken_name(tx, name)?;
     let id = tx.insert(
         "INSERT INTO models (name, managed_by, version, created_at, updated_at) VALUES (?1, ?2, 1, ?3, ?3)",
         params![name, managed_by_word(managed_by), tx.now.0],
     )?;
+    tuning::write_model(tx, ModelId(id), tuning)?;
     find(tx, ModelId(id))
 }
 
 /// Makes a model because a channel lists it.
 pub(crate) fn imply(tx: Tx<'_>, name: &str) -> Result<Stored<Model>> {
-    let model = insert(tx, name, ManagedBy::Api)?;
+    let model = insert(tx, name, &ModelTuning::default(), ManagedBy::Api)?;
     tx.run("UPDATE models SET implied = 1 WHERE id = ?1", [model.value.id.0])?;
     Ok(model)
 }
 
 /// The implied model of this name, from now on one that was asked for.
-fn claim(tx: Tx<'_>, name: &str) -> Result<Option<Stored<Model>>> {
-    let claimed = tx.run(
-        "UPDATE models SET implied = 0, version = version + 1, updated_at = ?2
-         WHERE name = ?1 AND implied = 1 AND managed_by = 'api'",
-        params![name, tx.now.0],
+fn claim(tx: Tx<'_>, name: &str, tuning: &ModelTuning) -> Result<Option<Stored<Model>>> {
+    let id = tx.one(
+        "SELECT id FROM models WHERE name = ?1 AND implied = 1 AND managed_by = 'api'",
+        [name],
+        |row| Ok(ModelId(row.get(0)?)),
     )?;
-    if claimed == 0 { Ok(None) } else { by_name(tx, name) }
+    let Some(id) = id else { return Ok(None) };
+    write(tx, id, tuning, ManagedBy::Api)?;
+    find(tx, id).map(Some)
 }
 
-/// Gives a model to the configuration file.
-pub(crate) fn take_over(tx: Tx<'_>, id: ModelId) -> Result<()> {
+/// Writes all of a model but its name, and counts its version up. From now on it is one that was asked for.
+pub(crate) fn write(tx: Tx<'_>, id: ModelId, tuning: &ModelTuning, managed_by: ManagedBy) -> Result<()> {
     tx.run(
-        "UPDATE models SET managed_by = 'file', implied = 0, version = version + 1, updated_at = ?2 WHERE id = ?1",
-        params![id.0, tx.now.0],
+        "UPDATE models SET managed_by = ?2, implied = 0, version = version + 1, updated_at = ?3 WHERE id = ?1",
+        params![id.0, managed_by_word(managed_by), tx.now.0],
     )?;
-    Ok(())
+    tuning::write_model(tx, id, tuning)
 }
 
 /// Deletes a model with its mappings, and the sessions that go by its name.
@@ -155,7 +186,7 @@ fn read(row: &Row<'_>) -> Result<Stored<Model>> {
         id: ModelId(row.get(0)?),
         name,
         mappings: Vec::new(),
-        tuning: ModelTuning::default(),
+        tuning: tuning::of_model(row, 6)?,
         managed_by: managed_by(row, 2)?,
         created_at,
     };

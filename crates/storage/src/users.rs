@@ -16,6 +16,8 @@ pub struct UserPatch {
     pub enabled: Option<bool>,
     /// See [`User::allowed_models`]; `Some(None)` allows all.
     pub allowed_models: Option<Option<Vec<Arc<str>>>>,
+    /// See [`User::may_explain`].
+    pub may_explain: Option<bool>,
 }
 
 // === impl Store ===
@@ -83,7 +85,7 @@ impl UserPatch {
             name: patch.name.unwrap_or(user.name),
             enabled: patch.enabled.unwrap_or(user.enabled),
             allowed_models: patch.allowed_models.unwrap_or(user.allowed_models),
-            may_explain: user.may_explain,
+            may_explain: patch.may_explain.unwrap_or(user.may_explain),
             managed_by: user.managed_by,
         }
     }
@@ -93,7 +95,8 @@ impl UserPatch {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, enabled, allowed_models, managed_by, version, created_at, updated_at FROM users ",
+            "SELECT id, name, enabled, allowed_models, managed_by, version, created_at, updated_at, may_explain ",
+            "FROM users ",
             $rest
         )
     };
@@ -118,14 +121,15 @@ pub(crate) fn by_name(tx: Tx<'_>, name: &str) -> Result<Option<Stored<User>>> {
 /// Makes a user without keys.
 pub(crate) fn insert(tx: Tx<'_>, new: &NewUser, managed_by: ManagedBy) -> Result<Stored<User>> {
     let id = tx.insert(
-        "INSERT INTO users (name, enabled, allowed_models, managed_by, version, created_at, updated_at)
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5)",
+        "INSERT INTO users (name, enabled, allowed_models, managed_by, version, created_at, updated_at, may_explain)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?5, ?6)",
         params![
             &*new.name,
             new.enabled,
             models_json(new.allowed_models.as_deref()),
             managed_by_word(managed_by),
-            tx.now.0
+            tx.now.0,
+            new.may_explain,
         ],
     )?;
     find(tx, UserId(id))
@@ -135,7 +139,7 @@ pub(crate) fn insert(tx: Tx<'_>, new: &NewUser, managed_by: ManagedBy) -> Result
 pub(crate) fn write(tx: Tx<'_>, user: &User) -> Result<()> {
     tx.run(
         "UPDATE users SET name = ?2, enabled = ?3, allowed_models = ?4, managed_by = ?5, version = version + 1,
-             updated_at = ?6
+             updated_at = ?6, may_explain = ?7
          WHERE id = ?1",
         params![
             user.id.0,
@@ -143,7 +147,8 @@ pub(crate) fn write(tx: Tx<'_>, user: &User) -> Result<()> {
             user.enabled,
             models_json(user.allowed_models.as_deref()),
             managed_by_word(user.managed_by),
-            tx.now.0
+            tx.now.0,
+            user.may_explain,
         ],
     )?;
     Ok(())
@@ -171,7 +176,7 @@ fn read(row: &Row<'_>) -> Result<Stored<User>> {
         name: text(row, 1)?,
         enabled: row.get(2)?,
         allowed_models,
-        may_explain: false,
+        may_explain: row.get(8)?,
         managed_by: managed_by(row, 4)?,
     };
     Ok(Stored { value, version: row.get(5)?, created_at: moment(row, 6)?, updated_at: moment(row, 7)? })

@@ -1,8 +1,10 @@
-use gateway_domain::SessionId;
+use std::time::Duration;
+
+use gateway_domain::{ChannelTuning, ModelTuning, SessionId};
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixture::{CHANNEL_KEY, new_channel, new_user, store};
+use crate::fixture::{CHANNEL_KEY, any_channel_tuning, new_channel, new_user, store};
 use crate::{Record, SessionRow};
 
 #[test]
@@ -20,7 +22,7 @@ fn a_channel_is_read_as_it_was_made() {
 #[test]
 fn models_of_a_new_channel_are_found_or_made_and_mapped() {
     let store = store();
-    let known = store.create_model("gpt-4o").unwrap();
+    let known = store.create_model("gpt-4o", &ModelTuning::default()).unwrap();
     let mut new = new_channel("openai");
     new.models = ["gpt-4o", "o3", "*", "o3"].map(Arc::from).to_vec();
     let channel = store.create_channel(&new).unwrap().value;
@@ -66,6 +68,29 @@ fn a_patch_changes_what_it_names_and_counts_the_version() {
     assert_eq!(store.update_channel(expected.id, &unlimited, None).unwrap().value.max_concurrency, None);
     let nothing = store.update_channel(expected.id, &ChannelPatch::default(), None).unwrap();
     assert_eq!(nothing.version, 3, "a patch that changes nothing makes no new version");
+}
+
+#[test]
+fn a_patch_of_the_tuning_changes_one_field_and_can_take_it_away() {
+    let store = store();
+    let second = Duration::from_secs(1);
+    let tuning = ChannelTuning { tier: 3, connect_timeout: Some(second), ..ChannelTuning::default() };
+    let new = NewChannel { tuning: tuning.clone(), ..new_channel("openai") };
+    let id = store.create_channel(&new).unwrap().value.id;
+    let change = |tuning| {
+        let patch = ChannelPatch { tuning, ..ChannelPatch::default() };
+        store.update_channel(id, &patch, None).unwrap()
+    };
+    let limited = change(ChannelTuningPatch { requests_per_minute: Some(Some(60)), ..Default::default() });
+    assert_eq!(limited.value.tuning, ChannelTuning { requests_per_minute: Some(60), ..tuning.clone() });
+    assert_eq!(limited.version, 2);
+    let gone = ChannelTuningPatch {
+        requests_per_minute: Some(None),
+        connect_timeout: Some(None),
+        tier: Some(0),
+        ..Default::default()
+    };
+    assert_eq!(change(gone).value.tuning, ChannelTuning::default());
 }
 
 #[test]
@@ -142,6 +167,9 @@ fn any_probe() -> impl Strategy<Value = ProbePlan> {
         Just(ProbePlan::Off),
         any::<String>().prop_map(ProbePlan::Path),
         any::<String>().prop_map(|model| ProbePlan::Chat { model }),
+        any::<String>().prop_map(|model| ProbePlan::ChatStream { model }),
+        any::<String>().prop_map(|model| ProbePlan::Embeddings { model }),
+        any::<String>().prop_map(|model| ProbePlan::Responses { model }),
     ]
 }
 
@@ -154,9 +182,10 @@ prop_compose! {
         enabled in any::<bool>(),
         max_concurrency in any::<Option<u32>>(),
         probe in any_probe(),
+        tuning in any_channel_tuning(),
         any_model in any::<bool>(),
     ) -> NewChannel {
-        NewChannel { tuning: ChannelTuning::default(),
+        NewChannel {
             name: "".into(),
             base_url: BaseUrl::parse(&format!("https://{host}{path}")).unwrap(),
             api_key: Secret::new(key),
@@ -164,6 +193,7 @@ prop_compose! {
             enabled,
             max_concurrency,
             probe,
+            tuning,
             models: if any_model { vec![ANY_MODEL.into()] } else { Vec::new() },
         }
     }

@@ -1,8 +1,8 @@
-use gateway_domain::{ModelTuning, NewMapping, NewModel, Secret};
+use gateway_domain::{ChannelTuning, Hedge, NewMapping, NewModel, Secret};
 use rusqlite::Connection;
 
 use super::*;
-use crate::fixture::{key, new_channel, new_user, store};
+use crate::fixture::{key, named, new_channel, new_user, store};
 use crate::{ChannelPatch, MappingPatch, UserPatch};
 
 fn model(name: &str, mappings: &[(&str, &str, u32)]) -> NewModel {
@@ -133,7 +133,7 @@ fn a_change_keeps_the_numbers_and_touches_only_what_changed() {
 fn what_vanishes_from_the_declaration_is_removed_and_the_rest_stays() {
     let store = store();
     store.create_channel(&new_channel("of the api")).unwrap();
-    store.create_model("of the api").unwrap();
+    store.create_model("of the api", &ModelTuning::default()).unwrap();
     store.create_user(&new_user("of the api", &["sk-api"])).unwrap();
     let before = shown(&store);
     store.apply(&declaration()).unwrap();
@@ -166,7 +166,7 @@ fn rows_of_the_api_are_taken_over_by_name() {
     let store = store();
     let channel = store.create_channel(&new_channel("plain")).unwrap().value.id;
     let spare = store.create_channel(&new_channel("spare")).unwrap().value.id;
-    let model = store.create_model("gpt-4o").unwrap().value.id;
+    let model = store.create_model("gpt-4o", &ModelTuning::default()).unwrap().value.id;
     store.add_mapping(model, spare, "left over", 1).unwrap();
     let (user, keys) = store.create_user(&new_user("alice", &["sk-alice-one", "sk-of-the-api"])).unwrap();
     store.expire_key(keys[0].id, Some(gateway_domain::UnixMillis(1))).unwrap();
@@ -189,7 +189,7 @@ fn rows_of_the_api_are_taken_over_by_name() {
 fn a_model_that_a_channel_merely_lists_stays_the_apis() {
     let store = store();
     let spare = store.create_channel(&new_channel("spare")).unwrap().value.id;
-    let listed = store.create_model("listed").unwrap().value.id;
+    let listed = store.create_model("listed", &ModelTuning::default()).unwrap().value.id;
     store.add_mapping(listed, spare, "mine", 1).unwrap();
     store.apply(&declaration()).unwrap();
     let model = store.model(listed).unwrap().value;
@@ -218,7 +218,7 @@ fn the_api_cannot_change_what_the_file_manages() {
     let refusals = [
         store.update_channel(channel, &ChannelPatch::default(), None).map(drop),
         store.delete_channel(channel).map(drop),
-        store.rename_model(model, "other", None).map(drop),
+        store.update_model(model, &named("other"), None).map(drop),
         store.delete_model(model).map(drop),
         store.add_mapping(model, spare, "x", 1).map(drop),
         store.update_mapping(model, channel, &MappingPatch::default()).map(drop),
@@ -289,4 +289,37 @@ fn a_declared_model_may_use_a_channel_of_the_api() {
     store.delete_channel(spare).unwrap();
     let refused = store.apply(&declared);
     assert!(matches!(refused, Err(StorageError::UnknownChannel { .. })), "{refused:?}");
+}
+
+#[test]
+fn what_the_file_says_of_routing_is_taken_and_taken_back() {
+    let store = store();
+    store.apply(&declaration()).unwrap();
+    let mut tuned = declaration();
+    tuned.channels[0].tuning = ChannelTuning { tier: 1, ..ChannelTuning::default() };
+    tuned.models[0].tuning = ModelTuning { hedge: Some(Hedge::default()), ..ModelTuning::default() };
+    tuned.users[0].may_explain = true;
+    assert!(store.apply(&tuned).unwrap());
+    assert!(!store.apply(&tuned).unwrap());
+    let found = store.inventory().unwrap();
+    assert_eq!(found.channels[0].tuning, tuned.channels[0].tuning);
+    assert_eq!(found.models[0].tuning, tuned.models[0].tuning);
+    assert!(found.users[0].may_explain);
+
+    // Of the model only the channel's list is left: it stays, without its tuning.
+    tuned.models.clear();
+    tuned.channels[0].models = vec!["gpt-4o".into()];
+    assert!(store.apply(&tuned).unwrap());
+    assert_eq!(store.inventory().unwrap().models[0].tuning, ModelTuning::default());
+    assert!(!store.apply(&tuned).unwrap());
+}
+
+#[test]
+fn a_listed_model_of_the_api_keeps_its_tuning() {
+    let store = store();
+    let tuning = ModelTuning { cut: Some(false), ..ModelTuning::default() };
+    let id = store.create_model("listed", &tuning).unwrap().value.id;
+    store.apply(&declaration()).unwrap();
+    assert_eq!(store.model(id).unwrap().value.tuning, tuning);
+    assert!(!store.apply(&declaration()).unwrap());
 }

@@ -20,6 +20,9 @@ pub(super) fn to_json(attempts: &[Attempt]) -> String {
                 "first_byte_ms": attempt.first_byte.map(millis),
                 "total_ms": millis(attempt.total),
                 "outcome": attempt.outcome.as_str(),
+                "home": attempt.home.map(|home| home.0),
+                "health_permille": thousandths(attempt.health),
+                "hedge": attempt.hedge,
             })
         })
         .collect();
@@ -43,7 +46,21 @@ fn read(attempt: &Value) -> Option<StoredAttempt> {
         first_byte: number("first_byte_ms").map(|ms| Duration::from_millis(unsigned(ms))),
         total: Duration::from_millis(unsigned(number("total_ms")?)),
         outcome: AttemptOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)?,
+        home: number("home").map(ChannelId),
+        health: number("health_permille").map(of_thousandths),
+        hedge: attempt.get("hedge").and_then(Value::as_bool).unwrap_or(false),
     })
+}
+
+/// A share as a whole number: three decimals are enough for people, and a float's own text is long.
+#[expect(clippy::cast_possible_truncation, reason = "the clamp leaves 0 to 1000")]
+fn thousandths(share: f32) -> i64 {
+    (share.clamp(0.0, 1.0) * 1000.0).round() as i64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "0 to 1000 is exact")]
+fn of_thousandths(count: i64) -> f32 {
+    count as f32 / 1000.0
 }
 
 fn millis(duration: Duration) -> i64 {

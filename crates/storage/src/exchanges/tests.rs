@@ -75,6 +75,9 @@ fn stored(id: i64, exchange: &Exchange) -> StoredExchange {
                 first_byte: attempt.first_byte.map(whole),
                 total: whole(attempt.total),
                 outcome: attempt.outcome,
+                home: attempt.home,
+                health: Some((attempt.health * 1000.0).round() / 1000.0),
+                hedge: attempt.hedge,
             })
             .collect(),
         outcome: exchange.outcome,
@@ -84,6 +87,7 @@ fn stored(id: i64, exchange: &Exchange) -> StoredExchange {
         bytes_in: exchange.bytes_in,
         bytes_out: exchange.bytes_out,
         usage: exchange.usage,
+        session_source: exchange.session_source.to_owned(),
     }
 }
 
@@ -114,6 +118,22 @@ fn an_exchange_that_knows_almost_nothing_is_kept_too() {
     };
     record(&store.recorder(), [bare.clone()]);
     assert_eq!(store.exchange("req-1").unwrap(), Some(stored(1, &bare)));
+}
+
+#[test]
+fn a_share_that_is_none_is_brought_within_bounds() {
+    let store = store();
+    let health_of = |health| {
+        record(
+            &store.recorder(),
+            [Exchange {
+                attempts: vec![Attempt { health, ..attempt(1, AttemptOutcome::Ok) }],
+                ..exchange(1)
+            }],
+        );
+        store.exchange("req-1").unwrap().unwrap().attempts[0].health
+    };
+    assert_eq!((health_of(1.5), health_of(-1.0), health_of(f32::NAN)), (Some(1.0), Some(0.0), Some(0.0)));
 }
 
 #[test]
@@ -232,9 +252,12 @@ prop_compose! {
         first_byte in prop::option::of(any_duration()),
         total in any_duration(),
         outcome in prop::sample::select(AttemptOutcome::ALL.to_vec()),
+        home in any::<Option<i64>>(),
+        health in 0.0..=1.0_f32,
+        hedge in any::<bool>(),
     ) -> Attempt {
-        let (channel, channel_name) = (ChannelId(channel), name.into());
-        Attempt { channel, channel_name, reason: "spill", status, first_byte, total, outcome, home: None, health: 1.0, hedge: false }
+        let (channel, channel_name, home) = (ChannelId(channel), name.into(), home.map(ChannelId));
+        Attempt { channel, channel_name, reason: "spill", status, first_byte, total, outcome, home, health, hedge }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use gateway_domain::{BaseUrl, NewChannel, NewUser, Secret};
+use gateway_domain::{BaseUrl, ModelTuning, NewChannel, NewUser, Secret};
 use rusqlite::Connection;
 
 use super::*;
@@ -71,7 +71,7 @@ fn close_leaves_one_file_and_refuses_what_comes_later() {
     let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files, ["gateway.db"]);
     assert!(matches!(store.channels(), Err(StorageError::Closed)));
-    assert!(matches!(store.create_model("m"), Err(StorageError::Closed)));
+    assert!(matches!(store.create_model("m", &ModelTuning::default()), Err(StorageError::Closed)));
     assert!(matches!(store.health(), Err(StorageError::Closed)));
 }
 
@@ -190,11 +190,11 @@ fn a_deleted_or_replaced_file_is_not_written_into_the_void() {
     let store = Store::open(&path, &key()).unwrap();
     let aside = folder.path().join("aside.db");
     fs::rename(&path, &aside).unwrap();
-    assert!(matches!(store.create_model("a"), Err(StorageError::Io { .. })));
+    assert!(matches!(store.create_model("a", &ModelTuning::default()), Err(StorageError::Io { .. })));
     fs::write(&path, "").unwrap();
-    assert!(matches!(store.create_model("b"), Err(StorageError::Io { .. })));
+    assert!(matches!(store.create_model("b", &ModelTuning::default()), Err(StorageError::Io { .. })));
     fs::rename(&aside, &path).unwrap();
-    store.create_model("c").unwrap();
+    store.create_model("c", &ModelTuning::default()).unwrap();
     assert_eq!(store.models().unwrap().len(), 1);
 }
 

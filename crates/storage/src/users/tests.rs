@@ -10,9 +10,10 @@ fn a_user_is_read_as_it_was_made_and_its_keys_are_digests() {
     let mut new = new_user("alice", &["sk-first-0123456789", "sk-second"]);
     new.enabled = false;
     new.allowed_models = Some(vec!["gpt-4o".into(), "odd \"name\"".into()]);
+    new.may_explain = true;
     let (user, keys) = store.create_user(&new).unwrap();
     assert_eq!(user.value.allowed_models, new.allowed_models);
-    assert!(!user.value.enabled);
+    assert!(!user.value.enabled && user.value.may_explain);
     assert_eq!(store.user(user.value.id).unwrap(), user);
     assert_eq!(keys[0].digest, key_digest("sk-first-0123456789"));
     assert_eq!((&*keys[0].prefix, &*keys[0].last_four), ("sk-fir", "6789"));
@@ -51,6 +52,9 @@ fn a_patch_changes_what_it_names() {
     assert_eq!((changed.value.enabled, &changed.value.allowed_models, changed.version), (false, &only, 2));
     let refused = store.update_user(id, &patch, Some(1));
     assert!(matches!(refused, Err(StorageError::VersionMismatch { found: 2 })), "{refused:?}");
+    let curious = UserPatch { may_explain: Some(true), ..UserPatch::default() };
+    assert!(!changed.value.may_explain);
+    assert!(store.update_user(id, &curious, None).unwrap().value.may_explain);
     let all = UserPatch { allowed_models: Some(None), name: Some("al".into()), ..UserPatch::default() };
     let changed = store.update_user(id, &all, None).unwrap();
     assert_eq!((changed.value.allowed_models, &*changed.value.name), (None, "al"));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use gateway_domain::{Exchange, ExchangeOutcome, UnixMillis, Usage};
+use gateway_domain::{Exchange, ExchangeOutcome, ModelTuning, UnixMillis, Usage};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -108,7 +108,7 @@ fn many_admin_writes_at_a_locked_database_are_all_told_in_time() {
         for number in 0..30 {
             let store = store.clone();
             scope.spawn(move || {
-                let refused = store.create_model(&format!("model {number}"));
+                let refused = store.create_model(&format!("model {number}"), &ModelTuning::default());
                 assert!(matches!(refused, Err(StorageError::Busy)), "{refused:?}");
             });
         }
@@ -116,7 +116,7 @@ fn many_admin_writes_at_a_locked_database_are_all_told_in_time() {
     // One after the other, each with a patience of its own, they would need thirty times as long.
     assert!(started.elapsed() < PATIENCE + SLACK, "{:?}", started.elapsed());
     drop(holder);
-    store.create_model("model 0").unwrap();
+    store.create_model("model 0", &ModelTuning::default()).unwrap();
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn an_admin_write_outlasts_a_short_lock() {
     let store = Store::open_with(&path, &key(), options).unwrap();
     let holder = lock(&path);
     thread::scope(|scope| {
-        let write = scope.spawn(|| store.create_model("patient"));
+        let write = scope.spawn(|| store.create_model("patient", &ModelTuning::default()));
         // Longer than SQLite itself waits.
         thread::sleep(BUSY_TIMEOUT * 3);
         drop(holder);
@@ -206,7 +206,7 @@ fn admin_writes_go_before_the_records_that_wait() {
     let holder = lock(&path);
     assert_eq!(record(&recorder, 0..20_000), 20_000);
     drop(holder);
-    store.create_model("first").unwrap();
+    store.create_model("first", &ModelTuning::default()).unwrap();
     assert!(recorder.queued() > 0, "20,000 records cannot have been written before one model");
     wait_until_written(&recorder, 20_000);
 }
@@ -256,7 +256,7 @@ fn nobody_waits_for_a_writer_that_has_panicked() {
     let (_folder, _path, store) = store(16);
     let answer = store.write(|_| -> Result<()> { panic!("a defect, on purpose") });
     assert!(matches!(answer, Err(StorageError::Closed)));
-    assert!(matches!(store.create_model("late"), Err(StorageError::Closed)));
+    assert!(matches!(store.create_model("late", &ModelTuning::default()), Err(StorageError::Closed)));
     assert!(matches!(store.health(), Err(StorageError::Closed)));
     assert!(!store.recorder().record(exchange(0)));
 }
