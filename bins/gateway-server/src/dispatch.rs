@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use gateway_admin::Admin;
 use gateway_config::Live;
-use gateway_proxy::{Body, RequestId, Worker};
+use gateway_proxy::{Body, MayExplain, RequestId, Worker, wants_explanation};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt, Collected, Full, LengthLimitError, Limited};
@@ -99,7 +99,10 @@ impl Door {
         }
         match (self.serves.owner(request.uri().path()), &self.worker) {
             // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
-            (Owner::Proxy, Some(worker)) => Box::pin(worker.handle(request, id)).await,
+            (Owner::Proxy, Some(worker)) => {
+                let request = self.introduce(request, peer);
+                Box::pin(worker.handle(request, id)).await
+            }
             (Owner::Admin, _) => own(Box::pin(self.carry_to_admin(request, peer, &id)).await),
             (Owner::Live | Owner::Ready | Owner::Metrics, _)
                 if request.method() != Method::GET && request.method() != Method::HEAD =>
@@ -114,6 +117,15 @@ impl Door {
             (Owner::Metrics, _) => own(bodiless_if_asked(request.method(), self.metrics(&id, http1))),
             (Owner::Nobody, _) | (Owner::Proxy, None) => own(Refusal::NotFound.answer(id.as_str(), http1)),
         }
+    }
+
+    /// Tells the data plane when an administrator asks it to explain itself; users it knows by itself.
+    fn introduce(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Request<Incoming> {
+        if wants_explanation(request.headers()) && self.house.admin.vouches_for(request.headers(), peer.ip())
+        {
+            request.extensions_mut().insert(MayExplain);
+        }
+        request
     }
 
     /// Reads the body here, within limits, and lets the control side answer.

@@ -12,7 +12,7 @@ use gateway_sessions::Sessions;
 use gateway_storage::{Recorder, Store};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts as Head;
-use http::{HeaderName, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
@@ -30,6 +30,9 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 const MAX_WRITES: usize = 16;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Where requests to other parts of the gateway bear the admin token: their `Authorization` is somebody else's.
+const ADMIN_TOKEN: HeaderName = HeaderName::from_static("x-gateway-admin-token");
 
 /// Tells of a change that is saved but not yet in force.
 const X_GATEWAY_WARNING: HeaderName = HeaderName::from_static("x-gateway-warning");
@@ -84,6 +87,17 @@ impl Admin {
         Self { parts: Arc::new(parts), gate, surface: Surface::new(), writes }
     }
 
+    /// Whether a request to another part of the gateway comes from an administrator: it bears the admin token in
+    /// `x-gateway-admin-token`, or there is none and it comes from this machine. Guesses are limited as those at the API's own
+    /// door are.
+    pub fn vouches_for(&self, headers: &HeaderMap, peer: IpAddr) -> bool {
+        if self.gate.is_open() {
+            return peer.to_canonical().is_loopback();
+        }
+        let now = (self.parts.clock)();
+        headers.get(&ADMIN_TOKEN).is_some_and(|token| self.gate.knows(token.as_bytes(), peer, now))
+    }
+
     /// Whether a path belongs to the admin API: `/`, `/api` and everything below.
     pub fn owns(path: &str) -> bool {
         path == "/" || path == "/api" || path.starts_with("/api/")
@@ -107,7 +121,7 @@ impl Admin {
     ) -> Response<Full<Bytes>> {
         let mut response = match self.answer(&head, body, peer).await {
             Ok((route, answer)) => {
-                if route.changes {
+                if route.verb.writes() {
                     tracing::info!(
                         request_id,
                         method = route.verb.as_str(),

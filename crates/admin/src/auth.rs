@@ -65,12 +65,28 @@ impl Gate {
     /// guesser and administrator are one peer, and the one must not be able to lock the other out. A call without
     /// any credentials is refused but is no guess.
     pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr, now: UnixMillis) -> Result<(), ApiError> {
-        let Some(token) = &self.token else { return Ok(()) };
-        let peer = network_of(peer);
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let first = given.next();
         let one = first.filter(|_| given.next().is_none());
-        let right = one.and_then(|value| bearer(value.as_bytes())).is_some_and(|text| is_token(text, token));
+        let bearer = one.and_then(|value| bearer(value.as_bytes()));
+        self.judge(bearer, first.is_some(), peer, now)
+    }
+
+    /// Whether this is the token. A wrong one counts as a guess.
+    pub(crate) fn knows(&self, token: &[u8], peer: IpAddr, now: UnixMillis) -> bool {
+        self.judge(Some(token), true, peer, now).is_ok()
+    }
+
+    fn judge(
+        &self,
+        presented: Option<&[u8]>,
+        is_guess: bool,
+        peer: IpAddr,
+        now: UnixMillis,
+    ) -> Result<(), ApiError> {
+        let Some(token) = &self.token else { return Ok(()) };
+        let peer = network_of(peer);
+        let right = presented.is_some_and(|text| is_token(text, token));
         let mut tries = self.tries();
         let wait = tries.wait(peer, now);
         if right && (wait.is_none() || tries.knows(peer, now)) {
@@ -80,7 +96,7 @@ impl Gate {
         if let Some(retry_after) = wait {
             return Err(ApiError::TooManyTries { retry_after });
         }
-        if first.is_some() {
+        if is_guess {
             tries.note(peer, now);
         }
         Err(ApiError::Unauthorized)

@@ -17,7 +17,6 @@ mod clock;
 mod config;
 mod error;
 mod exchanges;
-mod explain;
 mod form;
 mod health;
 mod keys;

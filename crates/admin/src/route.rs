@@ -30,8 +30,6 @@ pub(crate) struct Route {
     /// The status of success.
     pub(crate) success: u16,
     pub(crate) response: Shape,
-    /// Whether a success is logged as a change.
-    pub(crate) changes: bool,
 }
 
 /// The methods of the admin API.
@@ -124,20 +122,7 @@ impl Route {
     const fn new(verb: Verb, path: &'static str, handler: Handler, success: u16) -> Self {
         let (summary, tag, access) = ("", "", Access::Admin);
         let response = Shape::Nothing;
-        let changes = verb.writes();
-        Self {
-            verb,
-            path,
-            handler,
-            summary,
-            tag,
-            access,
-            request: None,
-            query: &[],
-            success,
-            response,
-            changes,
-        }
+        Self { verb, path, handler, summary, tag, access, request: None, query: &[], success, response }
     }
 
     pub(crate) const fn get(path: &'static str, handler: Handler) -> Self {
@@ -184,12 +169,6 @@ impl Route {
 
     pub(crate) const fn gives(mut self, response: Shape) -> Self {
         self.response = response;
-        self
-    }
-
-    /// A `POST` that changes nothing.
-    pub(crate) const fn only_asks(mut self) -> Self {
-        self.changes = false;
         self
     }
 
