@@ -7,7 +7,6 @@ mod bad_input;
 mod clients_leave;
 mod crash;
 mod demo;
-mod explain;
 mod failover;
 mod fidelity;
 mod framing;

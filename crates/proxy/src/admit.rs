@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use gateway_config::{ServerSettings, Snapshot};
+use gateway_config::{ProxySettings, ServerSettings, Snapshot};
 use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
+use gateway_sessions::{Naming, SessionKey};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -15,13 +16,28 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
 use crate::call::Call;
+use crate::commit::Promise;
 use crate::error::ProxyError;
 use crate::headers;
-use crate::openai::{Endpoint, ModelRule, peek};
+use crate::openai::{Endpoint, ModelRule, Peek, peek};
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
 static OTHER_KEY_HEADERS: [HeaderName; 2] =
     [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+/// The client's own time limits: those of OpenAI's Python and Node libraries, and a common one of proxies.
+static PATIENCE_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-stainless-read-timeout"),
+    HeaderName::from_static("x-stainless-timeout"),
+    HeaderName::from_static("x-request-timeout"),
+];
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Asks for [`crate::ROUTE`] in the answer.
+const EXPLAIN: HeaderName = HeaderName::from_static("x-gateway-explain");
+
+/// An extension of requests whose sender the caller of [`crate::Worker::handle`] knows to be an administrator.
+#[derive(Clone, Copy, Debug)]
+pub struct MayExplain;
+
 /// Reserved at once for a body whose length is announced; the rest as it comes, so that announcing costs nothing.
 const RESERVE_AT_MOST: u64 = 1 << 20;
 
@@ -122,23 +138,63 @@ pub(crate) fn understand(
     head: &http::request::Parts,
     body: Bytes,
     user: Arc<User>,
+    settings: &ProxySettings,
 ) -> Result<Call, ProxyError> {
     let seen = peek(&body)?;
     if endpoint.model == ModelRule::Required {
         seen.require_model()?;
     }
-    let model = seen.model.as_ref().map(|model| (Arc::from(&*model.value), model.span.clone()));
-    let stream = seen.stream;
+    let model: Option<(Arc<str>, _)> =
+        seen.model.as_ref().map(|model| (Arc::from(&*model.value), model.span.clone()));
+    let naming = Naming {
+        prompt_cache_key: seen.prompt_cache_key.as_deref(),
+        header: head.headers.get(&*settings.session_header).map(HeaderValue::as_bytes),
+        metadata: seen.session.as_deref(),
+        user: seen.user.as_deref(),
+    };
+    let name = model.as_ref().map_or_else(Arc::default, |(name, _)| Arc::clone(name));
+    let (session, session_source) = SessionKey::named(user.id, name, &naming);
     let key = presented_key(&head.headers).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
     Ok(Call {
         endpoint,
         query: head.uri.query().and_then(|query| headers::query_for_upstream(query, key)),
         headers: headers::for_upstream(&head.headers, key),
+        lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
+        repeatable: is_repeatable(&seen, &head.headers),
+        patience: patience(&head.headers),
+        explain: head.extensions.get::<MayExplain>().is_some()
+            || (user.may_explain && wants_explanation(&head.headers)),
+        promise: if seen.stream { Promise::of_stream() } else { Promise::default() },
+        stream: seen.stream,
         model,
-        stream,
         user,
+        session,
+        session_source,
         body,
     })
+}
+
+/// Whether the request asks why it goes where it goes. Not everybody gets an answer.
+pub fn wants_explanation(headers: &HeaderMap) -> bool {
+    headers.get(&EXPLAIN).is_some_and(|value| value == "1" || value == "true")
+}
+
+/// Whether doing the call twice does no more than cost twice.
+fn is_repeatable(seen: &Peek<'_>, headers: &HeaderMap) -> bool {
+    seen.store != Some(true)
+        && seen.previous_response_id.is_none()
+        && !seen.background
+        && !headers.contains_key(&IDEMPOTENCY_KEY)
+}
+
+/// How long the client waits before it gives up, as OpenAI's SDKs and some proxies tell it: in seconds.
+fn patience(headers: &HeaderMap) -> Option<Duration> {
+    PATIENCE_HEADERS
+        .iter()
+        .filter_map(|name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok())
+        .filter_map(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|patience| !patience.is_zero())
+        .min()
 }
 
 #[cfg(test)]
@@ -161,6 +217,23 @@ mod tests {
             assert_eq!(key_in(&[pair]).as_deref(), Some("k"), "{pair:?}");
         }
         assert_eq!(key_in(&[("authorization", "Bearer k"), ("x-api-key", "k")]).as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn the_clients_patience_is_the_shortest_that_it_tells() {
+        let told = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            patience(&headers)
+        };
+        assert_eq!(told(&[("x-stainless-read-timeout", "600")]), Some(Duration::from_mins(10)));
+        let both = [("x-stainless-timeout", "2.5"), ("x-request-timeout", "30")];
+        assert_eq!(told(&both), Some(Duration::from_millis(2_500)));
+        for nonsense in ["", "soon", "-1", "NaN", "inf", "0", "1e400"] {
+            assert_eq!(told(&[("x-request-timeout", nonsense)]), None, "{nonsense}");
+        }
     }
 
     #[test]

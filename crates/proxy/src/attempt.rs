@@ -2,14 +2,15 @@
 //! client, so every failure here may be tried elsewhere.
 
 mod content;
+mod limits;
+mod pace;
 mod refusal;
 mod retry_after;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use gateway_config::ProxySettings;
 use gateway_domain::{AttemptOutcome, Usage};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use hyper::body::Incoming;
@@ -18,9 +19,12 @@ use tokio::time::{Instant, timeout_at};
 use crate::call::Call;
 use crate::error::ProxyError;
 use crate::events::{Events, Turn};
-use crate::journal::{Ending, Entry};
+use crate::journal::Ending;
 use crate::plane::Route;
-use crate::upstream::{ConnectError, Lease, Outgoing, SendError, Sent, Timeouts, Upstreams};
+use crate::upstream::{ConnectError, Lease, Outgoing, SendError, Sent, Upstreams};
+
+pub(crate) use limits::{Limits, Schedule};
+pub(crate) use pace::Pace;
 
 /// An answer that the client may get: its head, and a body of which at least the beginning is known to be good.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(crate) struct Answer {
     /// As the client gets them.
     pub headers: HeaderMap,
     pub content: Content,
+    /// The upstream said that its budget is used up, and for how long.
+    pub exhausted: Option<Duration>,
 }
 
 /// The body of an answer.
@@ -56,7 +62,7 @@ pub(crate) struct Coming {
     pub events: Option<Events>,
     /// What the last of them has brought.
     pub turn: Turn,
-    /// When the rest must be here; `None` for streams, which may last.
+    /// When the rest must be here.
     pub deadline: Option<Instant>,
     /// The rest.
     pub rest: Incoming,
@@ -70,37 +76,50 @@ pub(crate) struct Failure {
     pub error: ProxyError,
     /// What is learned of the channel.
     pub ending: Ending,
-    /// Whether another channel may do better.
-    pub elsewhere: bool,
+    /// Whether another channel may be asked.
+    pub repeat: Repeat,
+}
+
+/// Whether the call may be made again at another channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Another channel would say the same, or the call is over.
+    Never,
+    /// The upstream has not done what it was asked: repeating costs nothing.
+    NotExecuted,
+    /// The upstream may have done it, and may want to be paid for it: repeating doubles the cost, so it is done once,
+    /// and not for calls that leave something behind.
+    PerhapsExecuted,
 }
 
 /// Sends the call over this route and waits until the answer is known to be one.
+///
+/// Cancel-safe: dropping the future closes the upstream connection.
 pub(crate) async fn attempt(
     upstreams: &Upstreams,
     call: &Call,
     route: &Arc<Route>,
-    settings: &ProxySettings,
-    deadline: Instant,
-    entry: &mut Entry,
+    limits: Limits,
+    pace: &Pace,
 ) -> Result<Answer, Failure> {
     let uri = uri_for(call, route)?;
     let request = || request_for(call, route, &uri);
-    // A stream is given its time until the first byte, anew for each try; anything else shares the call's time.
-    let limit = if call.stream { Instant::now() + settings.first_byte_timeout } else { deadline };
-    let timeouts = Timeouts { connect: settings.connect_timeout, idle: settings.pool_idle_timeout };
-    let Sent { response, lease } = timeout_at(limit, upstreams.send(&route.target, request, timeouts))
+    let sending = upstreams.send(&route.target, request, route.timeouts);
+    let Sent { response, lease } = timeout_at(limits.first_byte, sending)
         .await
-        .map_err(|_| Failure::timeout())?
+        .map_err(|_| limits.out_of_time())?
         .map_err(Failure::from)?;
     let key = route.target.channel().api_key.expose();
     if !response.status().is_success() {
-        return Err(Box::pin(refusal::read(response, lease, key, limit)).await);
+        let refused = refusal::read(response, lease, key, limits.first_byte, route.backend_model.is_some());
+        return Err(Box::pin(refused).await);
     }
-    let (status, headers, mut content) = content::take(response, lease, call, key, limit, entry).await?;
+    let exhausted = retry_after::exhausted(response.headers(), SystemTime::now());
+    let (status, headers, mut content) = content::take(response, lease, call, route, limits, pace).await?;
     if let Content::Coming(coming) = &mut content {
-        coming.deadline = Some(deadline).filter(|_| !call.stream && coming.events.is_none());
+        coming.deadline = Some(limits.deadline);
     }
-    Ok(Answer { route: Arc::clone(route), status, headers, content })
+    Ok(Answer { route: Arc::clone(route), status, headers, content, exhausted })
 }
 
 fn uri_for(call: &Call, route: &Route) -> Result<Uri, Failure> {
@@ -111,7 +130,7 @@ fn uri_for(call: &Call, route: &Route) -> Result<Uri, Failure> {
 }
 
 fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
-    let mut request = Request::new(call.body_for(route.backend_model.as_deref()));
+    let mut request = Request::new(call.body_for(route));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = call.headers.clone();
@@ -123,19 +142,19 @@ fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
 
 impl Failure {
     /// The channel is to blame, and another one may do better.
-    pub(crate) fn blamed(error: ProxyError, outcome: AttemptOutcome, why: String) -> Self {
+    pub(crate) fn blamed(error: ProxyError, outcome: AttemptOutcome, repeat: Repeat, why: String) -> Self {
         let ending = Ending { outcome, status: None, retry_after: None, why };
-        Self { error, ending, elsewhere: true }
+        Self { error, ending, repeat }
     }
 
     pub(crate) fn timeout() -> Self {
-        Self::blamed(ProxyError::Timeout, AttemptOutcome::Timeout, "no answer in time".to_owned())
+        let why = "no answer in time".to_owned();
+        Self::blamed(ProxyError::Timeout, AttemptOutcome::Timeout, Repeat::PerhapsExecuted, why)
     }
 
     fn internal(why: &str) -> Self {
         let outcome = AttemptOutcome::CallerError;
-        let ending = Ending { outcome, status: None, retry_after: None, why: why.to_owned() };
-        Self { error: ProxyError::Internal, ending, elsewhere: false }
+        Self::blamed(ProxyError::Internal, outcome, Repeat::Never, why.to_owned())
     }
 
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
@@ -154,24 +173,24 @@ impl From<SendError> for Failure {
         match error {
             SendError::Connect(error) => {
                 let why = error.to_string();
-                let (shown, outcome) = match error {
-                    ConnectError::Dns(_) => (ProxyError::Dns, AttemptOutcome::Connect),
-                    ConnectError::Tcp(_) | ConnectError::Http(_) => {
-                        (ProxyError::Connect, AttemptOutcome::Connect)
-                    }
-                    ConnectError::Tls(_) => (ProxyError::Tls, AttemptOutcome::Connect),
-                    ConnectError::Timeout => (ProxyError::Timeout, AttemptOutcome::Connect),
+                let shown = match error {
+                    ConnectError::Dns(_) => ProxyError::Dns,
+                    ConnectError::Tcp(_) | ConnectError::Http(_) => ProxyError::Connect,
+                    ConnectError::Tls(_) => ProxyError::Tls,
+                    ConnectError::Timeout => ProxyError::Timeout,
                 };
-                Self::blamed(shown, outcome, why)
+                Self::blamed(shown, AttemptOutcome::Connect, Repeat::NotExecuted, why)
             }
             SendError::Closed(error) => Self::blamed(
                 ProxyError::Closed,
                 AttemptOutcome::Broken,
+                Repeat::PerhapsExecuted,
                 format!("closed before it answered: {error}"),
             ),
             SendError::Protocol(error) => Self::blamed(
                 ProxyError::Protocol,
                 AttemptOutcome::BadAnswer,
+                Repeat::PerhapsExecuted,
                 format!("broke HTTP's rules: {error}"),
             ),
         }

@@ -5,12 +5,13 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::relay::Relay;
+use crate::waiting::Waiting;
 
 /// What the body of an answer can fail with: the connection is then cut, so that the client sees that the answer is
 /// not whole.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of an answer: known bytes, or an upstream's answer as it comes.
+/// The body of an answer: known bytes, an upstream's answer as it comes, or one that is still being searched for.
 #[derive(Debug)]
 pub struct Body(Inner);
 
@@ -18,6 +19,7 @@ pub struct Body(Inner);
 enum Inner {
     Full(Option<Bytes>),
     Relay(Box<Relay>),
+    Waiting(Box<Waiting>),
 }
 
 // === impl Body ===
@@ -32,6 +34,10 @@ impl Body {
     pub(crate) fn relay(relay: Relay) -> Self {
         Self(Inner::Relay(Box::new(relay)))
     }
+
+    pub(crate) fn waiting(waiting: Waiting) -> Self {
+        Self(Inner::Waiting(Box::new(waiting)))
+    }
 }
 
 impl http_body::Body for Body {
@@ -45,6 +51,7 @@ impl http_body::Body for Body {
         match &mut self.0 {
             Inner::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Inner::Relay(relay) => relay.poll_frame(cx),
+            Inner::Waiting(waiting) => waiting.poll_frame(cx),
         }
     }
 
@@ -52,6 +59,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Inner::Full(bytes) => bytes.is_none(),
             Inner::Relay(relay) => relay.is_end_stream(),
+            Inner::Waiting(waiting) => waiting.is_end_stream(),
         }
     }
 
@@ -59,6 +67,7 @@ impl http_body::Body for Body {
         match &self.0 {
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Inner::Relay(relay) => relay.size_hint(),
+            Inner::Waiting(_) => SizeHint::default(),
         }
     }
 }

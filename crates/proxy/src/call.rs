@@ -1,15 +1,20 @@
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_domain::User;
+use gateway_sessions::{SessionKey, Source};
 use http::HeaderMap;
 
+use crate::commit::Promise;
 use crate::openai::{Endpoint, splice};
+use crate::plane::Route;
 use crate::upstream::Outgoing;
 
 /// A request that was let in: everything an attempt needs, read once.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers one question of its own")]
 pub(crate) struct Call {
     /// Which endpoint.
     pub endpoint: &'static Endpoint,
@@ -25,20 +30,53 @@ pub(crate) struct Call {
     pub stream: bool,
     /// Who asks.
     pub user: Arc<User>,
+    /// Whom the call belongs together with.
+    pub session: SessionKey,
+    /// What named the session.
+    pub session_source: Source,
+    /// Whether doing it twice does no more than cost twice: not for calls that leave something behind at the upstream or
+    /// go on from there, nor for those that ask to be done once.
+    pub repeatable: bool,
+    /// Where a `prompt_cache_key` may be put, for channels that want one: the endpoint knows it and the body has none.
+    pub lacks_cache_key: bool,
+    /// How long the client itself is willing to wait.
+    pub patience: Option<Duration>,
+    /// Whether the answer is to say why it came from where it came from.
+    pub explain: bool,
+    /// Whether an upstream has promised the stream that the client asked for.
+    pub promise: Promise,
 }
 
 // === impl Call ===
 
 impl Call {
     /// The body for one channel: the client's bytes, with the model's value replaced where the channel calls it
-    /// otherwise.
-    pub(crate) fn body_for(&self, backend_model: Option<&str>) -> Outgoing {
+    /// otherwise, and a cache key where the channel is to get one.
+    pub(crate) fn body_for(&self, route: &Route) -> Outgoing {
+        let [head, model, tail] = self.named_for(route.backend_model.as_deref());
+        if !self.lacks_cache_key || !route.target.channel().tuning.add_cache_key {
+            return Outgoing::new([head, model, tail, Bytes::new(), Bytes::new()]);
+        }
+        // The body is an object with a model in it, so what follows the brace is a member.
+        let opened = memchr::memchr(b'{', &head).map_or(0, |at| at + 1);
+        let key = format!("\"prompt_cache_key\":\"gw-{:016x}\",", self.session.hash64());
+        Outgoing::new([head.slice(..opened), Bytes::from(key), head.slice(opened..), model, tail])
+    }
+
+    /// About how many tokens the prompt has, for budgets that are settled by the upstream's own count.
+    pub(crate) fn prompt_tokens(&self) -> u32 {
+        /// English prose in JSON; other text has fewer.
+        const BYTES_PER_TOKEN: usize = 4;
+        u32::try_from(self.body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
+    }
+
+    fn named_for(&self, backend_model: Option<&str>) -> [Bytes; 3] {
         match (backend_model, &self.model) {
             (Some(backend), Some((name, span))) if **name != *backend => {
                 let spliced = splice(&self.body, span.clone(), backend);
-                Outgoing::new([spliced.head, spliced.model, spliced.tail])
+                [spliced.head, spliced.model, spliced.tail]
             }
-            _ => Outgoing::whole(self.body.clone()),
+            _ => [self.body.clone(), Bytes::new(), Bytes::new()],
         }
     }
 }

@@ -3,16 +3,18 @@ use gateway_domain::Usage;
 
 use std::ops::ControlFlow;
 
-use crate::openai::{Event, Heard, Scanner, StreamDialect, usage_of};
+use crate::openai::{Event, Heard, Scanner, StreamDialect, is_preamble, usage_of};
 use crate::scrub::scrub;
 
 /// An upstream's stream of events on its way to the client: what of it may pass, and what it says.
 ///
 /// Only whole events pass; the beginning of one waits for its end. An event that no client could read does not pass,
 /// and nothing passes behind an event that tells a failure.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Events {
     scanner: Scanner,
+    /// Whether an event has come that says something.
+    output: bool,
     /// The beginning of an event. Bounded by what the scanner takes for one event.
     partial: BytesMut,
     usage: Usage,
@@ -35,15 +37,26 @@ pub(crate) type Whole = [Bytes; 2];
 /// What was heard while some bytes were read.
 struct Heed<'u> {
     usage: &'u mut Usage,
+    output: &'u mut bool,
     failure: Option<Bytes>,
 }
 
 // === impl Events ===
 
 impl Events {
+    /// A stream of which nothing has come yet, and whose events have at most `max_event_bytes`.
+    pub(crate) fn new(max_event_bytes: usize) -> Self {
+        Self {
+            scanner: Scanner::new(max_event_bytes),
+            output: false,
+            partial: BytesMut::new(),
+            usage: Usage::default(),
+        }
+    }
+
     /// Takes in what came, and gives what may pass.
     pub(crate) fn feed(&mut self, mut data: Bytes, key: &str) -> (Whole, Turn) {
-        let mut heed = Heed { usage: &mut self.usage, failure: None };
+        let mut heed = Heed { usage: &mut self.usage, output: &mut self.output, failure: None };
         let (complete, trouble) = match self.scanner.feed(&data, |event| heed.hear(&event)) {
             Ok(fed) => (fed.complete, fed.stopped.then(|| "an event is not JSON".to_owned())),
             Err(error) => (error.complete(), Some(error.to_string())),
@@ -67,7 +80,7 @@ impl Events {
         if self.scanner.at_boundary() {
             return (Bytes::new(), Turn::GoesOn);
         }
-        let mut heed = Heed { usage: &mut self.usage, failure: None };
+        let mut heed = Heed { usage: &mut self.usage, output: &mut self.output, failure: None };
         let mut stopped = false;
         let read = self.scanner.finish(|event| {
             let flow = heed.hear(&event);
@@ -90,6 +103,12 @@ impl Events {
     pub(crate) fn has_begun(&self) -> bool {
         let seen = self.scanner.seen();
         seen.content || seen.done
+    }
+
+    /// Whether an event has come that says something: a word, a tool call, the end. What only announces an answer does
+    /// not.
+    pub(crate) fn has_output(&self) -> bool {
+        self.output || self.scanner.seen().done
     }
 
     /// Whether the model has said its last word. Its usage may still follow.
@@ -124,6 +143,13 @@ impl Heed<'_> {
         if event.heard == Heard::Error {
             self.failure = Some(Bytes::copy_from_slice(event.data.as_bytes()));
         }
+        if !*self.output {
+            *self.output = match event.heard {
+                Heard::Content => !is_preamble(event.data),
+                Heard::Finish | Heard::Done | Heard::Error => true,
+                Heard::Empty | Heard::Malformed => false,
+            };
+        }
         if let Some(found) = usage_of(event.data.as_bytes()) {
             *self.usage = found;
         }
@@ -140,6 +166,7 @@ fn clean([head, tail]: Whole, key: &str) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::DEFAULT_MAX_EVENT_BYTES;
 
     const KEY: &str = "sk-canary-1";
 
@@ -150,7 +177,7 @@ mod tests {
 
     #[test]
     fn half_an_event_waits_for_its_other_half() {
-        let mut events = Events::default();
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         assert_eq!(feed(&mut events, "data: {}\n\ndata: {\"a\"").0, "data: {}\n\n");
         assert_eq!(feed(&mut events, ":1}").0, "");
         assert_eq!(feed(&mut events, "\n\ndata").0, "data: {\"a\":1}\n\n");
@@ -158,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_malformed_event_and_what_follows_it_do_not_pass() {
-        let mut events = Events::default();
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         let (passed, turn) = feed(&mut events, "data: {}\n\ndata: {\n\ndata: {}\n\n");
         assert_eq!(passed, "data: {}\n\n");
         assert!(matches!(turn, Turn::Broken(_)), "{turn:?}");
@@ -166,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_failure_passes_without_the_key_and_nothing_behind_it() {
-        let mut events = Events::default();
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         feed(&mut events, "data: {}\n\ndata: {\"error\":{\"mess");
         let (passed, turn) = feed(&mut events, "age\":\"sk-canary-1\"}}\n\ndata: [DONE]\n\n");
         assert_eq!(passed, "data: {\"error\":{\"message\":\"[key]\"}}\n\n");
@@ -176,21 +203,30 @@ mod tests {
 
     #[test]
     fn a_last_event_without_its_blank_line_is_given_one_and_half_a_last_event_is_none() {
-        let mut events = Events::default();
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         feed(&mut events, "data: [DONE]");
         let (last, turn) = events.close(KEY);
         assert_eq!(last, "data: [DONE]\n\n");
         assert!(matches!(turn, Turn::GoesOn) && events.is_over(StreamDialect::Chat));
 
-        let mut events = Events::default();
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         feed(&mut events, "data: {\"a\":");
         let (last, turn) = events.close(KEY);
         assert!(last.is_empty() && matches!(turn, Turn::Broken(_)), "{turn:?}");
     }
 
     #[test]
+    fn an_announced_answer_has_begun_and_says_nothing_yet() {
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        feed(&mut events, "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n");
+        assert!(events.has_begun() && !events.has_output());
+        feed(&mut events, "data: {\"choices\":[{\"delta\":{\"content\":\"H\"}}]}\n\n");
+        assert!(events.has_output());
+    }
+
+    #[test]
     fn a_stream_is_over_where_its_clients_stop_listening() {
-        let mut events = Events::default();
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         feed(&mut events, "data: {\"type\":\"response.completed\",\"response\":{}}\n\n");
         assert!(events.has_finished() && events.is_over(StreamDialect::Responses));
         assert!(!events.is_over(StreamDialect::Chat));

@@ -1,32 +1,37 @@
-//! The path of a request, read top to bottom: admit → route → decide → attempt → relay, or an error on the way.
+//! The path of a request, read top to bottom: admit → route → search (decide, attempt, again) → relay, or an error on
+//! the way. The search is in `search.rs`.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gateway_domain::ExchangeOutcome;
 use gateway_health::Board;
-use gateway_routing::{ChannelSet, NoRoute, Request as Wish, SessionKey as RoutingKey};
-use gateway_sessions::{SessionKey, Sessions};
+use gateway_sessions::Sessions;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::admit;
-use crate::attempt::{Answer, Content, Failure, attempt};
+use crate::attempt::{Answer, Content};
 use crate::body::Body;
 use crate::call::Call;
+use crate::clock::Clock;
+use crate::commit::{Awaited, found_or_promised};
 use crate::drain::Cut;
 use crate::error::ProxyError;
-use crate::journal::{Entry, Journal};
+use crate::explain::ROUTE;
+use crate::journal::{AttemptNumber, Entry, Journal};
 use crate::models;
 use crate::openai::{Endpoint, Lookup, lookup};
 use crate::plane::{Plane, Served};
-use crate::relay::Relay;
-use crate::request_id::{REQUEST_ID, RequestId, seed};
+use crate::relay::{Relay, Setting};
+use crate::request_id::{REQUEST_ID, RequestId};
 use crate::respond::respond;
+use crate::search::{Found, Search};
 use crate::upstream::Upstreams;
+use crate::waiting::Waiting;
 
 const CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
@@ -65,14 +70,14 @@ impl Worker {
         let (head, body) = request.into_parts();
         let found = lookup(&head.method, head.uri.path());
         let mut entry = self.shared.journal.open(&id, method_label(&head.method), label(&found));
-        let settled = tokio::select! {
+        let admitted = tokio::select! {
             biased;
-            settled = self.answer(&plane, found, &head, body, &mut entry) => settled,
+            admitted = self.admit(&plane, found, &head, body, &mut entry) => admitted,
             () = self.cut.happened() => Err(ProxyError::Stopping),
         };
-        let mut response = match settled {
-            Ok(Settled::Own(response)) => own(response, &head.method, entry),
-            Ok(Settled::Upstream(endpoint, answer)) => self.relay(&plane, endpoint, *answer, entry),
+        let mut response = match admitted {
+            Ok(Admitted::Own(response)) => own(response, &head.method, entry),
+            Ok(Admitted::Call(call, served)) => self.carry(plane, served, *call, entry).await,
             Err(error) => refuse(&error, entry),
         };
         response.headers_mut().insert(REQUEST_ID, id.header());
@@ -80,24 +85,24 @@ impl Worker {
     }
 
     /// What the gateway answers itself, and what it carries.
-    async fn answer(
+    async fn admit(
         &self,
         plane: &Plane,
         found: Lookup,
         head: &http::request::Parts,
         body: Incoming,
         entry: &mut Entry,
-    ) -> Result<Settled, ProxyError> {
+    ) -> Result<Admitted, ProxyError> {
         let board = &self.shared.board;
         match found {
-            Lookup::Forward(endpoint) => self.carry(plane, endpoint, head, body, entry).await,
+            Lookup::Forward(endpoint) => self.admit_call(plane, endpoint, head, body, entry).await,
             Lookup::ListModels => {
                 let user = self.reader(plane, head, entry)?;
-                Ok(Settled::Own(models::list(plane, board, user.as_deref())))
+                Ok(Admitted::Own(models::list(plane, board, user.as_deref())))
             }
             Lookup::Model(name) => {
                 let user = self.reader(plane, head, entry)?;
-                Ok(Settled::Own(models::one(plane, board, user.as_deref(), &name)?))
+                Ok(Admitted::Own(models::one(plane, board, user.as_deref(), &name)?))
             }
             Lookup::WrongMethod { allow } => {
                 Err(ProxyError::WrongMethod { method: cut(head.method.as_str()), allow })
@@ -106,116 +111,61 @@ impl Worker {
         }
     }
 
-    async fn carry(
+    async fn admit_call(
         &self,
         plane: &Plane,
         endpoint: &'static Endpoint,
         head: &http::request::Parts,
         body: Incoming,
         entry: &mut Entry,
-    ) -> Result<Settled, ProxyError> {
-        // --- admit ---
+    ) -> Result<Admitted, ProxyError> {
+        // --- who, and what ---
+        let settings = &plane.snapshot.settings;
         let now = self.shared.journal.clock.unix();
         let (user, key) = admit::identify(&plane.snapshot, &head.headers, now)?;
         entry.identified(user.id, key);
         admit::check_head(&head.headers)?;
-        let body = admit::read_body(body, &plane.snapshot.settings.server).await?;
+        let body = admit::read_body(body, &settings.server).await?;
         entry.received(body.len());
-        let call = admit::understand(endpoint, head, body, user)?;
+        let mut call = admit::understand(endpoint, head, body, user, &settings.proxy)?;
         // --- route ---
-        let served = route(plane, &call)?;
+        let served = Arc::clone(route(plane, &call)?);
         entry.asks_for(&served.name);
-        // --- decide and attempt, until one answers ---
-        let answer = self.try_channels(plane, served, &call, entry).await?;
-        Ok(Settled::Upstream(endpoint, Box::new(answer)))
+        // --- session ---
+        call.session.model = Arc::clone(&served.name);
+        entry.belongs(call.session_source);
+        Ok(Admitted::Call(Box::new(call), served))
     }
 
-    /// Tries channels until one answers. Nothing has gone to the client before that, so any failure may be mended.
-    async fn try_channels(
+    /// Searches for an answer, and gives the client what was found.
+    async fn carry(
         &self,
-        plane: &Plane,
-        served: &Served,
-        call: &Call,
-        entry: &mut Entry,
-    ) -> Result<Answer, ProxyError> {
-        let settings = &plane.snapshot.settings.proxy;
-        let deadline = Instant::now() + settings.total_timeout;
-        let session = SessionKey::of_user(call.user.id, Arc::clone(&served.name));
-        let clock = self.shared.journal.clock;
-        let mut excluded = ChannelSet::new();
-        let mut failures = Failures::default();
-        for number in 0..settings.max_attempts {
-            let wish = Wish {
-                session: Some(RoutingKey(session.hash64())),
-                pinned: self.shared.sessions.channel_of(&session, clock.unix()),
-                streaming: call.stream,
-                prompt_tokens: 0,
-                attempt: number,
-                excluded: &excluded,
-                filter: None,
-            };
-            let decision = match served.pool.decide(&wish, clock.now(), seed()) {
-                Ok(decision) => decision,
-                Err(no_route) => return Err(failures.or(&no_route, call)),
-            };
-            let channel = decision.channel;
-            excluded.insert(channel);
-            // A pool may be a moment newer than this call's snapshot: then the channel is not this call's.
-            let Some(route) = served.route(channel) else { continue };
-            entry.begin(route, decision);
-            match attempt(&self.upstreams, call, route, settings, deadline, entry).await {
-                Ok(answer) => {
-                    self.shared.sessions.remember(&session, channel, clock.unix());
-                    return Ok(answer);
-                }
-                Err(Failure { error, ending, elsewhere }) => {
-                    failures.note(&ending);
-                    entry.end(ending);
-                    if !elsewhere || Instant::now() >= deadline {
-                        return Err(error);
-                    }
-                    failures.last = Some(error);
-                }
-            }
-        }
-        Err(failures.or(&NoRoute::AllExcluded, call))
-    }
-
-    /// Gives the client what the upstream answered.
-    fn relay(
-        &self,
-        plane: &Plane,
-        endpoint: &'static Endpoint,
-        answer: Answer,
-        mut entry: Entry,
+        plane: Arc<Plane>,
+        served: Arc<Served>,
+        call: Call,
+        entry: Entry,
     ) -> Response<Body> {
-        let Answer { route, status, headers, content } = answer;
-        let attempts = entry.attempts();
-        let channel = HeaderValue::from_str(&route.target.channel().name);
-        entry.answers(status.as_u16());
-        let body = match content {
-            Content::Whole { body, usage } => {
-                entry.used(usage);
-                entry.sent(body.len());
-                entry.complete(status.as_u16());
-                Body::full(body)
-            }
-            Content::Coming(coming) => {
-                if coming.events.is_some() {
-                    entry.streams();
-                }
-                let gap = plane.snapshot.settings.proxy.stream_gap_timeout;
-                Body::relay(Relay::new(*coming, endpoint, status, gap, self.cut.watch(), route, entry))
-            }
+        let proxy = &plane.snapshot.settings.proxy;
+        let setting = Setting {
+            endpoint: call.endpoint,
+            comment_every: Some(proxy.keep_alive_comment).filter(|every| !every.is_zero()),
+            cut: self.cut.clone(),
         };
-        let mut response = Response::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        if let Ok(channel) = channel {
-            response.headers_mut().insert(CHANNEL, channel);
+        // --- decide and attempt, until one answers ---
+        if !call.stream || proxy.commit_after.is_zero() {
+            let search = Search { worker: self, plane: &plane, served: &served, call: &call };
+            return settle(search.run(entry).await, setting);
         }
-        response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
-        response
+        let (promise, commit_at) = (call.promise.clone(), Instant::now() + proxy.commit_after);
+        let worker = self.clone();
+        let search = Box::pin(async move {
+            let search = Search { worker: &worker, plane: &plane, served: &served, call: &call };
+            search.run(entry).await
+        });
+        match found_or_promised(search, promise, commit_at).await {
+            Awaited::Found(found) => settle(*found, setting),
+            Awaited::Promised(search) => begin_stream(Waiting::new(search, setting)),
+        }
     }
 
     /// Who reads the model list; `None` only where it is public and no key was given.
@@ -237,58 +187,39 @@ impl Worker {
     }
 }
 
+// --- what a search uses of its worker ---
+
+impl Worker {
+    pub(crate) fn upstreams(&self) -> &Upstreams {
+        &self.upstreams
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.shared.sessions
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.shared.journal.clock
+    }
+
+    /// Waits until whatever still runs is to end.
+    pub(crate) async fn stopped(&self) {
+        self.cut.happened().await;
+    }
+}
+
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Worker")
     }
 }
 
-/// Where an answer comes from.
-enum Settled {
-    /// The gateway itself.
+/// A request that was let in.
+enum Admitted {
+    /// The gateway itself has the answer.
     Own(Response<Body>),
-    /// An upstream.
-    Upstream(&'static Endpoint, Box<Answer>),
-}
-
-/// What the failed attempts of one call leave behind.
-#[derive(Default)]
-struct Failures {
-    last: Option<ProxyError>,
-    count: u32,
-    limited: u32,
-    soonest: Option<Duration>,
-}
-
-// === impl Failures ===
-
-impl Failures {
-    fn note(&mut self, ending: &crate::journal::Ending) {
-        self.count += 1;
-        if ending.outcome == gateway_domain::AttemptOutcome::RateLimited {
-            self.limited += 1;
-            let wait = ending.retry_after.unwrap_or(Duration::from_secs(1));
-            self.soonest = Some(self.soonest.map_or(wait, |soonest| soonest.min(wait)));
-        }
-    }
-
-    /// What the client gets when there is no channel left to try.
-    fn or(self, no_route: &NoRoute, call: &Call) -> ProxyError {
-        let Some(last) = self.last else { return ProxyError::no_route(no_route, call) };
-        let all_limited = self.count == self.limited;
-        match (no_route, self.soonest) {
-            // Others were known to be limited and not even asked: they may be free sooner.
-            (NoRoute::AllLimited { retry_after }, Some(soonest)) if all_limited => {
-                let known = Duration::from_micros(retry_after.0);
-                ProxyError::AllLimited { retry_after: soonest.min(known) }
-            }
-            // One channel, one answer: the upstream's own words say more than ours.
-            (_, Some(soonest)) if all_limited && self.count > 1 => {
-                ProxyError::AllLimited { retry_after: soonest }
-            }
-            _ => last,
-        }
-    }
+    /// Channels are to be asked for it.
+    Call(Box<Call>, Arc<Served>),
 }
 
 /// The model's mappings, or the wildcard channels; the default channel for calls that name no model.
@@ -304,6 +235,57 @@ fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyErro
     }
 }
 
+/// Gives the client what a search has found.
+fn settle(found: Found, setting: Setting) -> Response<Body> {
+    match found.outcome {
+        Ok((answer, number)) => relay(answer, number, found.entry, setting),
+        Err(error) => refuse(&error, found.entry),
+    }
+}
+
+/// Gives the client what the upstream answered.
+fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: Setting) -> Response<Body> {
+    let Answer { route, status, headers, content, .. } = answer;
+    let attempts = entry.attempts();
+    let channel = HeaderValue::from_str(&route.target.channel().name);
+    let explanation = entry.explanation().map(HeaderValue::from_str);
+    entry.answers(status.as_u16());
+    let body = match content {
+        Content::Whole { body, usage } => {
+            entry.used(usage);
+            entry.sent(body.len());
+            entry.complete(number, status.as_u16());
+            Body::full(body)
+        }
+        Content::Coming(coming) => {
+            if coming.events.is_some() {
+                entry.streams();
+            }
+            Body::relay(Relay::new(*coming, status, route, setting, entry, number))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    if let Ok(channel) = channel {
+        response.headers_mut().insert(CHANNEL, channel);
+    }
+    if let Some(Ok(explanation)) = explanation {
+        response.headers_mut().insert(ROUTE, explanation);
+    }
+    response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
+    response
+}
+
+/// The client has waited long enough for its status line: a stream is promised, whoever will have it.
+fn begin_stream(waiting: Waiting) -> Response<Body> {
+    let mut response = Response::new(Body::waiting(waiting));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    response
+}
+
 fn own(response: Response<Body>, method: &Method, mut entry: Entry) -> Response<Body> {
     entry.answers(response.status().as_u16());
     entry.settle(ExchangeOutcome::Ok);
@@ -312,10 +294,13 @@ fn own(response: Response<Body>, method: &Method, mut entry: Entry) -> Response<
 }
 
 fn refuse(error: &ProxyError, mut entry: Entry) -> Response<Body> {
-    let mut response = respond(error);
+    let attempts = entry.attempts();
+    let mut response = respond(error, attempts);
     entry.answers(response.status().as_u16());
     entry.settle(error.outcome());
-    let attempts = entry.attempts();
+    if let Some(Ok(explanation)) = entry.explanation().map(HeaderValue::from_str) {
+        response.headers_mut().insert(ROUTE, explanation);
+    }
     if attempts > 0 {
         response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
     }

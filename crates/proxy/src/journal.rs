@@ -9,6 +9,7 @@ use std::time::Duration;
 use gateway_domain::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome, KeyId, Usage, UserId};
 use gateway_health::{Board, Observation, Scope};
 use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
+use gateway_sessions::Source;
 
 use crate::clock::Clock;
 use crate::metrics::{EndpointMetrics, Metrics};
@@ -41,17 +42,24 @@ struct Open {
     exchange: Exchange,
     began: Micros,
     endpoint: Arc<EndpointMetrics>,
-    trying: Option<Trying>,
+    /// One attempt, or two where one is hedged.
+    trying: [Option<Trying>; 2],
     streaming: bool,
+    /// Why the answer comes from where it comes from, where somebody asked.
+    explanation: Option<String>,
 }
 
-/// The attempt under way.
+/// An attempt under way. Its record stands among the exchange's attempts from the beginning.
 struct Trying {
+    number: AttemptNumber,
     route: Arc<Route>,
     ticket: Ticket,
     began: Micros,
-    record: Attempt,
 }
+
+/// Which attempt of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AttemptNumber(usize);
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
@@ -78,8 +86,9 @@ impl Journal {
             journal: Arc::clone(self),
             began: self.clock.now(),
             endpoint: self.metrics.endpoint(method, endpoint),
-            trying: None,
+            trying: [None, None],
             streaming: false,
+            explanation: None,
             exchange: Exchange {
                 request_id: id.shared(),
                 started_at: self.clock.unix(),
@@ -127,31 +136,58 @@ impl Entry {
         self.0.exchange.model = Some(Arc::clone(model));
     }
 
-    /// An attempt begins.
-    pub(crate) fn begin(&mut self, route: &Arc<Route>, decision: Decision) {
-        let channel = route.target.channel();
-        self.0.trying = Some(Trying {
-            route: Arc::clone(route),
-            began: self.0.journal.clock.now(),
-            record: Attempt {
-                channel: channel.id,
-                channel_name: Arc::clone(&channel.name),
-                reason: decision.reason.as_str(),
-                status: None,
-                first_byte: None,
-                total: Duration::ZERO,
-                outcome: AttemptOutcome::Cancelled,
-                home: None,
-                health: 1.0,
-                hedge: false,
-            },
-            ticket: decision.ticket,
-        });
+    /// The clock that the story is told by.
+    pub(crate) fn now(&self) -> Micros {
+        self.0.journal.clock.now()
     }
 
-    /// How many attempts there were, the one under way included.
+    /// What named the call's session.
+    pub(crate) fn belongs(&mut self, source: Source) {
+        self.0.exchange.session_source = source.as_str();
+    }
+
+    /// Why the newest attempt goes where it goes.
+    pub(crate) fn explains(&mut self, explanation: String) {
+        self.0.explanation = Some(explanation);
+    }
+
+    /// What was explained, where somebody asked.
+    pub(crate) fn explanation(&self) -> Option<&str> {
+        self.0.explanation.as_deref()
+    }
+
+    /// An attempt begins; a `hedge` beside one that is under way.
+    pub(crate) fn begin(&mut self, route: &Arc<Route>, decision: Decision, hedge: bool) -> AttemptNumber {
+        let open = &mut *self.0;
+        let channel = route.target.channel();
+        let number = AttemptNumber(open.exchange.attempts.len());
+        open.exchange.attempts.push(Attempt {
+            channel: channel.id,
+            channel_name: Arc::clone(&channel.name),
+            reason: decision.reason.as_str(),
+            status: None,
+            first_byte: None,
+            total: Duration::ZERO,
+            outcome: AttemptOutcome::Cancelled,
+            home: decision.home.filter(|home| *home != channel.id),
+            health: rounded(decision.health),
+            hedge,
+        });
+        let trying = Trying {
+            number,
+            route: Arc::clone(route),
+            began: open.journal.clock.now(),
+            ticket: decision.ticket,
+        };
+        if let Some(free) = open.trying.iter_mut().find(|place| place.is_none()) {
+            *free = Some(trying);
+        }
+        number
+    }
+
+    /// How many attempts there were, those under way included.
     pub(crate) fn attempts(&self) -> usize {
-        self.0.exchange.attempts.len() + usize::from(self.0.trying.is_some())
+        self.0.exchange.attempts.len()
     }
 
     /// The name of the channel that was tried last.
@@ -159,42 +195,46 @@ impl Entry {
         self.0.exchange.attempts.last().map(|attempt| &*attempt.channel_name)
     }
 
-    /// The first byte of the answer's body has come.
-    pub(crate) fn first_byte(&mut self) {
-        if let Some(trying) = &mut self.0.trying {
-            let now = self.0.journal.clock.now();
-            trying.record.first_byte = Some(span(trying.began, now));
-            trying.ticket.first_token(now);
+    /// The first byte of an attempt's answer that says something has come, at this moment.
+    pub(crate) fn first_byte(&mut self, number: AttemptNumber, at: Micros) {
+        let open = &mut *self.0;
+        let Some(trying) = open.trying.iter_mut().flatten().find(|trying| trying.number == number) else {
+            return;
+        };
+        trying.ticket.first_token(at);
+        if let Some(record) = open.exchange.attempts.get_mut(number.0) {
+            record.first_byte = Some(span(trying.began, at));
+            open.exchange.first_byte = Some(span(open.began, at));
         }
     }
 
-    /// The attempt under way has ended.
-    pub(crate) fn end(&mut self, ending: Ending) {
-        let Some(mut trying) = self.0.trying.take() else { return };
-        let journal = &self.0.journal;
-        let now = journal.clock.now();
-        trying.record.total = span(trying.began, now);
-        trying.record.status = ending.status;
-        trying.record.outcome = ending.outcome;
-        trying.route.metrics.attempted(trying.record.total, trying.record.first_byte);
-        trying.route.metrics.used(&self.0.exchange.usage);
-        trying.route.channel_metrics.attempted(ending.outcome);
-        let usage = &self.0.exchange.usage;
-        trying.ticket.finish(
-            Outcome {
-                kind: kind_of(ending.outcome, ending.status),
-                retry_after: ending.retry_after.map(micros),
-                prompt_tokens: clamp(usage.prompt),
-                cached_tokens: clamp(usage.cached),
-                output_tokens: clamp(usage.completion),
-            },
-            now,
-        );
-        if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
-            let scope = self.0.exchange.model.as_ref().map_or(Scope::Channel, Scope::Model);
-            journal.board.observe(trying.record.channel, scope, observation, journal.clock.unix());
+    /// The first byte that says something has come just now, if none has come before.
+    pub(crate) fn speaks(&mut self, number: AttemptNumber) {
+        if self.0.exchange.first_byte.is_none() {
+            self.first_byte(number, self.0.journal.clock.now());
         }
-        self.0.exchange.attempts.push(trying.record);
+    }
+
+    /// Whether an attempt whose first token is overdue is to be given up for another one.
+    pub(crate) fn confirms_cut(&self, number: AttemptNumber) -> bool {
+        let now = self.0.journal.clock.now();
+        self.trying(number).is_some_and(|trying| trying.ticket.confirm_cut(now))
+    }
+
+    /// The upstream of an attempt has said that its budget is used up for a while.
+    pub(crate) fn exhausted(&self, number: AttemptNumber, wait: Duration) {
+        if let Some(trying) = self.trying(number) {
+            trying.ticket.exhausted(micros(wait), self.0.journal.clock.now());
+        }
+    }
+
+    /// An attempt has ended.
+    pub(crate) fn end(&mut self, number: AttemptNumber, ending: Ending) {
+        let is_it =
+            |place: &&mut Option<Trying>| place.as_ref().is_some_and(|trying| trying.number == number);
+        if let Some(trying) = self.0.trying.iter_mut().find(is_it).and_then(Option::take) {
+            self.0.ended(trying, ending);
+        }
     }
 
     /// What the upstream counted, as far as it is known by now.
@@ -209,14 +249,9 @@ impl Entry {
         self.0.journal.metrics.stream_began();
     }
 
-    /// The client gets this status, and what the attempt under way has brought, if there is one. The outcome stays
-    /// "client gone" until [`Entry::settle`].
+    /// The client gets this status. The outcome stays "client gone" until [`Entry::settle`].
     pub(crate) fn answers(&mut self, status: u16) {
         self.0.exchange.status = status;
-        self.0.exchange.first_byte = self.0.trying.as_ref().and_then(|trying| {
-            let first = trying.record.first_byte?;
-            Some(span(self.0.began, trying.began) + first)
-        });
     }
 
     /// Bytes of the answer's body went to the client.
@@ -229,17 +264,55 @@ impl Entry {
         self.0.exchange.outcome = outcome;
     }
 
-    /// The good end.
-    pub(crate) fn complete(&mut self, status: u16) {
-        self.end(Ending::ok(status));
+    /// The good end of an attempt and of its call.
+    pub(crate) fn complete(&mut self, number: AttemptNumber, status: u16) {
+        self.end(number, Ending::ok(status));
         self.settle(ExchangeOutcome::Ok);
+    }
+
+    fn trying(&self, number: AttemptNumber) -> Option<&Trying> {
+        self.0.trying.iter().flatten().find(|trying| trying.number == number)
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    fn ended(&mut self, trying: Trying, ending: Ending) {
+        let Trying { number, route, ticket, began } = trying;
+        let Some(record) = self.exchange.attempts.get_mut(number.0) else { return };
+        let journal = &self.journal;
+        let now = journal.clock.now();
+        let usage = &self.exchange.usage;
+        record.total = span(began, now);
+        record.status = ending.status;
+        record.outcome = ending.outcome;
+        route.metrics.attempted(ending.outcome, record.total, record.first_byte);
+        route.metrics.used(usage);
+        route.channel_metrics.attempted(ending.outcome);
+        ticket.finish(
+            Outcome {
+                kind: kind_of(ending.outcome, ending.status),
+                retry_after: ending.retry_after.map(micros),
+                prompt_tokens: clamp(usage.prompt),
+                cached_tokens: clamp(usage.cached),
+                output_tokens: clamp(usage.completion),
+            },
+            now,
+        );
+        if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
+            let scope = self.exchange.model.as_ref().map_or(Scope::Channel, Scope::Model);
+            journal.board.observe(record.channel, scope, observation, journal.clock.unix());
+        }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.end(Ending::cancelled());
-        let open = &mut self.0;
+        let open = &mut *self.0;
+        for trying in std::mem::take(&mut open.trying).into_iter().flatten() {
+            open.ended(trying, Ending::cancelled());
+        }
         if std::thread::panicking() && open.exchange.status == CLIENT_CLOSED_REQUEST {
             // Whoever catches the panic answers so.
             open.exchange.status = INTERNAL_ERROR;
@@ -273,7 +346,21 @@ impl Ending {
     }
 
     fn cancelled() -> Self {
-        Self { outcome: AttemptOutcome::Cancelled, status: None, retry_after: None, why: String::new() }
+        Self::without_blame(AttemptOutcome::Cancelled)
+    }
+
+    /// Given up, because its first token is late and another channel is much faster.
+    pub(crate) fn cut() -> Self {
+        Self::without_blame(AttemptOutcome::Cut)
+    }
+
+    /// Another attempt of the same call was faster.
+    pub(crate) fn superseded() -> Self {
+        Self::without_blame(AttemptOutcome::Superseded)
+    }
+
+    fn without_blame(outcome: AttemptOutcome) -> Self {
+        Self { outcome, status: None, retry_after: None, why: String::new() }
     }
 }
 
@@ -281,7 +368,8 @@ impl Ending {
 fn kind_of(outcome: AttemptOutcome, status: Option<u16>) -> Kind {
     match outcome {
         AttemptOutcome::Ok => Kind::Ok,
-        AttemptOutcome::CallerError | AttemptOutcome::Unserved => Kind::CallerError(status.unwrap_or(400)),
+        AttemptOutcome::CallerError => Kind::CallerError(status.unwrap_or(400)),
+        AttemptOutcome::Unserved => Kind::Unserved,
         AttemptOutcome::RateLimited => Kind::RateLimited,
         AttemptOutcome::Credentials | AttemptOutcome::Quota => Kind::Credentials,
         AttemptOutcome::ServerError => Kind::ServerError(status.unwrap_or(500)),
@@ -292,6 +380,11 @@ fn kind_of(outcome: AttemptOutcome, status: Option<u16>) -> Kind {
         AttemptOutcome::Cancelled | AttemptOutcome::Superseded => Kind::Cancelled,
         AttemptOutcome::Cut => Kind::Cut,
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "six digits are more than anybody looks at")]
+const fn rounded(health: f64) -> f32 {
+    health as f32
 }
 
 fn span(from: Micros, to: Micros) -> Duration {

@@ -12,11 +12,15 @@
 mod admit;
 mod attempt;
 mod body;
+mod budget;
 mod call;
 mod clock;
+mod commit;
 mod drain;
 mod error;
 mod events;
+mod explain;
+mod failures;
 mod gateway;
 mod headers;
 mod journal;
@@ -28,8 +32,10 @@ mod relay;
 mod request_id;
 mod respond;
 mod scrub;
+mod search;
 mod tasks;
 mod upstream;
+mod waiting;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,8 +46,10 @@ use gateway_health::Board;
 use gateway_routing::Pools;
 use gateway_sessions::Sessions;
 
+pub use admit::{MayExplain, wants_explanation};
 pub use body::{Body, BodyError};
 pub use clock::Clock;
+pub use explain::ROUTE;
 pub use gateway::Worker;
 pub use journal::Sink;
 pub use metrics::Metrics;
@@ -88,7 +96,7 @@ impl Proxy {
     /// A data plane that serves this first snapshot.
     pub fn new(parts: Parts, first: Arc<Snapshot>) -> Result<Self, AdoptError> {
         let Parts { pools, sessions, board, metrics, tls, sink, clock } = parts;
-        let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics)?);
+        let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics, None)?);
         let journal = Arc::new(Journal { clock, board: Arc::clone(&board), metrics: metrics.clone(), sink });
         let shared = Arc::new(Shared { plane, sessions, board, journal });
         Ok(Self { shared, pools, metrics, tls, cuts: Mutex::default() })
@@ -96,7 +104,7 @@ impl Proxy {
 
     /// Puts a snapshot in force. Calls under way keep the one they began with. On an error the old one stays.
     pub fn adopt(&self, snapshot: Arc<Snapshot>) -> Result<(), AdoptError> {
-        let plane = Plane::build(snapshot, &self.pools, &self.metrics)?;
+        let plane = Plane::build(snapshot, &self.pools, &self.metrics, Some(&self.shared.plane.load()))?;
         self.shared.plane.store(Arc::new(plane));
         Ok(())
     }

@@ -49,7 +49,6 @@ pub(crate) struct EndpointMetrics {
 
 /// Counted once per attempt, by channel.
 pub(crate) struct ChannelMetrics {
-    attempts: [Counter; AttemptOutcome::ALL.len()],
     failures: Counter,
     error_rate: Gauge,
     /// The bits of the moving error rate behind the gauge.
@@ -58,12 +57,24 @@ pub(crate) struct ChannelMetrics {
 
 /// Counted once per attempt, by channel and model.
 pub(crate) struct RouteMetrics {
+    recorder: Arc<dyn Recorder + Send + Sync>,
+    channel: Arc<str>,
+    model: Arc<str>,
+    /// One counter per outcome, made when it is first needed: most never are.
+    outcomes: [OnceLock<Counter>; AttemptOutcome::ALL.len()],
     latency: Histogram,
     first_token: Histogram,
     prompt: Counter,
     completion: Counter,
     cached: Counter,
     reasoning: Counter,
+}
+
+/// Counted by model: what its calls cost beyond their first attempts.
+pub(crate) struct ModelMetrics {
+    retries: Counter,
+    hedges: Counter,
+    denied: Counter,
 }
 
 // === impl Metrics ===
@@ -112,13 +123,6 @@ impl Metrics {
         }
         let recorder = &*self.0.recorder;
         let made = Arc::new(ChannelMetrics {
-            attempts: AttemptOutcome::ALL.map(|outcome| {
-                counter(
-                    recorder,
-                    "gateway_attempts_total",
-                    &[("channel", name), ("outcome", outcome.as_str())],
-                )
-            }),
             failures: counter(recorder, "gateway_errors_total", &[("type", "channel"), ("channel", name)]),
             error_rate: recorder
                 .register_gauge(&key("gateway_channel_error_rate", &[("channel", name)]), &METADATA),
@@ -143,6 +147,10 @@ impl Metrics {
                 )
             };
             Arc::new(RouteMetrics {
+                recorder: Arc::clone(&self.0.recorder),
+                channel: Arc::clone(channel),
+                model: Arc::clone(model),
+                outcomes: Default::default(),
                 latency: histogram(recorder, "gateway_channel_latency_seconds", &labels),
                 first_token: histogram(recorder, "gateway_time_to_first_token_seconds", &labels),
                 prompt: tokens("prompt"),
@@ -151,6 +159,19 @@ impl Metrics {
                 reasoning: tokens("reasoning"),
             })
         }))
+    }
+
+    /// The same handles for the same name: registering is idempotent.
+    pub(crate) fn model(&self, name: &str) -> Arc<ModelMetrics> {
+        let recorder = &*self.0.recorder;
+        let extra = |kind: &str| {
+            counter(recorder, "gateway_extra_attempts_total", &[("model", name), ("kind", kind)])
+        };
+        Arc::new(ModelMetrics {
+            retries: extra("retry"),
+            hedges: extra("hedge"),
+            denied: counter(recorder, "gateway_retries_denied_total", &[("model", name)]),
+        })
     }
 
     pub(crate) fn entered(&self) {
@@ -186,6 +207,12 @@ impl fmt::Debug for ChannelMetrics {
     }
 }
 
+impl fmt::Debug for ModelMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ModelMetrics")
+    }
+}
+
 impl fmt::Debug for RouteMetrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RouteMetrics")
@@ -213,9 +240,6 @@ impl EndpointMetrics {
 
 impl ChannelMetrics {
     pub(crate) fn attempted(&self, outcome: AttemptOutcome) {
-        if let Some(counter) = self.attempts.get(outcome as usize) {
-            counter.increment(1);
-        }
         let failed = outcome.blames_channel();
         if failed {
             self.failures.increment(1);
@@ -237,7 +261,15 @@ impl ChannelMetrics {
 // === impl RouteMetrics ===
 
 impl RouteMetrics {
-    pub(crate) fn attempted(&self, total: Duration, first_byte: Option<Duration>) {
+    pub(crate) fn attempted(&self, outcome: AttemptOutcome, total: Duration, first_byte: Option<Duration>) {
+        if let Some(slot) = self.outcomes.get(outcome as usize) {
+            let made = || {
+                let labels =
+                    [("channel", &*self.channel), ("model", &*self.model), ("outcome", outcome.as_str())];
+                counter(&*self.recorder, "gateway_attempts_total", &labels)
+            };
+            slot.get_or_init(made).increment(1);
+        }
         self.latency.record(total.as_secs_f64());
         if let Some(first) = first_byte {
             self.first_token.record(first.as_secs_f64());
@@ -258,6 +290,23 @@ impl RouteMetrics {
     }
 }
 
+// === impl ModelMetrics ===
+
+impl ModelMetrics {
+    pub(crate) fn retried(&self) {
+        self.retries.increment(1);
+    }
+
+    pub(crate) fn hedged(&self) {
+        self.hedges.increment(1);
+    }
+
+    /// A retry that the budget did not allow.
+    pub(crate) fn denied(&self) {
+        self.denied.increment(1);
+    }
+}
+
 fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
     let labels: Vec<Label> = labels.iter().map(|(n, v)| Label::new(*n, (*v).to_owned())).collect();
     Key::from_parts(name, labels)
@@ -275,7 +324,9 @@ fn describe(recorder: &dyn Recorder) {
     let counters = [
         ("gateway_requests_total", "Requests answered, by method, endpoint and status."),
         ("gateway_errors_total", "Answers of 400 and above (type http) and failed attempts (type channel)."),
-        ("gateway_attempts_total", "Attempts at channels, by outcome."),
+        ("gateway_attempts_total", "Attempts, by channel, model and outcome."),
+        ("gateway_extra_attempts_total", "Attempts beyond a call's first, by model and kind (retry, hedge)."),
+        ("gateway_retries_denied_total", "Retries that the model's budget did not allow."),
         ("gateway_tokens_total", "Tokens as the upstreams counted them, by kind."),
     ];
     for (name, text) in counters {

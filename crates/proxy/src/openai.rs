@@ -10,6 +10,7 @@ mod error_body;
 mod event;
 mod fields;
 mod peek;
+mod preamble;
 #[cfg(test)]
 mod random_json;
 mod splice;
@@ -22,6 +23,7 @@ pub use endpoint::{Endpoint, EndpointKind, Lookup, ModelRule, StreamDialect, loo
 pub use error_body::ErrorBody;
 pub use event::{Heard, hear};
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
+pub use preamble::is_preamble;
 pub use splice::{Spliced, splice};
 pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
 pub use upstream_error::{UpstreamError, error_of, is_error_body};

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use gateway_config::{Policy, Snapshot};
-use gateway_domain::{Channel, ChannelId};
+use gateway_config::{ProxySettings, Snapshot};
+use gateway_domain::{Channel, ChannelId, Hedge, ModelTuning, Policy};
 use gateway_routing::{ChannelSpec, Params, PolicyKind, Pool, PoolSpec, Pools, stable_hash};
 
-use crate::metrics::{ChannelMetrics, Metrics, RouteMetrics};
-use crate::upstream::Target;
+use crate::budget::Budget;
+use crate::metrics::{ChannelMetrics, Metrics, ModelMetrics, RouteMetrics};
+use crate::upstream::{Target, Timeouts};
 
 /// The pool, and the metric label, of model names that only wildcard channels serve.
 const ANY: &str = "*";
@@ -33,6 +35,11 @@ pub(crate) struct Served {
     pub name: Arc<str>,
     /// Decides among the channels.
     pub pool: Arc<Pool>,
+    /// When a call gets a second attempt beside a slow first one; `None`: never.
+    pub hedge: Option<Hedge>,
+    /// How many attempts beyond the first its calls may cost.
+    pub budget: Arc<Budget>,
+    pub metrics: Arc<ModelMetrics>,
     routes: HashMap<ChannelId, Arc<Route>>,
 }
 
@@ -43,6 +50,12 @@ pub(crate) struct Route {
     pub target: Arc<Target>,
     /// What the channel calls the model; `None`: as the client does.
     pub backend_model: Option<Arc<str>>,
+    /// For connections.
+    pub timeouts: Timeouts,
+    /// The longest wait for the first byte of a stream.
+    pub first_byte: Duration,
+    /// The longest silence inside a stream.
+    pub stream_gap: Duration,
     pub channel_metrics: Arc<ChannelMetrics>,
     pub metrics: Arc<RouteMetrics>,
 }
@@ -56,21 +69,26 @@ pub struct AdoptError(#[from] gateway_routing::BuildError);
 
 impl Plane {
     /// Prepares a snapshot. Pools of models that stay keep what they have learned.
+    ///
+    /// `former` is the plane before this one: what models have spent of their budgets is taken over from it.
     pub(crate) fn build(
         snapshot: Arc<Snapshot>,
         pools: &Pools,
         metrics: &Metrics,
+        former: Option<&Self>,
     ) -> Result<Self, AdoptError> {
+        let settings = &snapshot.settings.proxy;
         let targets = targets_of(&snapshot);
         let drafts = drafts_of(&snapshot, &targets);
-        let policy = policy_of(snapshot.settings.proxy.policy);
-        let specs: Vec<PoolSpec> = drafts.iter().map(|draft| draft.pool(policy)).collect();
+        let specs: Vec<PoolSpec> = drafts.iter().map(|draft| draft.pool(settings)).collect();
         let pools = pools.adopt(&specs)?;
         let mut models: HashMap<Arc<str>, Arc<Served>> = drafts
             .into_iter()
             .filter_map(|draft| {
                 let pool = Arc::clone(pools.get(&draft.name)?);
-                let served = draft.serve(pool, metrics);
+                let budget =
+                    former.and_then(|former| former.named(&draft.name)).map(|was| Arc::clone(&was.budget));
+                let served = draft.serve(pool, budget.unwrap_or_default(), settings, metrics);
                 Some((Arc::clone(&served.name), Arc::new(served)))
             })
             .collect();
@@ -85,6 +103,15 @@ impl Plane {
     /// Who serves calls that name no model, if anyone.
     pub(crate) fn default(&self) -> Option<&Arc<Served>> {
         self.default.as_ref()
+    }
+
+    /// The one of this name, those that clients cannot name included.
+    fn named(&self, name: &str) -> Option<&Arc<Served>> {
+        match name {
+            ANY => self.any.as_ref(),
+            DEFAULT => self.default.as_ref(),
+            name => self.models.get(name),
+        }
     }
 
     /// All models that have mappings, in no order.
@@ -109,6 +136,7 @@ impl Served {
 /// A pool before it is built.
 struct Draft {
     name: Arc<str>,
+    tuning: ModelTuning,
     /// Channel, what it calls the model, weight.
     routes: Vec<(Arc<Target>, Option<Arc<str>>, f64)>,
 }
@@ -116,31 +144,54 @@ struct Draft {
 // === impl Draft ===
 
 impl Draft {
-    fn pool(&self, policy: PolicyKind) -> PoolSpec {
+    fn pool(&self, settings: &ProxySettings) -> PoolSpec {
         let channels = self
             .routes
             .iter()
-            .map(|(target, _, weight)| ChannelSpec {
-                id: target.channel().id,
-                key64: stable_hash(target.channel().name.as_bytes()),
-                weight: *weight,
-                tier: target.channel().tuning.tier,
-                max_concurrency: target.channel().max_concurrency,
-                requests_per_minute: target.channel().tuning.requests_per_minute,
-                tokens_per_minute: target.channel().tuning.tokens_per_minute,
+            .map(|(target, _, weight)| {
+                let channel = target.channel();
+                ChannelSpec {
+                    id: channel.id,
+                    key64: stable_hash(channel.name.as_bytes()),
+                    weight: *weight,
+                    tier: channel.tuning.tier,
+                    max_concurrency: channel.max_concurrency,
+                    requests_per_minute: channel.tuning.requests_per_minute,
+                    tokens_per_minute: channel.tuning.tokens_per_minute,
+                }
             })
             .collect();
-        PoolSpec { name: Arc::clone(&self.name), channels, policy, params: Params::default() }
+        let tuning = &self.tuning;
+        let params = Params {
+            slack: f64::from(tuning.slack_percent.unwrap_or(settings.slack_percent)) / 100.0,
+            sticky: tuning.sticky.unwrap_or(settings.sticky),
+            cut: tuning.cut.unwrap_or(settings.cut),
+        };
+        let policy = policy_of(tuning.policy.unwrap_or(settings.policy));
+        PoolSpec { name: Arc::clone(&self.name), channels, policy, params }
     }
 
-    fn serve(self, pool: Arc<Pool>, metrics: &Metrics) -> Served {
+    fn serve(
+        self,
+        pool: Arc<Pool>,
+        budget: Arc<Budget>,
+        settings: &ProxySettings,
+        metrics: &Metrics,
+    ) -> Served {
         let routes = self
             .routes
             .into_iter()
             .map(|(target, backend_model, _)| {
                 let channel = Arc::clone(target.channel());
+                let tuning = &channel.tuning;
                 let route = Route {
                     backend_model,
+                    timeouts: Timeouts {
+                        connect: tuning.connect_timeout.unwrap_or(settings.connect_timeout),
+                        idle: settings.pool_idle_timeout,
+                    },
+                    first_byte: tuning.first_byte_timeout.unwrap_or(settings.first_byte_timeout),
+                    stream_gap: tuning.stream_gap_timeout.unwrap_or(settings.stream_gap_timeout),
                     channel_metrics: metrics.channel(&channel.name),
                     metrics: metrics.route(&channel.name, &self.name),
                     target,
@@ -148,7 +199,8 @@ impl Draft {
                 (channel.id, Arc::new(route))
             })
             .collect();
-        Served { name: self.name, pool, routes }
+        let metrics = metrics.model(&self.name);
+        Served { name: self.name, pool, hedge: self.tuning.hedge, budget, metrics, routes }
     }
 }
 
@@ -172,6 +224,7 @@ fn drafts_of(snapshot: &Snapshot, targets: &HashMap<ChannelId, Arc<Target>>) -> 
         .values()
         .map(|model| Draft {
             name: Arc::clone(&model.name),
+            tuning: model.tuning.clone(),
             routes: model
                 .mappings
                 .iter()
@@ -190,7 +243,7 @@ fn drafts_of(snapshot: &Snapshot, targets: &HashMap<ChannelId, Arc<Target>>) -> 
     let any = snapshot.wildcard_channels().filter_map(as_named).collect();
     let default = snapshot.default_channel().into_iter().filter_map(as_named).collect();
     for (name, routes) in [(ANY, any), (DEFAULT, default)] {
-        let draft = Draft { name: name.into(), routes };
+        let draft = Draft { name: name.into(), tuning: ModelTuning::default(), routes };
         drafts.extend(Some(draft).filter(|draft| !draft.routes.is_empty()));
     }
     drafts

@@ -19,19 +19,32 @@ use tokio::time::{Instant, Sleep};
 
 use crate::attempt::Coming;
 use crate::body::BodyError;
-use crate::drain::CutWatch;
+use crate::drain::{Cut, CutWatch};
 use crate::events::{Events, Turn};
-use crate::journal::{Ending, Entry};
+use crate::journal::{AttemptNumber, Ending, Entry};
 use crate::openai::{Endpoint, EndpointKind, ErrorBody};
 use crate::plane::Route;
 use crate::upstream::Lease;
 
 /// Between the error event and the cut: time for the event to leave.
-const CUT_AFTER: Duration = Duration::from_millis(20);
+pub(crate) const CUT_AFTER: Duration = Duration::from_millis(20);
 
 /// How long an upstream that has sent its last event may take to end its body. Only whether the connection can be used
 /// again depends on it.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Says nothing; clients pass it over. Keeps proxies in between from taking a silent stream for a dead one.
+pub(crate) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+
+/// What the body of an answer needs to know of the gateway.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    pub endpoint: &'static Endpoint,
+    /// How long a stream may be silent before the client gets a comment; `None`: it gets none.
+    pub comment_every: Option<Duration>,
+    /// The end of the gateway.
+    pub cut: Cut,
+}
 
 /// The body of a relayed answer.
 #[derive(Debug)]
@@ -50,12 +63,17 @@ pub(crate) struct Relay {
     /// When the upstream was last heard.
     heard: Instant,
     timer: Pin<Box<Sleep>>,
+    /// How long the client may hear nothing.
+    comment_every: Option<Duration>,
+    /// When the client was last sent anything.
+    spoke: Instant,
     cut: CutWatch,
     /// All of the answer has come. What the connection does from now on is no matter.
     whole: bool,
     /// Where the answer comes from.
     route: Arc<Route>,
     entry: Entry,
+    number: AttemptNumber,
 }
 
 #[derive(Debug)]
@@ -86,14 +104,18 @@ enum Break {
 impl Relay {
     pub(crate) fn new(
         coming: Coming,
-        endpoint: &'static Endpoint,
         status: StatusCode,
-        gap: Duration,
-        cut: CutWatch,
         route: Arc<Route>,
+        setting: Setting,
         entry: Entry,
+        number: AttemptNumber,
     ) -> Self {
+        let Setting { endpoint, comment_every, cut } = setting;
         let heard = Instant::now();
+        let gap = route.stream_gap;
+        // Comments are for streams of events; anything else they would spoil.
+        let comment_every = comment_every.filter(|_| coming.events.is_some());
+        let first_wake = earlier(heard + gap, comment_every.map(|every| heard + every));
         let mut relay = Self {
             ready: coming.held.into(),
             source: Source::Flowing(coming.rest, coming.lease),
@@ -103,11 +125,14 @@ impl Relay {
             gap,
             deadline: coming.deadline,
             heard,
-            timer: Box::pin(tokio::time::sleep_until(earlier(heard + gap, coming.deadline))),
-            cut,
+            timer: Box::pin(tokio::time::sleep_until(earlier(first_wake, coming.deadline))),
+            comment_every,
+            spoke: heard,
+            cut: cut.watch(),
             whole: false,
             route,
             entry,
+            number,
         };
         relay.follow(coming.turn);
         relay.notice_end();
@@ -120,6 +145,7 @@ impl Relay {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
+                self.spoke = self.heard.max(self.spoke);
                 self.entry.sent(bytes.len());
                 self.settle_at_end();
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -155,11 +181,19 @@ impl Relay {
         while self.timer.as_mut().poll(cx).is_ready() {
             let silence = if self.whole { self.gap.min(CLOSE_WITHIN) } else { self.gap };
             let end = earlier(self.heard + silence, self.deadline);
-            if end <= Instant::now() {
+            let now = Instant::now();
+            if end <= now {
                 self.break_off(Break::Idle, "silent, or under way, for too long");
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(end);
+            let comment_at = self.comment_every.filter(|_| !self.whole).map(|every| self.spoke + every);
+            if comment_at.is_some_and(|at| at <= now) {
+                self.spoke = now;
+                self.timer.as_mut().reset(now);
+                self.ready.push_back(Bytes::from_static(KEEP_ALIVE));
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(earlier(end, comment_at));
         }
         Poll::Pending
     }
@@ -206,6 +240,9 @@ impl Relay {
             return;
         }
         self.entry.used(events.usage());
+        if events.has_output() {
+            self.entry.speaks(self.number);
+        }
         match turn {
             Turn::GoesOn if events.is_over(self.endpoint.dialect) => {
                 self.became_whole();
@@ -246,12 +283,15 @@ impl Relay {
     /// The upstream has told the client itself that it failed; there is nothing to add.
     fn upstream_failed(&mut self) {
         self.source = Source::Breaking { told: false };
-        self.entry.end(Ending {
-            outcome: AttemptOutcome::ServerError,
-            status: Some(self.status.as_u16()),
-            retry_after: None,
-            why: "an error event in the stream".to_owned(),
-        });
+        self.entry.end(
+            self.number,
+            Ending {
+                outcome: AttemptOutcome::ServerError,
+                status: Some(self.status.as_u16()),
+                retry_after: None,
+                why: "an error event in the stream".to_owned(),
+            },
+        );
         self.entry.settle(ExchangeOutcome::Interrupted);
     }
 
@@ -268,7 +308,7 @@ impl Relay {
     /// All of the answer is here: the attempt is over, and a good one.
     fn became_whole(&mut self) {
         self.whole = true;
-        self.entry.complete(self.status.as_u16());
+        self.entry.complete(self.number, self.status.as_u16());
         // Not before the last byte has gone out: the client may still leave.
         self.entry.settle(ExchangeOutcome::ClientGone);
     }
@@ -289,12 +329,15 @@ impl Relay {
         // connections end in order. Whatever else breaks is cut, so that no framing says "whole".
         let goodbye = cause == Break::Stopping && self.events.is_some();
         self.source = if goodbye { Source::Over } else { Source::Breaking { told: false } };
-        self.entry.end(Ending {
-            outcome: cause.outcome(),
-            status: Some(self.status.as_u16()),
-            retry_after: None,
-            why: format!("the answer broke off: {why}"),
-        });
+        self.entry.end(
+            self.number,
+            Ending {
+                outcome: cause.outcome(),
+                status: Some(self.status.as_u16()),
+                retry_after: None,
+                why: format!("the answer broke off: {why}"),
+            },
+        );
         self.entry.settle(ExchangeOutcome::Interrupted);
         if self.events.is_some() {
             let (message, code) = cause.words();
@@ -333,6 +376,15 @@ impl Relay {
         };
         let held: u64 = self.ready.iter().map(|bytes| bytes.len() as u64).sum();
         rest.map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest + held))
+    }
+}
+
+// === impl Setting ===
+
+impl Setting {
+    /// The same, for another body.
+    pub(crate) fn again(&self) -> Self {
+        Self { endpoint: self.endpoint, comment_every: self.comment_every, cut: self.cut.clone() }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use gateway_domain::ExchangeOutcome;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
 use crate::error::ProxyError;
-use crate::openai::ErrorBody;
+use crate::openai::{ErrorBody, StreamDialect};
 
 /// The finer twin of `Retry-After` that OpenAI's SDKs read first.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -33,7 +34,9 @@ const fn look(
 }
 
 /// The answer that an error becomes.
-pub(crate) fn respond(error: &ProxyError) -> Response<Body> {
+///
+/// After several `attempts` a client that tries again by itself only multiplies them, unless it is told to wait.
+pub(crate) fn respond(error: &ProxyError, attempts: usize) -> Response<Body> {
     let look = error.look();
     let kept = if let ProxyError::Upstream(answer) = error { answer.body.clone() } else { None };
     let body = kept.unwrap_or_else(|| {
@@ -58,10 +61,17 @@ pub(crate) fn respond(error: &ProxyError) -> Response<Body> {
     if error.leaves_body_unread() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    if !error.worth_retrying() {
+    if !error.worth_retrying() || (attempts > 1 && error.retry_after().is_none()) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
     }
     response
+}
+
+/// The error as the last event of a stream whose status line has gone out already.
+pub(crate) fn error_event(error: &ProxyError, dialect: StreamDialect) -> Bytes {
+    let look = error.look();
+    let message = &error.to_string();
+    ErrorBody { message, kind: look.kind, param: look.param, code: Some(look.code) }.to_event(dialect, 0)
 }
 
 fn seconds(wait: Duration) -> HeaderValue {

@@ -11,15 +11,15 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::de::IgnoredAny;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
-use super::{Coming, Content, Failure};
+use super::{Coming, Content, Failure, Limits, Pace, Repeat};
 use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::events::{Events, Turn};
 use crate::headers;
-use crate::journal::Entry;
 use crate::openai::{EndpointKind, error_of, is_error_body, usage_of};
+use crate::plane::Route;
 use crate::scrub::scrub;
 use crate::upstream::Lease;
 
@@ -42,18 +42,20 @@ pub(crate) async fn take(
     response: Response<Incoming>,
     lease: Lease,
     call: &Call,
-    key: &str,
-    limit: Instant,
-    entry: &mut Entry,
+    route: &Route,
+    limits: Limits,
+    pace: &Pace,
 ) -> Result<(StatusCode, HeaderMap, Content), Failure> {
+    let key = route.target.channel().api_key.expose();
     let (head, body) = response.into_parts();
     let (status, headers) = (head.status, head.headers);
     let taken = if headers::is_event_stream(&headers) {
-        first_event(body, lease, key, limit, entry).await
+        call.promise.give();
+        first_output(body, lease, key, limits, pace).await
     } else if is_opaque(call.endpoint.kind, &headers) {
-        first_bytes(body, lease, &headers, limit, entry).await
+        first_bytes(body, lease, &headers, limits, pace).await
     } else {
-        whole_json(body, lease, key, limit, entry).await
+        whole_json(body, lease, key, limits, pace).await
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
     Ok((status, client_headers(headers, key, &content), content))
@@ -66,30 +68,41 @@ fn is_opaque(kind: EndpointKind, headers: &HeaderMap) -> bool {
     headers.contains_key(CONTENT_ENCODING) || (kind == EndpointKind::Speech && !says_json())
 }
 
-/// The first event of a stream, and whatever came with it.
-async fn first_event(
+/// A stream as far as the first event that says something, with whatever came before it: until then the call can still
+/// be made elsewhere. A stream that has begun is shown as it is once its client has waited long enough.
+async fn first_output(
     mut body: Incoming,
     lease: Lease,
     key: &str,
-    limit: Instant,
-    entry: &mut Entry,
+    limits: Limits,
+    pace: &Pace,
 ) -> Result<Content, Failure> {
-    let mut events = Events::default();
+    let mut events = Events::new(limits.max_event_bytes);
     let mut held = Vec::new();
     let mut size = 0;
     let mut turn = Turn::GoesOn;
-    while !events.has_begun() && size < HOLD_AT_MOST {
-        let Some(data) = next(&mut body, limit).await? else { return Err(no_event(events, key)) };
+    while !events.has_output() && size < HOLD_AT_MOST {
+        let shown_at = limits.commit.filter(|_| events.has_begun());
+        let data = match shown_at {
+            None => next(&mut body, limits).await?,
+            Some(shown_at) => match timeout_at(shown_at, next(&mut body, limits)).await {
+                Ok(data) => data?,
+                Err(_) => break,
+            },
+        };
+        let Some(data) = data else { return Err(no_event(events, key)) };
         size += data.len();
         let (whole, next) = events.feed(data, key);
         held.extend(whole.into_iter().filter(|piece| !piece.is_empty()));
-        turn = match (events.has_begun(), next) {
+        turn = match (events.has_output(), next) {
             (false, Turn::Failed(error)) => return Err(error_inside(&error, key)),
             (false, Turn::Broken(why)) => return Err(invalid(&why)),
             (_, next) => next,
         };
     }
-    entry.first_byte();
+    if events.has_output() {
+        pace.first_byte();
+    }
     Ok(Content::Coming(Box::new(Coming {
         held,
         events: Some(events),
@@ -107,7 +120,8 @@ fn no_event(mut events: Events, key: &str) -> Failure {
         (_, Turn::GoesOn | Turn::Broken(_)) => Failure::blamed(
             ProxyError::Closed,
             AttemptOutcome::Broken,
-            "the stream ended before its first event".to_owned(),
+            Repeat::PerhapsExecuted,
+            "the stream ended before it said anything".to_owned(),
         ),
     }
 }
@@ -117,13 +131,13 @@ async fn first_bytes(
     mut body: Incoming,
     lease: Lease,
     headers: &HeaderMap,
-    limit: Instant,
-    entry: &mut Entry,
+    limits: Limits,
+    pace: &Pace,
 ) -> Result<Content, Failure> {
     let html = headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
-    match next(&mut body, limit).await? {
+    match next(&mut body, limits).await? {
         Some(first) if !html => {
-            entry.first_byte();
+            pace.first_byte();
             Ok(Content::Coming(Box::new(Coming {
                 held: vec![first],
                 events: None,
@@ -142,17 +156,17 @@ async fn whole_json(
     mut body: Incoming,
     lease: Lease,
     key: &str,
-    limit: Instant,
-    entry: &mut Entry,
+    limits: Limits,
+    pace: &Pace,
 ) -> Result<Content, Failure> {
-    let Some(first) = next(&mut body, limit).await? else { return Err(invalid("the answer is empty")) };
-    entry.first_byte();
+    let Some(first) = next(&mut body, limits).await? else { return Err(invalid("the answer is empty")) };
+    pace.first_byte();
     if first.trim_ascii_start().first().is_some_and(|byte| *byte != b'{' && *byte != b'[') {
         return Err(invalid("the answer is not a JSON document"));
     }
-    let collected = timeout_at(limit, collect_after(first, body, KEEP_WHOLE))
+    let collected = timeout_at(limits.deadline, collect_after(first, body, KEEP_WHOLE))
         .await
-        .map_err(|_| Failure::timeout())?
+        .map_err(|_| limits.out_of_time())?
         .map_err(|error| broken(&error))?;
     match collected {
         Collected::Whole(body) => {
@@ -179,14 +193,16 @@ async fn whole_json(
 /// An error in the clothes of a 200: treated as the status it stands for.
 fn error_inside(json: &[u8], key: &str) -> Failure {
     let status = error_of(json).and_then(|error| error.status()).unwrap_or(502);
-    let outcome = match status {
-        401..=403 => AttemptOutcome::Credentials,
-        429 => AttemptOutcome::RateLimited,
-        400..=499 => AttemptOutcome::CallerError,
-        _ => AttemptOutcome::ServerError,
+    let (outcome, repeat) = match status {
+        402 => (AttemptOutcome::Quota, Repeat::NotExecuted),
+        401 | 403 => (AttemptOutcome::Credentials, Repeat::NotExecuted),
+        429 => (AttemptOutcome::RateLimited, Repeat::NotExecuted),
+        400..=499 => (AttemptOutcome::CallerError, Repeat::Never),
+        503 | 529 => (AttemptOutcome::ServerError, Repeat::NotExecuted),
+        _ => (AttemptOutcome::ServerError, Repeat::PerhapsExecuted),
     };
     let body = is_error_body(json).then(|| scrub(Bytes::copy_from_slice(json), key));
-    let error = if outcome == AttemptOutcome::Credentials {
+    let error = if matches!(outcome, AttemptOutcome::Credentials | AttemptOutcome::Quota) {
         ProxyError::UpstreamCredentials
     } else {
         ProxyError::Upstream(Box::new(UpstreamAnswer {
@@ -196,15 +212,13 @@ fn error_inside(json: &[u8], key: &str) -> Failure {
             retry_after: None,
         }))
     };
-    let mut failure = Failure::blamed(error, outcome, "an error inside an answer of 200".to_owned());
-    failure.elsewhere = outcome != AttemptOutcome::CallerError;
-    failure
+    Failure::blamed(error, outcome, repeat, "an error inside an answer of 200".to_owned())
 }
 
-async fn next(body: &mut Incoming, limit: Instant) -> Result<Option<Bytes>, Failure> {
+async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Failure> {
     loop {
-        match timeout_at(limit, body.frame()).await {
-            Err(_) => return Err(Failure::timeout()),
+        match timeout_at(limits.first_byte, body.frame()).await {
+            Err(_) => return Err(limits.out_of_time()),
             Ok(None) => return Ok(None),
             Ok(Some(Err(error))) => return Err(broken(&error)),
             Ok(Some(Ok(frame))) => match frame.into_data() {
@@ -264,10 +278,11 @@ fn client_headers(mut headers: HeaderMap, key: &str, content: &Content) -> Heade
 }
 
 fn invalid(why: &str) -> Failure {
-    Failure::blamed(ProxyError::InvalidAnswer, AttemptOutcome::BadAnswer, why.to_owned())
+    let outcome = AttemptOutcome::BadAnswer;
+    Failure::blamed(ProxyError::InvalidAnswer, outcome, Repeat::PerhapsExecuted, why.to_owned())
 }
 
 fn broken(error: &hyper::Error) -> Failure {
     let why = format!("the answer broke off: {error}");
-    Failure::blamed(ProxyError::Protocol, AttemptOutcome::Broken, why)
+    Failure::blamed(ProxyError::Protocol, AttemptOutcome::Broken, Repeat::PerhapsExecuted, why)
 }

@@ -9,9 +9,9 @@ use http::{HeaderMap, Response, StatusCode};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
-use super::Failure;
 use super::content::{Collected, collect};
 use super::retry_after::{retry_after, until_reset};
+use super::{Failure, Repeat};
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::headers;
 use crate::openai::{error_of, is_error_body};
@@ -24,7 +24,15 @@ const MAX_ERROR_BODY: usize = 256 << 10;
 const ERROR_BODY_LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads the refusal and says what follows from it.
-pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, limit: Instant) -> Failure {
+///
+/// `mapped` says that the model's upstream name comes from the configuration, not from the client.
+pub(super) async fn read(
+    response: Response<Incoming>,
+    lease: Lease,
+    key: &str,
+    limit: Instant,
+    mapped: bool,
+) -> Failure {
     let (head, body) = response.into_parts();
     let status = head.status;
     let limit = limit.min(Instant::now() + ERROR_BODY_LIMIT);
@@ -36,11 +44,13 @@ pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, 
         // Cut off, too large or too slow: the status is enough.
         Ok(Ok(Collected::Over(..)) | Err(_)) | Err(_) => Bytes::new(),
     };
-    let limited = || (status == StatusCode::TOO_MANY_REQUESTS).then(|| until_reset(&head.headers)).flatten();
-    let retry_after = retry_after(&head.headers, SystemTime::now()).or_else(limited);
+    let now = SystemTime::now();
+    let limited =
+        || (status == StatusCode::TOO_MANY_REQUESTS).then(|| until_reset(&head.headers, now)).flatten();
+    let retry_after = retry_after(&head.headers, now).or_else(limited);
     let readable = !head.headers.contains_key(CONTENT_ENCODING) && is_error_body(&body);
     let body = readable.then(|| scrub(body, key));
-    let verdict = judge(status, body.as_deref());
+    let verdict = judge(status, body.as_deref(), mapped);
     let failure = Failure {
         error: match verdict.shown {
             Shown::AsItIs => ProxyError::Upstream(Box::new(UpstreamAnswer {
@@ -59,7 +69,7 @@ pub(super) async fn read(response: Response<Incoming>, lease: Lease, key: &str, 
             retry_after: None,
             why: format!("answered {status}"),
         },
-        elsewhere: verdict.elsewhere,
+        repeat: verdict.repeat,
     };
     failure.with_status(status).with_retry_after(retry_after)
 }
@@ -77,25 +87,38 @@ enum Shown {
 struct Verdict {
     outcome: AttemptOutcome,
     shown: Shown,
-    elsewhere: bool,
+    repeat: Repeat,
 }
 
-fn judge(status: StatusCode, body: Option<&[u8]>) -> Verdict {
-    let verdict = |outcome, shown, elsewhere| Verdict { outcome, shown, elsewhere };
+fn judge(status: StatusCode, body: Option<&[u8]>, mapped: bool) -> Verdict {
+    use Repeat::{Never, NotExecuted, PerhapsExecuted};
+    let verdict = |outcome, shown, repeat| Verdict { outcome, shown, repeat };
     match status.as_u16() {
+        402 => verdict(AttemptOutcome::Quota, Shown::Credentials, NotExecuted),
         // The gateway's key, not the client's: a 401 would make the client doubt its own.
-        401..=403 => verdict(AttemptOutcome::Credentials, Shown::Credentials, true),
+        401 | 403 => verdict(AttemptOutcome::Credentials, Shown::Credentials, NotExecuted),
         // OpenAI says "no money left" with 429, too. Waiting does not help there.
-        429 if out_of_quota(body) => verdict(AttemptOutcome::Credentials, Shown::Credentials, true),
-        429 => verdict(AttemptOutcome::RateLimited, Shown::AsItIs, true),
-        408 => verdict(AttemptOutcome::Timeout, Shown::AsItIs, true),
-        400..=499 => verdict(AttemptOutcome::CallerError, Shown::AsItIs, false),
+        429 if out_of_quota(body) => verdict(AttemptOutcome::Quota, Shown::Credentials, NotExecuted),
+        429 => verdict(AttemptOutcome::RateLimited, Shown::AsItIs, NotExecuted),
+        408 => verdict(AttemptOutcome::Timeout, Shown::AsItIs, PerhapsExecuted),
+        // A model that the configuration says is there, and is not. A name that comes from the client proves nothing
+        // against the channel; another one may know it all the same.
+        400 | 404 if no_such_model(body) => {
+            let outcome = if mapped { AttemptOutcome::Unserved } else { AttemptOutcome::CallerError };
+            verdict(outcome, Shown::AsItIs, NotExecuted)
+        }
+        400..=499 => verdict(AttemptOutcome::CallerError, Shown::AsItIs, Never),
         // "Not implemented" is about the endpoint, not about the channel's health.
-        501 => verdict(AttemptOutcome::CallerError, Shown::AsItIs, true),
-        500.. => verdict(AttemptOutcome::ServerError, Shown::AsItIs, true),
-        300..=399 => verdict(AttemptOutcome::BadAnswer, Shown::Redirect, true),
-        _ => verdict(AttemptOutcome::BadAnswer, Shown::Protocol, true),
+        501 => verdict(AttemptOutcome::CallerError, Shown::AsItIs, NotExecuted),
+        503 | 529 => verdict(AttemptOutcome::ServerError, Shown::AsItIs, NotExecuted),
+        500.. => verdict(AttemptOutcome::ServerError, Shown::AsItIs, PerhapsExecuted),
+        300..=399 => verdict(AttemptOutcome::BadAnswer, Shown::Redirect, NotExecuted),
+        _ => verdict(AttemptOutcome::BadAnswer, Shown::Protocol, PerhapsExecuted),
     }
+}
+
+fn no_such_model(body: Option<&[u8]>) -> bool {
+    body.and_then(error_of).is_some_and(|error| error.code.as_deref() == Some("model_not_found"))
 }
 
 fn out_of_quota(body: Option<&[u8]>) -> bool {
@@ -126,24 +149,54 @@ fn client_headers(mut headers: HeaderMap, key: &str) -> HeaderMap {
 mod tests {
     use super::*;
 
+    fn judged(status: u16, body: Option<&[u8]>, mapped: bool) -> Verdict {
+        judge(StatusCode::from_u16(status).unwrap(), body, mapped)
+    }
+
     #[test]
     fn the_clients_own_errors_are_final_and_blame_nobody() {
         for status in [400, 404, 405, 409, 413, 415, 422, 451] {
-            let verdict = judge(StatusCode::from_u16(status).unwrap(), None);
-            assert_eq!(verdict.outcome, AttemptOutcome::CallerError, "{status}");
-            assert!(!verdict.elsewhere, "{status}");
+            let verdict = judged(status, None, true);
+            assert_eq!(
+                (verdict.outcome, verdict.repeat),
+                (AttemptOutcome::CallerError, Repeat::Never),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn a_refused_key_is_the_gateways_own_trouble() {
-        for status in [401, 402, 403] {
-            let verdict = judge(StatusCode::from_u16(status).unwrap(), None);
+        for status in [401, 403] {
+            let verdict = judged(status, None, true);
             assert_eq!((verdict.outcome, verdict.shown), (AttemptOutcome::Credentials, Shown::Credentials));
         }
         let quota = br#"{"error":{"message":"","type":"insufficient_quota","code":"insufficient_quota"}}"#;
-        let verdict = judge(StatusCode::TOO_MANY_REQUESTS, Some(quota));
-        assert_eq!(verdict.outcome, AttemptOutcome::Credentials);
+        for verdict in [judged(402, None, true), judged(429, Some(quota), true)] {
+            assert_eq!((verdict.outcome, verdict.shown), (AttemptOutcome::Quota, Shown::Credentials));
+        }
+    }
+
+    #[test]
+    fn a_missing_model_is_looked_for_elsewhere_and_held_against_the_mapping_only() {
+        let body = br#"{"error":{"message":"","type":"invalid_request_error","code":"model_not_found"}}"#;
+        for status in [400, 404] {
+            let of_the_file = judged(status, Some(body), true);
+            let of_the_client = judged(status, Some(body), false);
+            assert_eq!(of_the_file.outcome, AttemptOutcome::Unserved);
+            assert_eq!(of_the_client.outcome, AttemptOutcome::CallerError);
+            assert_eq!([of_the_file.repeat, of_the_client.repeat], [Repeat::NotExecuted; 2]);
+        }
+    }
+
+    #[test]
+    fn what_was_not_executed_is_told_from_what_may_have_been() {
+        for status in [429, 501, 503, 529, 302] {
+            assert_eq!(judged(status, None, true).repeat, Repeat::NotExecuted, "{status}");
+        }
+        for status in [408, 500, 502, 504, 599] {
+            assert_eq!(judged(status, None, true).repeat, Repeat::PerhapsExecuted, "{status}");
+        }
     }
 
     #[test]

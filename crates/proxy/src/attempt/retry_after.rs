@@ -7,10 +7,15 @@ use http::HeaderMap;
 /// The longest wait that is believed.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// What OpenAI counts apart, as it stands in the names of its headers.
-const BUCKETS: [[&str; 2]; 2] = [
+/// What upstreams count apart, as the rest and the end of it stand in the names of their headers: OpenAI's way (which
+/// most others took over), and Anthropic's.
+const BUCKETS: [[&str; 2]; 6] = [
     ["x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
     ["x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+    ["anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"],
+    ["anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"],
+    ["anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"],
+    ["anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"],
 ];
 
 /// The wait that an answer asks for: `retry-after-ms`, else `retry-after` in seconds or as a date.
@@ -26,12 +31,34 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 
 /// For rate limits without a `retry-after`: until every bucket that is empty has been filled again. A bucket whose rest
 /// is not told counts as empty.
-pub(super) fn until_reset(headers: &HeaderMap) -> Option<Duration> {
+pub(super) fn until_reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    longest_reset(headers, now, |rest| rest.is_none_or(|rest| rest <= 0.0))
+}
+
+/// Whether a good answer says that it was the last for a while, and for how long: the next call would be refused.
+pub(super) fn exhausted(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    longest_reset(headers, now, |rest| rest.is_some_and(|rest| rest <= 0.0))
+}
+
+fn longest_reset(
+    headers: &HeaderMap,
+    now: SystemTime,
+    is_empty: impl Fn(Option<f64>) -> bool,
+) -> Option<Duration> {
     BUCKETS
         .iter()
-        .filter(|[remaining, _]| text(headers, remaining).and_then(number).is_none_or(|rest| rest <= 0.0))
-        .filter_map(|[_, reset]| believed(spelled_out(text(headers, reset)?)?))
+        .filter_map(|[remaining, reset]| {
+            let end = text(headers, reset)?;
+            let left = text(headers, remaining).and_then(number);
+            is_empty(left).then(|| believed(spelled_out(end).or_else(|| at_moment(end, now))?)).flatten()
+        })
         .max()
+}
+
+/// Seconds until a moment as RFC 3339 writes it; 0 for one that has passed.
+fn at_moment(text: &str, now: SystemTime) -> Option<f64> {
+    let moment = SystemTime::from(text.parse::<jiff::Timestamp>().ok()?);
+    Some(moment.duration_since(now).unwrap_or_default().as_secs_f64())
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -106,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_reset_is_read_as_openai_spells_it() {
-        let reset = |text| until_reset(&headers(&[("x-ratelimit-reset-requests", text)]));
+        let reset =
+            |text| until_reset(&headers(&[("x-ratelimit-reset-requests", text)]), SystemTime::UNIX_EPOCH);
         assert_eq!(reset("6ms"), Some(Duration::from_millis(6)));
         assert_eq!(reset("1m30.5s"), Some(Duration::from_millis(90_500)));
         assert_eq!(reset("2"), Some(Duration::from_secs(2)));
@@ -124,10 +152,36 @@ mod tests {
             ("x-ratelimit-remaining-tokens", "900"),
             ("x-ratelimit-reset-tokens", "1m"),
         ];
-        assert_eq!(until_reset(&headers(&pairs)), Some(Duration::from_secs(2)));
-        assert_eq!(until_reset(&headers(&pairs[1..2])), Some(Duration::from_secs(2)));
-        assert_eq!(until_reset(&headers(&pairs[2..])), None);
-        let both = [pairs[1], pairs[3]];
-        assert_eq!(until_reset(&headers(&both)), Some(Duration::from_mins(1)));
+        let reset = |pairs: &[_]| until_reset(&headers(pairs), SystemTime::UNIX_EPOCH);
+        assert_eq!(reset(&pairs), Some(Duration::from_secs(2)));
+        assert_eq!(reset(&pairs[1..2]), Some(Duration::from_secs(2)));
+        assert_eq!(reset(&pairs[2..]), None);
+        assert_eq!(reset(&[pairs[1], pairs[3]]), Some(Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn a_good_answer_tells_of_an_empty_bucket_only_when_it_says_so() {
+        let now = SystemTime::UNIX_EPOCH;
+        let said = |pairs: &[_]| exhausted(&headers(pairs), now);
+        let reset = ("x-ratelimit-reset-requests", "20s");
+        assert_eq!(said(&[reset]), None);
+        assert_eq!(said(&[("x-ratelimit-remaining-requests", "1"), reset]), None);
+        let wait = said(&[("x-ratelimit-remaining-requests", "0"), reset]);
+        assert_eq!(wait, Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn anthropics_moments_are_read_as_waits() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_mins(1);
+        let wait = |reset| {
+            let pairs = [
+                ("anthropic-ratelimit-input-tokens-remaining", "0"),
+                ("anthropic-ratelimit-input-tokens-reset", reset),
+            ];
+            exhausted(&headers(&pairs), now)
+        };
+        assert_eq!(wait("1970-01-01T00:01:07Z"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("1970-01-01T00:00:01Z"), Some(Duration::ZERO));
+        assert_eq!(wait("tomorrow"), None);
     }
 }

@@ -17,6 +17,15 @@ pub struct Endpoint {
     pub dialect: StreamDialect,
 }
 
+// === impl Endpoint ===
+
+impl Endpoint {
+    /// Whether its requests may have a `prompt_cache_key`.
+    pub fn takes_cache_key(&self) -> bool {
+        matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Responses)
+    }
+}
+
 /// Whether a call must name a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelRule {

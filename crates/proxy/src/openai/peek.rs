@@ -38,6 +38,7 @@ const SESSION_NAMES: [&str; 4] = ["session", "session_id", "conversation", "conv
 /// Members of a wrong type count as absent, to judge them is the upstream's business; but `model` and `stream`, which
 /// the gateway acts upon, are refused.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of the body, and named after it")]
 pub struct Peek<'a> {
     /// The top-level `model`. `None` when it is absent or `null`.
     pub model: Option<ModelSpan<'a>>,
@@ -47,6 +48,8 @@ pub struct Peek<'a> {
     pub include_usage: bool,
     /// `prompt_cache_key`, when it is a string.
     pub prompt_cache_key: Option<Cow<'a, str>>,
+    /// Whether the body has a `prompt_cache_key`, of whatever type.
+    pub has_prompt_cache_key: bool,
     /// `user`, when it is a string: the caller's own name for its end user.
     pub user: Option<Cow<'a, str>>,
     /// `store`; `None` when it is absent, because its default differs between endpoints.
@@ -129,7 +132,10 @@ impl<'a> Found<'a> {
             },
             "stream" => self.stream(value),
             "stream_options" => self.stream_options(value),
-            "prompt_cache_key" => self.peek.prompt_cache_key = text_of(value),
+            "prompt_cache_key" => {
+                self.peek.has_prompt_cache_key = true;
+                self.peek.prompt_cache_key = text_of(value);
+            }
             "user" => self.peek.user = text_of(value),
             "store" => self.peek.store = serde_json::from_str(value.get()).ok(),
             "previous_response_id" => self.peek.previous_response_id = text_of(value),

@@ -5,26 +5,21 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// A request's body on its way up: the client's bytes, with the model's name between them.
+/// A request's body on its way up: the client's bytes, with what the channel needs between them.
 ///
 /// Made anew for each try, which costs nothing: the bytes are shared.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     /// Those that have been sent are empty.
-    pieces: [Bytes; 3],
+    pieces: [Bytes; 5],
 }
 
 // === impl Outgoing ===
 
 impl Outgoing {
     /// A body of these pieces in this order; each may be empty.
-    pub(crate) fn new(pieces: [Bytes; 3]) -> Self {
+    pub(crate) fn new(pieces: [Bytes; 5]) -> Self {
         Self { pieces }
-    }
-
-    /// A body in one piece.
-    pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { pieces: [bytes, Bytes::new(), Bytes::new()] }
     }
 }
 

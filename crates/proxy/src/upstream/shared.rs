@@ -128,12 +128,17 @@ mod tests {
     use super::super::pool::Connection;
     use super::*;
 
+    fn whole(bytes: &'static [u8]) -> Outgoing {
+        let nothing = bytes::Bytes::new;
+        Outgoing::new([bytes::Bytes::from_static(bytes), nothing(), nothing(), nothing(), nothing()])
+    }
+
     /// A connection to an upstream that allows `streams` calls at a time.
     async fn connected(streams: u32) -> Seat {
         let (near, far) = tokio::io::duplex(64 << 10);
         let service = service_fn(async |request: Request<Incoming>| match request.uri().path() {
             "/reset" => Err("given up"),
-            _ => Ok(Response::new(Outgoing::whole(bytes::Bytes::from_static(b"ok")))),
+            _ => Ok(Response::new(whole(b"ok"))),
         });
         #[expect(clippy::disallowed_methods, reason = "a test's own upstream")]
         let serving = tokio::spawn(async move {
@@ -151,8 +156,7 @@ mod tests {
     async fn learned(seat: &mut Seat, streams: usize) {
         let told = async {
             while seat.places.allowed.load(Ordering::Relaxed) != streams {
-                let request =
-                    Request::post("http://upstream/").body(Outgoing::whole(bytes::Bytes::new())).unwrap();
+                let request = Request::post("http://upstream/").body(whole(b"")).unwrap();
                 seat.sender().send_request(request).await.unwrap();
             }
         };
@@ -186,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_the_upstream_gave_up_is_not_taken_for_a_stale_connection() {
         let mut seat = connected(3).await;
-        let request = Request::post("http://upstream/reset").body(Outgoing::whole(bytes::Bytes::new()));
+        let request = Request::post("http://upstream/reset").body(whole(b""));
         let error = seat.sender().send_request(request.unwrap()).await.unwrap_err();
         assert!(!is_stale(&error), "{error:?}");
         assert!(seat.share().take().is_some(), "the connection is good");

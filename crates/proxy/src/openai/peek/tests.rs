@@ -28,6 +28,7 @@ fn everything_that_is_read_is_found_at_the_top_level_only() {
             stream: true,
             include_usage: true,
             prompt_cache_key: Some("pck".into()),
+            has_prompt_cache_key: true,
             user: Some("u-1".into()),
             store: Some(false),
             previous_response_id: Some("resp_1".into()),
@@ -48,7 +49,7 @@ fn a_body_that_says_nothing_reads_as_nothing() {
 fn members_of_a_wrong_type_are_left_for_the_upstream() {
     let body = br#"{"stream_options":[{"include_usage":true}],"user":7,"store":"no","metadata":"s",
         "background":1,"prompt_cache_key":null,"previous_response_id":{}}"#;
-    assert_eq!(peek(body).unwrap(), Peek::default());
+    assert_eq!(peek(body).unwrap(), Peek { has_prompt_cache_key: true, ..Peek::default() });
 }
 
 #[test]

@@ -1,0 +1,59 @@
+use std::time::Duration;
+
+use gateway_domain::AttemptOutcome;
+use tokio::time::Instant;
+
+use super::{Failure, Repeat};
+use crate::error::ProxyError;
+use crate::journal::Ending;
+
+/// Until when an attempt may wait for what. The inner limits lie within the outer ones.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the first byte of the answer, this attempt's own.
+    pub first_byte: Instant,
+    /// For the whole call.
+    pub deadline: Instant,
+    /// From when on a stream that has begun, but said nothing yet, is shown to the client as it is.
+    pub commit: Option<Instant>,
+    /// `deadline` is the client's wish: missing it says nothing about the channel.
+    pub wished: bool,
+    /// The longest event of a stream, in bytes.
+    pub max_event_bytes: usize,
+}
+
+/// The times of one call, from which each attempt gets its own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    pub deadline: Instant,
+    pub commit: Option<Instant>,
+    pub wished: bool,
+    pub max_event_bytes: usize,
+}
+
+// === impl Schedule ===
+
+impl Schedule {
+    /// What an attempt may take that begins now; `first_byte` is given to streams only, other answers may come at any
+    /// moment until the call's deadline.
+    pub(crate) fn limits(&self, first_byte: Option<Duration>) -> Limits {
+        let own = first_byte.map_or(self.deadline, |patience| Instant::now() + patience);
+        let Self { deadline, commit, wished, max_event_bytes } = *self;
+        Limits { first_byte: own.min(deadline), deadline, commit, wished, max_event_bytes }
+    }
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// The failure of an attempt whose first byte is overdue.
+    pub(super) fn out_of_time(&self) -> Failure {
+        if self.wished && self.first_byte >= self.deadline {
+            let why = "the client's own time limit is over".to_owned();
+            let outcome = AttemptOutcome::Cancelled;
+            let ending = Ending { outcome, status: None, retry_after: None, why };
+            return Failure { error: ProxyError::Timeout, ending, repeat: Repeat::Never };
+        }
+        Failure::timeout()
+    }
+}

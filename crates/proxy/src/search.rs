@@ -1,0 +1,380 @@
+//! Finds an answer: decide and attempt, until one channel has one.
+//!
+//! Nothing has gone to the client before, so any failure may be mended, within limits:
+//!
+//! ```text
+//! decide ──► attempt ──► answer
+//!   ▲          │ fails ────────────────► may it be made again? attempts, time, nature of the call, budget ──► decide
+//!   │          │ first token is late ──► routing confirms the cut ──► decide
+//!   │          │ later still, and the model hedges ──► a second attempt beside the first; the first answer wins
+//!   └──────────┘
+//! ```
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_config::ProxySettings;
+use gateway_domain::HedgeAfter;
+use gateway_routing::{ChannelSet, Micros, NoRoute, Request as Wish, SessionKey as RoutingKey};
+use gateway_sessions::Place;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::attempt::{Answer, Failure, Limits, Pace, Repeat, Schedule, attempt};
+use crate::budget::Allowance;
+use crate::call::Call;
+use crate::error::ProxyError;
+use crate::explain::explain;
+use crate::failures::Failures;
+use crate::gateway::Worker;
+use crate::journal::{AttemptNumber, Ending, Entry};
+use crate::plane::{Plane, Route, Served};
+use crate::request_id::seed;
+
+/// When every channel is rate limited, but one for less than this: the call waits instead of failing.
+const SHORT_WAIT: Duration = Duration::from_secs(1);
+
+/// What a search works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Search<'a> {
+    pub worker: &'a Worker,
+    pub plane: &'a Plane,
+    pub served: &'a Served,
+    pub call: &'a Call,
+}
+
+/// How a search ended.
+pub(crate) struct Found {
+    pub entry: Entry,
+    /// The answer, and which attempt brought it.
+    pub outcome: Result<(Answer, AttemptNumber), ProxyError>,
+}
+
+/// What one call has used up so far.
+struct Spent {
+    schedule: Schedule,
+    tried: ChannelSet,
+    attempts: u8,
+    failures: Failures,
+    waited: bool,
+}
+
+/// One attempt that has been decided for.
+struct Leg {
+    number: AttemptNumber,
+    route: Arc<Route>,
+    limits: Limits,
+    pace: Pace,
+    /// All channels are out; this one is tried all the same.
+    desperate: bool,
+    /// Runs beside another one.
+    hedge: bool,
+    /// When to ask whether it is worth waiting for.
+    cut_at: Option<Instant>,
+    /// When to start a second one beside it.
+    hedge_at: Option<Instant>,
+}
+
+/// A second attempt beside the first.
+struct Second<'a> {
+    number: AttemptNumber,
+    under_way: Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>,
+}
+
+/// A leg that has come to its end.
+type Outcome = (Leg, Result<Answer, Failure>);
+
+enum Alarm {
+    Cut,
+    Hedge,
+}
+
+/// No answer from this leg, nor from one beside it; why is noted.
+struct Lost;
+
+// === impl Search ===
+
+impl Search<'_> {
+    /// Searches until there is an answer, or none to be had.
+    pub(crate) async fn run(self, mut entry: Entry) -> Found {
+        let outcome = tokio::select! {
+            biased;
+            outcome = self.seek(&mut entry) => outcome,
+            () = self.worker.stopped() => Err(ProxyError::Stopping),
+        };
+        Found { entry, outcome }
+    }
+
+    async fn seek(&self, entry: &mut Entry) -> Result<(Answer, AttemptNumber), ProxyError> {
+        self.served.budget.request(entry.now(), self.hedge_percent());
+        let mut spent = Spent::new(self.schedule());
+        loop {
+            let leg = match self.next_leg(&mut spent, entry, false) {
+                Ok(leg) => leg,
+                Err(NoRoute::AllLimited { retry_after }) if spent.may_wait(retry_after) => {
+                    spent.waited = true;
+                    sleep(Duration::from_micros(retry_after.0)).await;
+                    continue;
+                }
+                Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
+            };
+            match self.run_leg(leg, &mut spent, entry).await {
+                Ok(answer) => return Ok(answer),
+                Err(Lost) if self.may_go_on(&spent, entry) => {}
+                Err(Lost) => return Err(spent.failures.or(&NoRoute::AllExcluded, self.call)),
+            }
+        }
+    }
+
+    /// Chooses the channel of the next attempt, or of one beside it.
+    fn next_leg(&self, spent: &mut Spent, entry: &mut Entry, hedge: bool) -> Result<Leg, NoRoute> {
+        let clock = self.worker.clock();
+        let place = self.worker.sessions().place_of(&self.call.session, clock.unix());
+        let session = RoutingKey(self.call.session.hash64());
+        let wish = Wish {
+            // A session that an administrator has ended draws a new home by chance.
+            session: (place != Place::Redraw).then_some(session),
+            pinned: if let Place::Known(channel) = place { Some(channel) } else { None },
+            streaming: self.call.stream,
+            attempt: spent.attempts,
+            excluded: &spent.tried,
+            filter: None,
+            prompt_tokens: self.call.prompt_tokens(),
+        };
+        let (now, seed) = (clock.now(), seed());
+        let account = self.call.explain.then(|| self.served.pool.explain(&wish, now, seed));
+        let decision = self.served.pool.decide(&wish, now, seed)?;
+        // A pool may be a moment newer than this call's snapshot: then the channel is not this call's.
+        let Some(route) = self.served.route(decision.channel) else {
+            spent.tried.insert(decision.channel);
+            return self.next_leg(spent, entry, hedge);
+        };
+        // A hedge is worth a channel that is well, and nothing less.
+        if hedge && (decision.panic || !self.served.budget.take_hedge()) {
+            return Err(NoRoute::AllExcluded);
+        }
+        spent.tried.insert(decision.channel);
+        spent.attempts += 1;
+        if let Some(account) = account {
+            entry.explains(explain(&account, self.served, self.call.session_source, spent.attempts));
+        }
+        self.call.promise.take_back();
+        let began = Instant::now();
+        let after = |span: Option<Micros>| span.map(|span| began + Duration::from_micros(span.0));
+        let hedge_after = self.served.hedge.and_then(|hedge| match hedge.after {
+            HedgeAfter::Learned => after(decision.hedge_after),
+            HedgeAfter::Fixed(late) => Some(began + late),
+        });
+        let leg = Leg {
+            route: Arc::clone(route),
+            limits: spent.schedule.limits(self.call.stream.then_some(route.first_byte)),
+            pace: Pace::new(clock),
+            desperate: decision.panic,
+            hedge,
+            cut_at: after(decision.first_token_deadline).filter(|_| !hedge),
+            hedge_at: hedge_after.filter(|_| !hedge),
+            number: entry.begin(route, decision, hedge),
+        };
+        Ok(leg)
+    }
+
+    /// Runs an attempt, and watches over it.
+    async fn run_leg(
+        &self,
+        leg: Leg,
+        spent: &mut Spent,
+        entry: &mut Entry,
+    ) -> Result<(Answer, AttemptNumber), Lost> {
+        let mut first = pin!(self.attempt(&leg));
+        let mut first_failed = false;
+        let mut second: Option<Second<'_>> = None;
+        let (mut cut_at, mut hedge_at) = (leg.cut_at, leg.hedge_at);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut first, if !first_failed => match outcome {
+                    Ok(answer) => {
+                        if let Some(second) = second {
+                            entry.end(second.number, Ending::superseded());
+                        }
+                        return Ok(self.won(answer, &leg, entry));
+                    }
+                    Err(failure) => {
+                        let is_final = spent.fail(failure, &leg, entry);
+                        if second.is_none() || is_final {
+                            return Err(Lost);
+                        }
+                        first_failed = true;
+                    }
+                },
+                (leg_of_second, outcome) = answer_of(&mut second) => {
+                    second = None;
+                    match outcome {
+                        Ok(answer) => {
+                            if !first_failed {
+                                entry.end(leg.number, Ending::superseded());
+                            }
+                            return Ok(self.won(answer, &leg_of_second, entry));
+                        }
+                        Err(failure) => {
+                            let is_final = spent.fail(failure, &leg_of_second, entry);
+                            if first_failed || is_final {
+                                return Err(Lost);
+                            }
+                        }
+                    }
+                },
+                alarm = next_alarm(&mut cut_at, &mut hedge_at) => match alarm {
+                    Alarm::Cut if second.is_none() && self.gives_up(&leg, spent, entry) => return Err(Lost),
+                    Alarm::Cut => {}
+                    Alarm::Hedge => second = self.hedge(spent, entry),
+                },
+            }
+        }
+    }
+
+    async fn attempt(&self, leg: &Leg) -> Result<Answer, Failure> {
+        attempt(self.worker.upstreams(), self.call, &leg.route, leg.limits, &leg.pace).await
+    }
+
+    /// An attempt has an answer for the client.
+    fn won(&self, answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
+        if let Some(at) = leg.pace.first_byte_at() {
+            entry.first_byte(leg.number, at);
+        }
+        if let Some(wait) = answer.exhausted {
+            entry.exhausted(leg.number, wait);
+        }
+        // Whoever only was faster this once does not take the session along, and its caches.
+        if !leg.hedge {
+            let channel = leg.route.target.channel().id;
+            self.worker.sessions().remember(&self.call.session, channel, self.worker.clock().unix());
+        }
+        (answer, leg.number)
+    }
+
+    /// Whether a late first attempt is left for another one.
+    fn gives_up(&self, leg: &Leg, spent: &mut Spent, entry: &mut Entry) -> bool {
+        let settings = self.settings();
+        let gives_up = spent.has_attempts(settings)
+            && spent.failures.allow_double(self.call, settings)
+            && entry.confirms_cut(leg.number);
+        if gives_up {
+            entry.end(leg.number, Ending::cut());
+            spent.failures.note_cut();
+        }
+        gives_up
+    }
+
+    /// Starts a second attempt beside the first, where the model hedges and the call may be made twice.
+    fn hedge<'s>(&'s self, spent: &mut Spent, entry: &mut Entry) -> Option<Second<'s>> {
+        let settings = self.settings();
+        if !spent.has_attempts(settings) || !spent.failures.allow_double(self.call, settings) {
+            return None;
+        }
+        let leg = self.next_leg(spent, entry, true).ok()?;
+        self.served.metrics.hedged();
+        let number = leg.number;
+        let under_way = Box::pin(async move {
+            let outcome = self.attempt(&leg).await;
+            (leg, outcome)
+        });
+        Some(Second { number, under_way })
+    }
+
+    /// Whether a failed attempt may be followed by another one.
+    fn may_go_on(&self, spent: &Spent, entry: &Entry) -> bool {
+        let settings = self.settings();
+        let may = spent.has_attempts(settings)
+            && spent.failures.allow_another(self.call, settings)
+            && Instant::now() < spent.schedule.deadline;
+        if !may {
+            return false;
+        }
+        let allowed = Allowance { percent: settings.retry_percent, floor: settings.retry_floor };
+        let taken = self.served.budget.take_retry(entry.now(), allowed);
+        if taken {
+            self.served.metrics.retried();
+        } else {
+            self.served.metrics.denied();
+        }
+        taken
+    }
+
+    fn schedule(&self) -> Schedule {
+        let settings = self.settings();
+        let own = if self.call.stream { settings.stream_timeout } else { settings.total_timeout };
+        // A stream's client waits for the next byte, not for the last.
+        let patience = self.call.patience.filter(|patience| !self.call.stream && *patience < own);
+        let now = Instant::now();
+        Schedule {
+            deadline: now + patience.unwrap_or(own),
+            commit: (self.call.stream && !settings.commit_after.is_zero())
+                .then(|| now + settings.commit_after),
+            wished: patience.is_some(),
+            max_event_bytes: settings.max_event_bytes,
+        }
+    }
+
+    fn hedge_percent(&self) -> u8 {
+        self.served.hedge.map_or(0, |hedge| hedge.max_percent)
+    }
+
+    fn settings(&self) -> &ProxySettings {
+        &self.plane.snapshot.settings.proxy
+    }
+}
+
+// === impl Spent ===
+
+impl Spent {
+    fn new(schedule: Schedule) -> Self {
+        Self { schedule, tried: ChannelSet::new(), attempts: 0, failures: Failures::default(), waited: false }
+    }
+
+    fn has_attempts(&self, settings: &ProxySettings) -> bool {
+        self.attempts < settings.max_attempts
+    }
+
+    /// Waiting is for calls that have not cost anybody anything yet, and once.
+    fn may_wait(&self, wait: Micros) -> bool {
+        let wait = Duration::from_micros(wait.0);
+        !self.waited
+            && self.attempts == 0
+            && wait < SHORT_WAIT
+            && Instant::now() + wait < self.schedule.deadline
+    }
+
+    /// Notes a failure; says whether it is the last word on the call.
+    fn fail(&mut self, failure: Failure, leg: &Leg, entry: &mut Entry) -> bool {
+        let is_final = failure.repeat == Repeat::Never;
+        entry.end(leg.number, failure.ending.clone());
+        self.failures.note(failure, leg.desperate);
+        is_final
+    }
+}
+
+/// The end of the second attempt, if there is one.
+async fn answer_of(second: &mut Option<Second<'_>>) -> Outcome {
+    match second {
+        Some(second) => second.under_way.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for the earlier of the two; each rings once.
+async fn next_alarm(cut_at: &mut Option<Instant>, hedge_at: &mut Option<Instant>) -> Alarm {
+    match (*cut_at, *hedge_at) {
+        (Some(cut), hedge) if hedge.is_none_or(|hedge| cut <= hedge) => {
+            sleep_until(cut).await;
+            *cut_at = None;
+            Alarm::Cut
+        }
+        (_, Some(hedge)) => {
+            sleep_until(hedge).await;
+            *hedge_at = None;
+            Alarm::Hedge
+        }
+        _ => std::future::pending().await,
+    }
+}
