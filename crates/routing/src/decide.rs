@@ -19,11 +19,11 @@
 
 use gateway_domain::ChannelId;
 
-use crate::field::Field;
 use crate::fleet::Fleet;
-use crate::hash::{Purpose, draw, loyalty};
-use crate::health::{Crowd, Factors, error_factor, latency_factor, load_factor, threshold};
+use crate::hash::{Purpose, draw};
+use crate::health::{Crowd, Factors, error_factor, latency_factor, load_factor};
 use crate::layout::{Layout, Seat};
+use crate::walk::{Walk, accepts, greater};
 use crate::{Micros, PolicyKind, Reason, Request, breaker};
 
 /// How long a trial waits for a request that is at home before any request takes it…
@@ -74,14 +74,6 @@ pub(crate) struct Scan<'a> {
     longest_due: Option<(Micros, &'a Seat)>,
 }
 
-/// What a walk came to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Walk<'a> {
-    /// With its health.
-    accepted: Option<(f64, &'a Seat)>,
-    best: Option<(f64, &'a Seat)>,
-}
-
 // === impl Choice ===
 
 impl<'a> Choice<'a> {
@@ -129,7 +121,8 @@ impl<'a> Choice<'a> {
 
     /// Whether the channel was not tried yet and has room.
     fn is_free(&self, seat: &Seat) -> bool {
-        !self.request.excluded.contains(seat.id) && !seat.is_full()
+        let excluded = self.request.excluded;
+        (excluded.is_empty() || !excluded.contains(seat.id)) && !seat.is_full()
     }
 
     /// Whether the channel may be asked, its breaker apart.
@@ -185,9 +178,10 @@ impl<'a> Choice<'a> {
             pinned_due: None,
             longest_due: None,
         };
-        let mut home_race = f64::NEG_INFINITY;
+        let (mut home_race, mut first_race) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
         for seat in tier.iter().filter(|seat| self.is_served_by(seat)) {
-            let race = seat.race(key);
+            // The home is never behind the first of those that may be chosen.
+            let race = seat.race_above(key, first_race).unwrap_or(f64::NEG_INFINITY);
             let is_home = race > home_race;
             if is_home {
                 (home_race, scan.home, scan.home_due) = (race, Some(seat), None);
@@ -198,8 +192,8 @@ impl<'a> Choice<'a> {
             match seat.slot.gate().get() {
                 breaker::Position::Closed => {
                     scan.crowd.add(seat);
-                    if scan.first.is_none_or(|(first, _)| race > first) {
-                        scan.first = Some((race, seat));
+                    if race > first_race {
+                        (first_race, scan.first) = (race, Some((race, seat)));
                     }
                 }
                 position @ (breaker::Position::Open { .. } | breaker::Position::Trial) => {
@@ -218,6 +212,9 @@ impl<'a> Choice<'a> {
 
     /// The only channel that serves the request, if there is but one.
     fn only_one(&self) -> Option<&'a Seat> {
+        if self.request.filter.is_none() && self.layout.serving > 1 {
+            return None;
+        }
         let mut serving = self.layout.seats().filter(|seat| self.is_served_by(seat));
         let first = serving.next()?;
         serving.next().is_none().then_some(first)
@@ -278,45 +275,17 @@ impl<'a> Choice<'a> {
                 self.prefer_simply(tier, key).map(|seat| (self.factors(seat, scan.crowd).health(), seat));
             return Walk { accepted, best: None };
         }
-        let first = self.walk(tier, scan, key);
+        let first = self.walk(tier, scan.first, scan.crowd, key);
         if keyed {
             return first;
         }
         let key = draw(self.seed, Purpose::SecondKey);
-        let second = self.walk(tier, &self.scan(tier, key), key);
+        let second = self.walk(tier, self.first_behind(tier, key, None), scan.crowd, key);
         let accepted = match (first.accepted, second.accepted) {
             (Some(a), Some(b)) => Some(if cost(b) < cost(a) { b } else { a }),
             (a, b) => a.or(b),
         };
         Walk { accepted, best: first.best }
-    }
-
-    /// Goes through a tier in the key's order to the first channel that the key accepts.
-    fn walk(&self, tier: &'a [Seat], scan: &Scan<'a>, key: u64) -> Walk<'a> {
-        let Some((_, seat)) = scan.first else { return Walk::default() };
-        let health = self.factors(seat, scan.crowd).health();
-        if accepts(health, seat, key) {
-            return Walk { accepted: Some((health, seat)), best: None };
-        }
-        self.walk_on(tier, key, scan.crowd)
-    }
-
-    /// The walk when its first step was not the last. Out of line: most walks need no field.
-    #[inline(never)]
-    fn walk_on(&self, tier: &'a [Seat], key: u64, crowd: Crowd) -> Walk<'a> {
-        let mut field = Field::for_tier(tier.len());
-        for seat in tier.iter().filter(|seat| self.is_candidate(seat)) {
-            field.push(seat.race(key), seat);
-        }
-        let mut best = None;
-        while let Some((race, seat)) = field.take_first() {
-            let health = self.factors(seat, crowd).health();
-            if accepts(health, seat, key) {
-                return Walk { accepted: Some((health, seat)), best };
-            }
-            best = greater(best, Some((race * health, seat)));
-        }
-        Walk { accepted: None, best }
     }
 
     fn chosen(&self, (health, seat): (f64, &'a Seat), home: Option<&Seat>, keyed: bool) -> Pick<'a> {
@@ -397,21 +366,9 @@ impl<'a> Choice<'a> {
     }
 }
 
-/// Whether a key accepts a channel in such health.
-fn accepts(health: f64, seat: &Seat, key: u64) -> bool {
-    health >= threshold(loyalty(key, seat.key64))
-}
-
 /// How full a channel in such health is, relative to what it should have.
 fn cost((health, seat): (f64, &Seat)) -> f64 {
     (f64::from(seat.slot.inflight()) + 1.0) / (seat.weight * health)
-}
-
-fn greater<'a>(a: Option<(f64, &'a Seat)>, b: Option<(f64, &'a Seat)>) -> Option<(f64, &'a Seat)> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(if b.0 > a.0 { b } else { a }),
-        (a, b) => a.or(b),
-    }
 }
 
 // === impl Scan ===

@@ -3,11 +3,11 @@ use crate::layout::Seat;
 /// How many runners a field holds…
 const CAPACITY: usize = 64;
 /// … and how many it keeps when there are more channels than that.
-const SHORTLIST: usize = 16;
+const SHORTLIST: usize = 12;
 
 /// The channels of a tier that may be chosen, with their race values for one key.
 ///
-/// Lives on the stack and is never sorted: a walk usually ends at its first step. Of more channels than it has room
+/// Lives on the stack and is never sorted: a walk that comes here usually ends soon. Of more channels than it has room
 /// for it keeps those that are first in the key's order, which are the ones a walk would come to.
 #[derive(Debug)]
 pub(crate) struct Field<'a> {

@@ -100,7 +100,7 @@ impl Fleet {
 
     /// Counts a report; true for one in `stride`, beginning with the first.
     pub(crate) fn report(&self, stride: u64) -> bool {
-        self.reports.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(stride)
+        stride == 1 || self.reports.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(stride)
     }
 
     /// Counts a request.

@@ -63,6 +63,21 @@ pub(crate) fn place(key: u64, key64: u64) -> f64 {
     unit(mix(key ^ key64))
 }
 
+/// `w/E` of a draw: the race that the greatest wins.
+pub(crate) fn race(weight: f64, u: f64) -> f64 {
+    weight / -u.ln()
+}
+
+/// [`race`], unless it is certainly no greater than `best`, which is found out without a logarithm.
+///
+/// `−ln u ≥ 2 (1 − u)/(1 + u)`, with little between the two sides where races are won (u near 1); so nearly all who
+/// lose are known to. What is left over for rounding is far more than four operations can err.
+pub(crate) fn race_above(weight: f64, u: f64, best: f64) -> Option<f64> {
+    const FOR_ROUNDING: f64 = 1.0 - 1e-12;
+    let is_beaten = weight * (1.0 + u) < best * (2.0 * FOR_ROUNDING) * (1.0 - u);
+    if is_beaten { None } else { Some(race(weight, u)) }
+}
+
 /// `u₂(k, i)`: places a key in a channel's order of shedding; independent of [`place`].
 pub(crate) fn loyalty(key: u64, key64: u64) -> f64 {
     unit(mix(mix(key ^ Purpose::Threshold as u64) ^ key64))
@@ -70,7 +85,7 @@ pub(crate) fn loyalty(key: u64, key64: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{loyalty, place, stable_hash, unit};
+    use super::{loyalty, mix, place, race, race_above, stable_hash, unit};
 
     #[test]
     fn the_hash_of_a_name_never_changes() {
@@ -86,6 +101,35 @@ mod tests {
             let u = unit(hash);
             assert!(u > 0.0 && u < 1.0, "{hash} gave {u}");
             assert!(u.ln().is_finite());
+        }
+    }
+
+    #[test]
+    fn whoever_is_left_out_of_a_race_would_have_lost_it() {
+        let (mut runs, mut left_out) = (0, 0);
+        for i in 0..200_000_u64 {
+            let (weight, other) = (0.5 + unit(mix(i)), 0.5 + unit(mix(!i)));
+            let (u, best) = (unit(mix(i << 20)), race(other, unit(mix(!i << 20))));
+            match race_above(weight, u, best) {
+                None => left_out += 1,
+                Some(run) => {
+                    assert_eq!(run.to_bits(), race(weight, u).to_bits());
+                    runs += u32::from(run <= best);
+                }
+            }
+            assert!(race_above(weight, u, best).is_some() || race(weight, u) <= best, "{weight} {u} {best}");
+        }
+        assert!(left_out > 10 * runs, "{left_out} left out, {runs} ran in vain");
+    }
+
+    #[test]
+    fn a_race_is_run_by_whoever_is_level_or_unrivalled() {
+        for u in [0, 1, 1 << 40, 1 << 62, u64::MAX].map(unit) {
+            for weight in [1e-9, 1.0, 1e9] {
+                let alone = race_above(weight, u, f64::NEG_INFINITY);
+                assert_eq!(alone, Some(race(weight, u)));
+                assert_eq!(race_above(weight, u, race(weight, u)), alone);
+            }
         }
     }
 

@@ -1,10 +1,11 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway_domain::ChannelId;
 
 use crate::budget::{Account, Rates};
 use crate::fleet::Fleet;
-use crate::hash::place;
+use crate::hash::{place, race, race_above};
 use crate::health::Crowd;
 use crate::limit::Limit;
 use crate::slot::{Slot, Surroundings};
@@ -24,8 +25,12 @@ pub(crate) struct Layout {
     pub(crate) tiers: Box<[Box<[Seat]>]>,
     pub(crate) policy: PolicyKind,
     pub(crate) params: Params,
+    /// How many channels have weight.
+    pub(crate) serving: usize,
     /// One report in so many sums up.
     stride: u64,
+    /// No channel's published numbers are too old before this moment, in microseconds.
+    fresh_until: AtomicU64,
 }
 
 /// A channel's place in a configuration.
@@ -82,14 +87,22 @@ impl Layout {
             }
         }
         let stride = (u64::try_from(specs.len()).unwrap_or(u64::MAX) / SUMMANDS).max(1);
-        Self { tiers: tiers.into_iter().map(Vec::into_boxed_slice).collect(), policy, params, stride }
+        Self {
+            tiers: tiers.into_iter().map(Vec::into_boxed_slice).collect(),
+            policy,
+            params,
+            serving: specs.iter().filter(|spec| spec.weight > 0.0).count(),
+            stride,
+            fresh_until: AtomicU64::new(0),
+        }
     }
 
     /// A copy that shares nothing with this layout.
     pub(crate) fn copy(&self) -> Self {
         let copy = |seat: &Seat| Seat { slot: Arc::new(seat.slot.copy()), ..*seat };
         let tiers = self.tiers.iter().map(|tier| tier.iter().map(copy).collect()).collect();
-        Self { tiers, policy: self.policy, params: self.params, stride: self.stride }
+        let fresh_until = AtomicU64::new(self.fresh_until.load(Ordering::Relaxed));
+        Self { tiers, fresh_until, ..*self }
     }
 
     pub(crate) fn seats(&self) -> impl Iterator<Item = &Seat> {
@@ -119,11 +132,20 @@ impl Layout {
 
     /// Computes anew what is too old, before a decision.
     pub(crate) fn freshen(&self, fleet: &Fleet, now: Micros, jitter: u64) {
-        let mut changed = false;
-        for seat in self.seats().filter(|seat| seat.slot.is_stale(now)) {
-            seat.slot.refresh(now, self.surroundings(fleet, jitter));
-            changed = true;
+        // Numbers only get younger, so that what was read here some time ago still holds.
+        if now.0 < self.fresh_until.load(Ordering::Relaxed) {
+            return;
         }
+        let mut changed = false;
+        let mut fresh_until = Micros(u64::MAX);
+        for seat in self.seats() {
+            if seat.slot.fresh_until() <= now {
+                seat.slot.refresh(now, self.surroundings(fleet, jitter));
+                changed = true;
+            }
+            fresh_until = fresh_until.min(seat.slot.fresh_until());
+        }
+        self.fresh_until.store(fresh_until.0, Ordering::Relaxed);
         if changed {
             self.sum_up(fleet);
         }
@@ -157,7 +179,12 @@ impl Layout {
 impl Seat {
     /// `w/E`: the channel's place in a key's order, the greatest first.
     pub(crate) fn race(&self, key: u64) -> f64 {
-        self.weight / -place(key, self.key64).ln()
+        race(self.weight, place(key, self.key64))
+    }
+
+    /// [`Seat::race`], unless it is certainly no greater than `best`.
+    pub(crate) fn race_above(&self, key: u64, best: f64) -> Option<f64> {
+        race_above(self.weight, place(key, self.key64), best)
     }
 
     /// How many attempts it may have in flight: configured or learned, whichever is less.

@@ -137,6 +137,7 @@ mod ticket;
 mod time;
 mod view;
 mod waiting;
+mod walk;
 
 pub use channel_set::ChannelSet;
 pub use decision::{Decision, NoRoute, Reason, Request};

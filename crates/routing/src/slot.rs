@@ -40,23 +40,23 @@ pub(crate) struct Slot {
     account: Arc<Account>,
 }
 
-/// What decisions read.
+/// What decisions read: of every channel the first 64 bytes, which are one cache line, and of the chosen one the rest.
 #[derive(Debug)]
-#[repr(align(128))]
+#[repr(C, align(128))]
 struct Hot {
+    admitted: AtomicBool,
+    blocked_until: AtomicU64,
+    gate: Gate,
+    /// Attempts in flight below, first attempts ever sent above: one word, so that sending touches no other.
+    traffic: AtomicU64,
+    limit: AtomicF64,
     latency_own: AtomicF64,
     latency_prior: AtomicF64,
     success: AtomicF64,
     evidence: AtomicF64,
-    limit: AtomicF64,
     fresh_at: AtomicU64,
-    blocked_until: AtomicU64,
-    gate: Gate,
     streams: WaitingRoom,
     wholes: WaitingRoom,
-    /// Attempts in flight below, first attempts ever sent above: one word, so that sending touches no other.
-    traffic: AtomicU64,
-    admitted: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -235,9 +235,9 @@ impl Slot {
         if streaming { &self.hot.streams } else { &self.hot.wholes }
     }
 
-    /// Whether the published numbers are too old.
-    pub(crate) fn is_stale(&self, now: Micros) -> bool {
-        now.since(Micros(self.hot.fresh_at.load(Ordering::Relaxed))) >= STALE
+    /// From when on the published numbers are too old.
+    pub(crate) fn fresh_until(&self) -> Micros {
+        Micros(self.hot.fresh_at.load(Ordering::Relaxed)).after(STALE)
     }
 
     /// Computes the published numbers anew, unless a report is at it.
@@ -276,7 +276,11 @@ impl Slot {
         self.hot.evidence.store(evidence);
         self.hot.success.store(record.errors.success(now));
         self.hot.limit.store(record.limit.get());
-        self.hot.fresh_at.store(now.0, Ordering::Relaxed);
+        // Never back, whatever the clock does: pools remember how young their oldest numbers were. Whoever is here
+        // holds the lock.
+        if now.0 > self.hot.fresh_at.load(Ordering::Relaxed) {
+            self.hot.fresh_at.store(now.0, Ordering::Relaxed);
+        }
     }
 
     /// The channel is back: forgets what was known of it, and of attempts sent before.
