@@ -7,6 +7,7 @@ mod bad_input;
 mod clients_leave;
 mod crash;
 mod demo;
+mod dns;
 mod failover;
 mod fidelity;
 mod framing;

@@ -42,7 +42,7 @@ pub struct UpstreamBuilder {
 }
 
 /// All fakes of a test process live here, so that a test may block its own thread without stopping them.
-static FAKES: LazyLock<Runtime> = LazyLock::new(|| {
+pub(crate) static FAKES: LazyLock<Runtime> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime for the fakes can be made")
 });
@@ -172,6 +172,11 @@ impl Upstream {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The `base_url` of a channel that knows it by this name.
+    pub fn base_url_at(&self, host: &str) -> String {
+        format!("http://{host}:{}/v1", self.address.port())
     }
 
     /// The `base_url` of its channel.

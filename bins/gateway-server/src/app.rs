@@ -11,7 +11,7 @@ use gateway_config::{
 };
 use gateway_domain::{Inventory, KeyDigest, UnixMillis};
 use gateway_health::{Board, HttpProbe};
-use gateway_proxy::{Clock, Metrics, Proxy};
+use gateway_proxy::{Clock, Metrics, Names, Proxy};
 use gateway_routing::Pools;
 use gateway_sessions::Sessions;
 use gateway_storage::{MasterKey, Store, StoreOptions};
@@ -194,12 +194,15 @@ impl Parts {
         sessions.restore(housekeeping::sessions_of(store.sessions()?));
         let client_tls = tls::client_config()?;
         let clock = Clock::start();
+        let metrics = Metrics::new(meters.recorder());
+        let names = Names::new(&settings.proxy.dns_servers, &metrics);
         let parts = gateway_proxy::Parts {
             pools: Arc::clone(&pools),
             sessions: Arc::clone(&sessions),
             board: Arc::clone(&board),
-            metrics: Metrics::new(meters.recorder()),
+            metrics,
             tls: Arc::clone(&client_tls),
+            names,
             sink: journal(store.recorder(), Arc::clone(&live)),
             clock,
         };

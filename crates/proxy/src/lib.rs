@@ -55,6 +55,7 @@ pub use journal::Sink;
 pub use metrics::Metrics;
 pub use plane::AdoptError;
 pub use request_id::{REQUEST_ID, RequestId, seed};
+pub use upstream::Names;
 
 use drain::Cut;
 use gateway::Shared;
@@ -74,6 +75,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// How upstreams are trusted.
     pub tls: Arc<rustls::ClientConfig>,
+    /// How their names are resolved.
+    pub names: Names,
     /// Where finished exchanges go.
     pub sink: Sink,
     /// One clock for all workers.
@@ -86,6 +89,7 @@ pub struct Proxy {
     pools: Arc<Pools>,
     metrics: Metrics,
     tls: Arc<rustls::ClientConfig>,
+    names: Names,
     /// One for each worker: registering with it must not make workers meet.
     cuts: Mutex<Vec<Cut>>,
 }
@@ -95,11 +99,11 @@ pub struct Proxy {
 impl Proxy {
     /// A data plane that serves this first snapshot.
     pub fn new(parts: Parts, first: Arc<Snapshot>) -> Result<Self, AdoptError> {
-        let Parts { pools, sessions, board, metrics, tls, sink, clock } = parts;
+        let Parts { pools, sessions, board, metrics, tls, names, sink, clock } = parts;
         let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics, None)?);
         let journal = Arc::new(Journal { clock, board: Arc::clone(&board), metrics: metrics.clone(), sink });
         let shared = Arc::new(Shared { plane, sessions, board, journal });
-        Ok(Self { shared, pools, metrics, tls, cuts: Mutex::default() })
+        Ok(Self { shared, pools, metrics, tls, names, cuts: Mutex::default() })
     }
 
     /// Puts a snapshot in force. Calls under way keep the one they began with. On an error the old one stays.
@@ -113,7 +117,7 @@ impl Proxy {
     pub fn worker(&self) -> Worker {
         let cut = Cut::default();
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).push(cut.clone());
-        Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls), cut)
+        Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls, self.names.clone()), cut)
     }
 
     /// Ends every stream that is still running with an error event, and answers every call that has no answer yet, for

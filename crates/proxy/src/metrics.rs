@@ -174,6 +174,12 @@ impl Metrics {
         })
     }
 
+    /// One counter for each of these outcomes of name lookups.
+    pub(crate) fn name_lookups<const N: usize>(&self, outcomes: [&str; N]) -> [Counter; N] {
+        outcomes
+            .map(|outcome| counter(&*self.0.recorder, "gateway_dns_lookups_total", &[("outcome", outcome)]))
+    }
+
     pub(crate) fn entered(&self) {
         self.0.in_flight.increment(1.0);
     }
@@ -327,6 +333,10 @@ fn describe(recorder: &dyn Recorder) {
         ("gateway_attempts_total", "Attempts, by channel, model and outcome."),
         ("gateway_extra_attempts_total", "Attempts beyond a call's first, by model and kind (retry, hedge)."),
         ("gateway_retries_denied_total", "Retries that the model's budget did not allow."),
+        (
+            "gateway_dns_lookups_total",
+            "Lookups of upstreams' names, by outcome; answers that are kept do not count.",
+        ),
         ("gateway_tokens_total", "Tokens as the upstreams counted them, by kind."),
     ];
     for (name, text) in counters {

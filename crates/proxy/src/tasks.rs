@@ -1,4 +1,4 @@
-//! The tasks that a worker starts beside its requests. There are two, and both end by themselves.
+//! The tasks that a worker starts beside its requests. There are three, and all end by themselves.
 
 use std::time::Duration;
 
@@ -29,5 +29,13 @@ pub(crate) fn sweep(idle: Duration, sweep: impl Fn() -> bool + Send + 'static) {
             }
         }
     });
+    drop(task);
+}
+
+/// Looks up a name to the end, for whoever may ask for it next, though who asked first may leave. The lookup bounds
+/// its own time.
+pub(crate) fn look_up(lookup: impl Future<Output = ()> + Send + 'static) {
+    #[expect(clippy::disallowed_methods, reason = "this is the place where the worker's tasks are started")]
+    let task = tokio::spawn(lookup);
     drop(task);
 }

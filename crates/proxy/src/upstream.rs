@@ -4,8 +4,10 @@
 //! contended. A failure says how far the request had got, because that decides whether it may be tried again.
 
 mod connect;
+mod names;
 mod outgoing;
 mod pool;
+mod race;
 mod shared;
 mod target;
 
@@ -17,6 +19,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 pub(crate) use connect::{ConnectError, Connector};
+pub use names::Names;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use pool::Lease;
 pub(crate) use target::Target;
@@ -54,8 +57,8 @@ pub(crate) enum SendError {
 
 impl Upstreams {
     /// Connections made with this TLS configuration, none yet.
-    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>) -> Self {
-        Self { pool: Arc::new(Pool::default()), connector: Connector::new(tls) }
+    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>, names: Names) -> Self {
+        Self { pool: Arc::new(Pool::default()), connector: Connector::new(tls, names) }
     }
 
     /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.

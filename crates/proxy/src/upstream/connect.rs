@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,28 +10,29 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::names::{LookupError, Names};
 use super::pool::Connection;
+use super::race::race;
 use super::shared;
 use super::target::Target;
 use crate::tasks;
 
 /// An HTTP/2 connection that is silent this long is asked whether it still lives.
 const H2_PING_AFTER: Duration = Duration::from_secs(20);
-/// The longest name lookup; the rest of the connect time is left for the addresses.
-const DNS_LIMIT: Duration = Duration::from_secs(2);
 
 /// Makes connections.
 #[derive(Clone)]
 pub(crate) struct Connector {
     tls: TlsConnector,
+    names: Names,
 }
 
 /// Why there is no connection. Nothing of the request was sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// The host name has no address.
+    /// The host name has no address, as far as can be learnt.
     #[error("name lookup failed: {0}")]
-    Dns(io::Error),
+    Dns(LookupError),
     /// Refused, reset or unreachable.
     #[error("connect failed: {0}")]
     Tcp(io::Error),
@@ -49,16 +50,16 @@ pub(crate) enum ConnectError {
 // === impl Connector ===
 
 impl Connector {
-    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>) -> Self {
+    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>, names: Names) -> Self {
         let mut config = rustls::ClientConfig::clone(tls);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Self { tls: TlsConnector::from(Arc::new(config)) }
+        Self { tls: TlsConnector::from(Arc::new(config)), names }
     }
 
     /// Connects within `limit`, which covers name lookup, TCP and TLS.
     pub(crate) async fn connect(&self, target: &Target, limit: Duration) -> Result<Connection, ConnectError> {
         let deadline = Instant::now() + limit;
-        let tcp = dial(target.host(), target.port(), deadline).await?;
+        let tcp = self.dial(target, deadline).await?;
         let Some(name) = target.server_name() else {
             return http1_over(TokioIo::new(tcp)).await;
         };
@@ -72,45 +73,24 @@ impl Connector {
             http1_over(TokioIo::new(tls)).await
         }
     }
+
+    /// Connects to one of the very addresses that were looked up: nothing is resolved a second time.
+    async fn dial(&self, target: &Target, deadline: Instant) -> Result<TcpStream, ConnectError> {
+        let addresses = self.names.addresses(target.host(), deadline).await.map_err(ConnectError::Dns)?;
+        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, target.port()));
+        let finish = race(addresses.collect(), deadline).await;
+        self.names.raced(target.host(), &finish);
+        let (stream, _) = finish.won?;
+        // A small request must not wait for the acknowledgement of the one before it.
+        stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
+        Ok(stream)
+    }
 }
 
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connector")
     }
-}
-
-/// Tries the host's addresses one after the other; each gets its share of the time that is left, so that a dead
-/// first address does not use up the time of the living second one.
-async fn dial(host: &str, port: u16, deadline: Instant) -> Result<TcpStream, ConnectError> {
-    let addresses = resolve(host, port, deadline).await?;
-    let mut last = ConnectError::Dns(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    for (tried, address) in addresses.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
-        last = match timeout_at(Instant::now() + share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // A small request must not wait for the acknowledgement of the one before it.
-                stream.set_nodelay(true).map_err(ConnectError::Tcp)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => ConnectError::Tcp(error),
-            Err(_) => ConnectError::Timeout,
-        };
-    }
-    Err(last)
-}
-
-async fn resolve(host: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>, ConnectError> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    let limit = deadline.min(Instant::now() + DNS_LIMIT);
-    let found = timeout_at(limit, tokio::net::lookup_host((host, port)))
-        .await
-        .map_err(|_| ConnectError::Dns(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))?
-        .map_err(ConnectError::Dns)?;
-    Ok(found.collect())
 }
 
 async fn http1_over<I>(io: I) -> Result<Connection, ConnectError>
