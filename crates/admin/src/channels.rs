@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway_domain::{BaseUrl, Channel, ChannelId, Model, NewChannel, Secret};
+use gateway_domain::{BaseUrl, Channel, ChannelId, ChannelTuning, Model, NewChannel, Secret};
 use gateway_storage::{ChannelPatch, ChannelTuningPatch, Stored};
 use serde::Serialize;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::health::{HEALTH, HealthOut};
 use crate::names::{check_key, check_name};
 use crate::route::{Answer, Answered, Call, Forget, Verb};
 use crate::schema::{Field, Schema};
+use crate::tuning::{self, ChannelTuningOut};
 use crate::wire;
 
 /// A channel in answers.
@@ -34,6 +35,13 @@ pub(crate) static CHANNEL: Schema = Schema {
         Field::flag("serves_any_model", "Whether models holds \"*\".").required(),
         Field::integer("max_concurrency", "Most calls at a time; null: no limit.").required().nullable(),
         wire::PROBE.required(),
+        tuning::TIER.required(),
+        tuning::REQUESTS_PER_MINUTE.required(),
+        tuning::TOKENS_PER_MINUTE.required(),
+        tuning::ADD_CACHE_KEY.required(),
+        tuning::CONNECT_TIMEOUT.required(),
+        tuning::FIRST_BYTE_TIMEOUT.required(),
+        tuning::STREAM_GAP_TIMEOUT.required(),
         Field::object("health", &HEALTH, "What is known of its health.").required(),
         wire::MANAGED_BY,
         wire::VERSION,
@@ -60,6 +68,13 @@ pub(crate) static NEW_CHANNEL: Schema = Schema {
         Field::flag("serves_any_model", "The same as \"*\" in models."),
         Field::integer("max_concurrency", "Most calls at a time; null or absent: no limit.").nullable(),
         wire::PROBE,
+        tuning::TIER,
+        tuning::REQUESTS_PER_MINUTE,
+        tuning::TOKENS_PER_MINUTE,
+        tuning::ADD_CACHE_KEY,
+        tuning::CONNECT_TIMEOUT,
+        tuning::FIRST_BYTE_TIMEOUT,
+        tuning::STREAM_GAP_TIMEOUT,
     ],
 };
 
@@ -77,6 +92,13 @@ pub(crate) static CHANGED_CHANNEL: Schema = Schema {
         Field::flag("serves_any_model", "Whether it serves every name that is not mapped otherwise."),
         Field::integer("max_concurrency", "Most calls at a time; null takes the limit away.").nullable(),
         wire::PROBE,
+        tuning::TIER,
+        tuning::REQUESTS_PER_MINUTE,
+        tuning::TOKENS_PER_MINUTE,
+        tuning::ADD_CACHE_KEY,
+        tuning::CONNECT_TIMEOUT,
+        tuning::FIRST_BYTE_TIMEOUT,
+        tuning::STREAM_GAP_TIMEOUT,
     ],
 };
 
@@ -92,6 +114,8 @@ struct ChannelOut<'a> {
     serves_any_model: bool,
     max_concurrency: Option<u32>,
     probe: Value,
+    #[serde(flatten)]
+    tuning: ChannelTuningOut,
     health: HealthOut,
     managed_by: &'static str,
     version: i64,
@@ -119,7 +143,7 @@ pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
 
 /// `POST /api/channels`.
 pub(crate) fn create(parts: &Parts, call: &Call) -> Answered {
-    let new = read_new(Form::read(&call.body, &NEW_CHANNEL)?)?;
+    let new = read_new(parts, Form::read(&call.body, &NEW_CHANNEL)?)?;
     let row = parts.store.create_channel(&new)?;
     let mut made = answer(parts, &row)?;
     made.headers.push(wire::location(format!("/api/channels/{}", row.value.id)));
@@ -129,7 +153,9 @@ pub(crate) fn create(parts: &Parts, call: &Call) -> Answered {
 /// `PUT` and `PATCH /api/channels/{id}`.
 pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
     let id = id_of(call)?;
-    let patch = read_change(Form::read(&call.body, &CHANGED_CHANNEL)?, call.verb == Verb::Patch)?;
+    let form = Form::read(&call.body, &CHANGED_CHANNEL)?;
+    let old = parts.store.channel(id)?.value.tuning;
+    let patch = read_change(parts, form, &old, call.verb == Verb::Patch)?;
     let row = parts.store.update_channel(id, &patch, call.expected_version())?;
     let changed = answer(parts, &row)?;
     // A session never holds a user on a channel that gets no traffic.
@@ -165,7 +191,7 @@ fn names_by_channel(models: &[Stored<Model>]) -> HashMap<ChannelId, Vec<&str>> {
     names
 }
 
-fn read_new(mut form: Form) -> Result<NewChannel, ApiError> {
+fn read_new(parts: &Parts, mut form: Form) -> Result<NewChannel, ApiError> {
     let name = form.text("name").unwrap_or_default().to_owned();
     check_name(&mut form, "name", &name);
     let base_url = read_base_url(&mut form);
@@ -179,17 +205,24 @@ fn read_new(mut form: Form) -> Result<NewChannel, ApiError> {
     let enabled = form.flag("enabled").unwrap_or(true);
     let max_concurrency = form.in_range("max_concurrency", 1..=i64::from(u32::MAX));
     let probe = wire::probe_of(&mut form).unwrap_or_default();
+    let tuning = tuning_of(parts, &mut form, &ChannelTuning::default());
     form.finish(base_url.map(|base_url| NewChannel {
         weight,
         enabled,
         max_concurrency,
         probe,
+        tuning: tuning.applied_to(&ChannelTuning::default()),
         models,
         ..NewChannel::new(&name, base_url, Secret::new(api_key))
     }))
 }
 
-fn read_change(mut form: Form, literal: bool) -> Result<ChannelPatch, ApiError> {
+fn read_change(
+    parts: &Parts,
+    mut form: Form,
+    old: &ChannelTuning,
+    literal: bool,
+) -> Result<ChannelPatch, ApiError> {
     let name = wire::text_of_change(&form, "name", literal);
     if let Some(name) = &name {
         check_name(&mut form, "name", name);
@@ -209,6 +242,7 @@ fn read_change(mut form: Form, literal: bool) -> Result<ChannelPatch, ApiError> 
         form.has("max_concurrency").then_some(None)
     };
     let probe = wire::probe_of(&mut form);
+    let tuning = tuning_of(parts, &mut form, old);
     let patch = ChannelPatch {
         name: name.map(Arc::from),
         base_url,
@@ -218,9 +252,15 @@ fn read_change(mut form: Form, literal: bool) -> Result<ChannelPatch, ApiError> 
         serves_any_model: form.flag("serves_any_model"),
         max_concurrency,
         probe,
-        tuning: ChannelTuningPatch::default(),
+        tuning,
     };
     form.finish(Some(patch))
+}
+
+fn tuning_of(parts: &Parts, form: &mut Form, old: &ChannelTuning) -> ChannelTuningPatch {
+    let patch = tuning::of_channel(form);
+    tuning::check_times(form, &parts.live.load().settings.proxy, &patch, old);
+    patch
 }
 
 fn read_base_url(form: &mut Form) -> Option<BaseUrl> {
@@ -252,6 +292,7 @@ impl<'a> ChannelOut<'a> {
             serves_any_model: channel.serves_any_model,
             max_concurrency: channel.max_concurrency,
             probe: wire::probe_json(&channel.probe),
+            tuning: ChannelTuningOut::from(&channel.tuning),
             health: HealthOut::of(parts, channel.id),
             managed_by: wire::managed_by(channel.managed_by),
             version: row.version,

@@ -3,6 +3,7 @@
 use gateway_domain::{ChannelId, ExchangeOutcome, UserId};
 use gateway_storage::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY, StoredAttempt, StoredExchange};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::Parts;
 use crate::clock::rfc3339;
@@ -10,7 +11,7 @@ use crate::error::ApiError;
 use crate::query::Query;
 use crate::route::{Answer, Answered, Call};
 use crate::schema::{Field, Schema};
-use crate::wire::millis;
+use crate::wire::{float, millis};
 
 /// The parameters of the list, and what they mean.
 pub(crate) const PARAMETERS: [(&str, &str); 7] = [
@@ -44,6 +45,12 @@ pub(crate) static EXCHANGE: Schema = Schema {
         Field::integer("bytes_in", "Bytes of the request's body.").required(),
         Field::integer("bytes_out", "Bytes of the answer's body that went to the client.").required(),
         Field::object("usage", &USAGE, "What the upstream counted.").required(),
+        Field::text(
+            "session_source",
+            "What named the session: prompt_cache_key, header, metadata, user or key; null: there was none.",
+        )
+        .required()
+        .nullable(),
         Field::objects("attempts", &ATTEMPT, "The tries, in order.").required(),
     ],
 };
@@ -70,6 +77,13 @@ static ATTEMPT: Schema = Schema {
         Field::integer("first_byte_ms", "To the first byte of the answer's body.").required().nullable(),
         Field::integer("total_ms", "To its end.").required(),
         Field::text("outcome", "How it ended, in one word.").required(),
+        Field::integer("home", "The session's home, when it was another channel; its row.")
+            .required()
+            .nullable(),
+        Field::number("health", "How well the channel was held to be, from 0 to 1; null: not kept.")
+            .required()
+            .nullable(),
+        Field::flag("hedge", "Whether it ran beside another, slow attempt of the same call.").required(),
     ],
 };
 
@@ -99,6 +113,7 @@ struct ExchangeOut<'a> {
     bytes_in: u64,
     bytes_out: u64,
     usage: UsageOut,
+    session_source: Option<&'a str>,
     attempts: Vec<AttemptOut<'a>>,
 }
 
@@ -120,6 +135,9 @@ struct AttemptOut<'a> {
     first_byte_ms: Option<u64>,
     total_ms: u64,
     outcome: &'static str,
+    home: Option<i64>,
+    health: Value,
+    hedge: bool,
 }
 
 /// `GET /api/exchanges`: newest first.
@@ -159,6 +177,11 @@ fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
     all.into_iter().find(|outcome| outcome.as_str() == word)
 }
 
+/// Without the digits that a short float gains by becoming a long one.
+fn thousandths(share: f32) -> Value {
+    float((f64::from(share) * 1000.0).round() / 1000.0)
+}
+
 // === impl ExchangeOut ===
 
 impl<'a> ExchangeOut<'a> {
@@ -184,6 +207,7 @@ impl<'a> ExchangeOut<'a> {
                 cached_tokens: row.usage.cached,
                 reasoning_tokens: row.usage.reasoning,
             },
+            session_source: Some(&*row.session_source).filter(|source| !source.is_empty()),
             attempts: row.attempts.iter().map(AttemptOut::of).collect(),
         }
     }
@@ -201,6 +225,9 @@ impl<'a> AttemptOut<'a> {
             first_byte_ms: attempt.first_byte.map(millis),
             total_ms: millis(attempt.total),
             outcome: attempt.outcome.as_str(),
+            home: attempt.home.map(|home| home.0),
+            health: attempt.health.map_or(Value::Null, thousandths),
+            hedge: attempt.hedge,
         }
     }
 }

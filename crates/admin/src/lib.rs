@@ -34,6 +34,7 @@ mod scrub;
 mod sessions;
 mod status;
 mod surface;
+mod tuning;
 mod upstream;
 mod users;
 mod wire;

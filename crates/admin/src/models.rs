@@ -1,5 +1,7 @@
 //! `/api/models`: the names clients ask for.
 
+use std::sync::Arc;
+
 use gateway_domain::{Model, ModelId, ModelTuning};
 use gateway_storage::{ModelPatch, Stored};
 use serde::Serialize;
@@ -11,6 +13,7 @@ use crate::form::Form;
 use crate::names::check_model_name;
 use crate::route::{Answer, Answered, Call, Forget, Verb};
 use crate::schema::{Field, Schema};
+use crate::tuning::{self, ModelTuningOut};
 use crate::wire;
 
 /// A model in answers.
@@ -21,6 +24,11 @@ pub(crate) static MODEL: Schema = Schema {
         Field::integer("id", "Its row.").required(),
         Field::text("name", "The name clients give.").required(),
         Field::integer("channels_count", "How many channels serve it.").required(),
+        tuning::POLICY.required(),
+        tuning::SLACK_PERCENT.required(),
+        tuning::STICKY.required(),
+        tuning::CUT.required(),
+        tuning::HEDGE.required(),
         wire::MANAGED_BY,
         wire::VERSION,
         wire::CREATED_AT,
@@ -31,15 +39,29 @@ pub(crate) static MODEL: Schema = Schema {
 /// `POST` and `PUT`.
 pub(crate) static NAMED_MODEL: Schema = Schema {
     name: "NamedModel",
-    about: "A model by its name.",
-    fields: &[Field::text("name", "A unique name.").required()],
+    about: "A model by its name. What else is absent stays; of a new one it is null.",
+    fields: &[
+        Field::text("name", "A unique name.").required(),
+        tuning::POLICY,
+        tuning::SLACK_PERCENT,
+        tuning::STICKY,
+        tuning::CUT,
+        tuning::HEDGE,
+    ],
 };
 
 /// `PATCH`.
 pub(crate) static CHANGED_MODEL: Schema = Schema {
     name: "ChangedModel",
     about: "What to change on a model; what is absent stays.",
-    fields: &[Field::text("name", "A unique name.")],
+    fields: &[
+        Field::text("name", "A unique name."),
+        tuning::POLICY,
+        tuning::SLACK_PERCENT,
+        tuning::STICKY,
+        tuning::CUT,
+        tuning::HEDGE,
+    ],
 };
 
 #[derive(Debug, Serialize)]
@@ -47,6 +69,8 @@ struct ModelOut<'a> {
     id: i64,
     name: &'a str,
     channels_count: usize,
+    #[serde(flatten)]
+    tuning: ModelTuningOut,
     managed_by: &'static str,
     version: i64,
     created_at: String,
@@ -67,8 +91,9 @@ pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
 
 /// `POST /api/models`.
 pub(crate) fn create(parts: &Parts, call: &Call) -> Answered {
-    let name = read_name(Form::read(&call.body, &NAMED_MODEL)?)?;
-    let row = parts.store.create_model(&name.unwrap_or_default(), &ModelTuning::default())?;
+    let ModelPatch { name, tuning } = read_change(Form::read(&call.body, &NAMED_MODEL)?)?;
+    let tuning = tuning.applied_to(&ModelTuning::default());
+    let row = parts.store.create_model(&name.unwrap_or_default(), &tuning)?;
     let mut made = answer(&row)?;
     made.headers.push(wire::location(format!("/api/models/{}", row.value.id)));
     Ok(made)
@@ -78,18 +103,17 @@ pub(crate) fn create(parts: &Parts, call: &Call) -> Answered {
 pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
     let id = id_of(call)?;
     let schema = if call.verb == Verb::Patch { &CHANGED_MODEL } else { &NAMED_MODEL };
-    let name = read_name(Form::read(&call.body, schema)?)?;
+    let patch = read_change(Form::read(&call.body, schema)?)?;
     let old = parts.store.model(id)?;
-    let Some(name) = name else {
+    if patch == ModelPatch::default() {
         call.check_version(|| Ok(old.version))?;
         return answer(&old);
-    };
-    let patch = ModelPatch { name: Some(name.as_str().into()), ..ModelPatch::default() };
+    }
     let row = parts.store.update_model(id, &patch, call.expected_version())?;
     let changed = answer(&row)?;
     let old = old.value.name;
     // Sessions under the old name belong to a model that is no more.
-    Ok(if *old == *name { changed } else { changed.forgetting(Forget::Model((*old).to_owned())) })
+    Ok(if old == row.value.name { changed } else { changed.forgetting(Forget::Model((*old).to_owned())) })
 }
 
 /// `DELETE /api/models/{id}`: with its mappings and sessions.
@@ -110,12 +134,13 @@ fn answer(row: &Stored<Model>) -> Answered {
     Answer::versioned(&ModelOut::of(row), row.version)
 }
 
-fn read_name(mut form: Form) -> Result<Option<String>, ApiError> {
+fn read_change(mut form: Form) -> Result<ModelPatch, ApiError> {
     let name = form.text("name").map(str::to_owned);
     if let Some(name) = &name {
         check_model_name(&mut form, "name", name);
     }
-    form.finish(Some(name))
+    let tuning = tuning::of_model(&mut form);
+    form.finish(Some(ModelPatch { name: name.map(Arc::from), tuning }))
 }
 
 // === impl ModelOut ===
@@ -126,6 +151,7 @@ impl<'a> ModelOut<'a> {
             id: row.value.id.0,
             name: &row.value.name,
             channels_count: row.value.mappings.len(),
+            tuning: ModelTuningOut::from(&row.value.tuning),
             managed_by: wire::managed_by(row.value.managed_by),
             version: row.version,
             created_at: rfc3339(row.created_at),

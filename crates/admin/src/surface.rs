@@ -53,7 +53,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::get(MODELS, Read(models::list)).says("models", "List the models").gives(Many(&models::MODEL)),
     Route::create(MODELS, Write(models::create)).says("models", "Make a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
     Route::get(MODEL, Read(models::show)).says("models", "Show a model").gives(One(&models::MODEL)),
-    Route::put(MODEL, Write(models::update)).says("models", "Rename a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
+    Route::put(MODEL, Write(models::update)).says("models", "Rename or change a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
     Route::patch(MODEL, Write(models::update)).says("models", "Change a model").takes(&models::CHANGED_MODEL).gives(One(&models::MODEL)),
     Route::delete(MODEL, Write(models::delete)).says("models", "Delete a model with its mappings and sessions"),
 

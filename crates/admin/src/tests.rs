@@ -15,5 +15,6 @@ mod readme;
 mod robust;
 mod sessions;
 mod shown;
+mod tuning;
 mod upstream;
 mod users;

@@ -32,6 +32,7 @@ pub(crate) static USER: Schema = Schema {
         Field::text("name", "For people; need not be unique.").required(),
         Field::flag("enabled", "A disabled user's keys are refused.").required(),
         Field::texts("allowed_models", "The models its keys may use; null: all.").required().nullable(),
+        MAY_EXPLAIN.required(),
         Field::objects("keys", &KEY, "All its keys.").required(),
         wire::MANAGED_BY,
         wire::VERSION,
@@ -49,6 +50,7 @@ pub(crate) static NEW_USER: Schema = Schema {
         Field::text("api_key", "Its key; absent: one is made (sk-…) and shown in the answer, this once."),
         Field::flag("enabled", "Absent is true."),
         ALLOWED_MODELS,
+        MAY_EXPLAIN,
     ],
 };
 
@@ -61,11 +63,17 @@ pub(crate) static CHANGED_USER: Schema = Schema {
         Field::text("name", "For people."),
         Field::flag("enabled", "Whether its keys are taken."),
         ALLOWED_MODELS,
+        MAY_EXPLAIN,
     ],
 };
 
 const ALLOWED_MODELS: Field =
     Field::texts("allowed_models", "The models its keys may use; null or a \"*\" in it: all.").nullable();
+
+const MAY_EXPLAIN: Field = Field::flag(
+    "may_explain",
+    "Whether its keys may ask with x-gateway-explain why a call went where it went.",
+);
 
 #[derive(Debug, Serialize)]
 struct UserOut<'a> {
@@ -74,6 +82,7 @@ struct UserOut<'a> {
     name: &'a str,
     enabled: bool,
     allowed_models: Option<Vec<&'a str>>,
+    may_explain: bool,
     keys: Vec<KeyOut>,
     managed_by: &'static str,
     version: i64,
@@ -150,9 +159,10 @@ fn read_new(mut form: Form) -> Result<(NewUser, Option<Secret<String>>), ApiErro
     }
     let key = keys::given(&mut form);
     let enabled = form.flag("enabled").unwrap_or(true);
+    let may_explain = form.flag("may_explain").unwrap_or(false);
     let allowed_models = allowed_models(&mut form).flatten();
     form.finish(Some((
-        NewUser { name: name.into(), keys: Vec::new(), enabled, allowed_models, may_explain: false },
+        NewUser { name: name.into(), keys: Vec::new(), enabled, allowed_models, may_explain },
         key,
     )))
 }
@@ -162,9 +172,9 @@ fn read_change(mut form: Form, literal: bool) -> Result<UserPatch, ApiError> {
     if let Some(name) = name.as_ref().filter(|name| !name.is_empty()) {
         check_name(&mut form, "name", name);
     }
-    let enabled = form.flag("enabled");
+    let (enabled, may_explain) = (form.flag("enabled"), form.flag("may_explain"));
     let allowed_models = allowed_models(&mut form);
-    form.finish(Some(UserPatch { name: name.map(Arc::from), enabled, allowed_models, may_explain: None }))
+    form.finish(Some(UserPatch { name: name.map(Arc::from), enabled, allowed_models, may_explain }))
 }
 
 /// `None`: not given. `Some(None)`: all models.
@@ -190,6 +200,7 @@ impl<'a> UserOut<'a> {
             name: &row.value.name,
             enabled: row.value.enabled,
             allowed_models: allowed.map(|names| names.iter().map(|name| &**name).collect()),
+            may_explain: row.value.may_explain,
             keys: keys.iter().map(|key| KeyOut::of(key, call.now)).collect(),
             managed_by: wire::managed_by(row.value.managed_by),
             version: row.version,

@@ -30,8 +30,9 @@ pub(crate) const UPDATED_AT: Field = Field::moment("updated_at", "When it was la
 pub(crate) const PROBE: Field = Field::any(
     "probe",
     "How its health is asked: \"models\" (GET {base_url}/models), \"/path\" (GET that path below base_url), \
-     {\"chat\": \"model\"} (a one-token chat completion, which costs a little) or \"off\" (never asked, judged by \
-     traffic alone).",
+     {\"chat\": \"model\"} (a one-token chat completion, which costs a little), {\"chat_stream\": \"model\"} (the same \
+     as a stream), {\"embeddings\": \"model\"}, {\"responses\": \"model\"} or \"off\" (never asked, judged by traffic \
+     alone).",
 );
 
 /// Writes a [`ProbePlan`] as [`PROBE`] says.
@@ -50,21 +51,35 @@ pub(crate) fn probe_json(plan: &ProbePlan) -> Value {
 /// Reads `probe`; `None` when it is absent or objected to.
 pub(crate) fn probe_of(form: &mut Form) -> Option<ProbePlan> {
     let plan = form.value("probe")?.clone();
-    let chat = plan.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("chat"));
-    let understood = match (plan.as_str(), chat.and_then(Value::as_str)) {
+    let call = plan.as_object().filter(|object| object.len() == 1).and_then(|object| object.iter().next());
+    let call = call.and_then(|(kind, model)| Some((kind.as_str(), model.as_str()?.to_owned())));
+    let understood = match (plan.as_str(), call) {
         (Some("models"), _) => Some(ProbePlan::Models),
         (Some("off"), _) => Some(ProbePlan::Off),
         (Some(path), _) if is_path(path) => Some(ProbePlan::Path(path.to_owned())),
-        (None, Some(model)) if !model.is_empty() => {
-            check_name(form, "probe", model);
-            Some(ProbePlan::Chat { model: model.to_owned() })
+        (None, Some((kind, model))) if !model.is_empty() => {
+            check_name(form, "probe", &model);
+            call_of(kind, model)
         }
         _ => None,
     };
     if understood.is_none() {
-        form.object_to("probe", r#"must be "models", "off", "/path" or {"chat": "model"}"#);
+        form.object_to(
+            "probe",
+            r#"must be "models", "off", "/path" or {"chat": "model"} (or chat_stream, embeddings, responses)"#,
+        );
     }
     understood
+}
+
+fn call_of(kind: &str, model: String) -> Option<ProbePlan> {
+    match kind {
+        "chat" => Some(ProbePlan::Chat { model }),
+        "chat_stream" => Some(ProbePlan::ChatStream { model }),
+        "embeddings" => Some(ProbePlan::Embeddings { model }),
+        "responses" => Some(ProbePlan::Responses { model }),
+        _ => None,
+    }
 }
 
 fn is_path(text: &str) -> bool {

@@ -26,6 +26,20 @@ pub(crate) fn from_number(number: u64, unit: Unit) -> Result<Duration, Refused> 
     bounded(Duration::from_secs(seconds))
 }
 
+/// Reads a time as the configuration file writes it: `30s`, `5m`, `1h30m`, `250ms`. The error says what is wrong and
+/// how it is written, and does not repeat the text.
+pub fn time_of_text(text: &str) -> Result<Duration, String> {
+    from_text(text).map_err(|refused| match refused.advice.as_str() {
+        "" => refused.message,
+        advice => format!("{}: {advice}", refused.message),
+    })
+}
+
+/// The way round: a time as the configuration file writes it, exact to the millisecond.
+pub fn text_of_time(time: Duration) -> String {
+    show(time)
+}
+
 /// `30s`, `5m`, `1h30m`, `250ms`: whole numbers with units, the larger unit first.
 pub(crate) fn from_text(text: &str) -> Result<Duration, Refused> {
     let mut rest = text;

@@ -40,6 +40,7 @@ mod suggest;
 mod times;
 
 pub use change::restart_needed;
+pub use duration::{text_of_time, time_of_text};
 pub use example::example;
 pub use live::Live;
 pub use load::{Environment, Loaded, Source, load};

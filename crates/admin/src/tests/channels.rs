@@ -107,13 +107,16 @@ async fn patch_means_what_it_says() {
 async fn a_probe_is_said_in_the_words_of_the_file() {
     let gateway = Gateway::new();
     gateway.channel("a").await;
-    for probe in [json!("off"), json!("/healthz"), json!({"chat": "gpt-4o-mini"}), json!("models")] {
+    let calls = ["chat", "chat_stream", "embeddings", "responses"].map(|call| json!({call: "small"}));
+    for probe in [json!("off"), json!("/healthz"), json!("models")].into_iter().chain(calls) {
         assert_eq!(gateway.put("/api/channels/1", json!({"probe": probe})).await.ok()["probe"], probe);
     }
     let wrong = [
         json!("on"),
         json!("up"),
         json!({"chat": ""}),
+        json!({"audio": "m"}),
+        json!({"embeddings": 7}),
         json!({"chat": "m", "x": 1}),
         json!(7),
         json!("/a b"),

@@ -112,9 +112,9 @@ fn exchange(id: &str, outcome: ExchangeOutcome, status: u16) -> Exchange {
         first_byte: Some(Duration::from_millis(12)),
         total: Duration::from_millis(34),
         outcome: AttemptOutcome::Ok,
-        home: None,
-        health: 1.0,
-        hedge: false,
+        home: Some(ChannelId(2)),
+        health: 0.9,
+        hedge: true,
     };
     Exchange {
         request_id: id.into(),
@@ -162,6 +162,12 @@ async fn past_calls_are_listed_newest_first_and_found_by_their_id() {
     assert_eq!((&one["outcome"], &one["total_ms"]), (&json!("ok"), &json!(40)));
     assert_eq!((&one["usage"]["prompt_tokens"], &one["usage"]["cached_tokens"]), (&json!(3), &Value::Null));
     assert_eq!((&one["attempts"][0]["first_byte_ms"], &one["first_byte_ms"]), (&json!(12), &Value::Null));
+    assert_eq!(one["session_source"], "header");
+    let attempt = &one["attempts"][0];
+    assert_eq!(
+        (&attempt["home"], &attempt["health"], &attempt["hedge"]),
+        (&json!(2), &json!(0.9), &json!(true))
+    );
     gateway.get("/api/exchanges/r3").await.refused(404, "not_found");
 }
 

@@ -38,7 +38,9 @@ async fn a_key_that_is_left_out_is_made_and_works() {
 async fn a_user_needs_nothing_not_even_a_body() {
     let gateway = Gateway::new();
     let made = gateway.ask("POST", "/api/users").send().await.ok();
-    assert_eq!(made["name"], "");
+    assert_eq!((&made["name"], &made["may_explain"]), (&json!(""), &json!(false)));
+    let curious = gateway.post("/api/users", json!({"may_explain": true})).await.ok();
+    assert_eq!(curious["may_explain"], true);
 }
 
 #[tokio::test]
@@ -49,6 +51,9 @@ async fn put_and_patch_change_name_state_and_models() {
     let user = gateway.put("/api/users/1", changes).await.ok();
     assert_eq!((&user["name"], &user["enabled"]), (&json!("Ann"), &json!(false)));
     assert_eq!(user["allowed_models"], json!(["a", "b"]));
+    assert_eq!(user["may_explain"], false);
+    let curious = gateway.patch("/api/users/1", json!({"may_explain": true})).await.ok();
+    assert_eq!((&curious["may_explain"], &curious["name"]), (&json!(true), &json!("Ann")));
     assert_eq!(gateway.put("/api/users/1", json!({"name": ""})).await.ok()["name"], "Ann");
     assert_eq!(
         gateway.put("/api/users/1", json!({"enabled": true})).await.ok()["allowed_models"],
