@@ -8,6 +8,7 @@ mod clients_leave;
 mod crash;
 mod demo;
 mod dns;
+mod explain;
 mod failover;
 mod fidelity;
 mod framing;

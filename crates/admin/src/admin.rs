@@ -121,7 +121,7 @@ impl Admin {
     ) -> Response<Full<Bytes>> {
         let mut response = match self.answer(&head, body, peer).await {
             Ok((route, answer)) => {
-                if route.verb.writes() {
+                if route.changes {
                     tracing::info!(
                         request_id,
                         method = route.verb.as_str(),

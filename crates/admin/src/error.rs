@@ -50,6 +50,14 @@ pub(crate) enum ApiError {
         /// What was looked for.
         what: &'static str,
     },
+    /// A question names something that does not exist.
+    #[error("{message}")]
+    Unknown {
+        /// The field or parameter that names it.
+        param: &'static str,
+        /// What there is not, and what to do.
+        message: &'static str,
+    },
     /// Not a JSON object, or one that can be read in two ways.
     #[error("{0}")]
     InvalidJson(String),
@@ -160,6 +168,7 @@ impl ApiError {
             Self::ForeignHost => client(StatusCode::FORBIDDEN, "host_not_allowed").kind("permission_error"),
             Self::ForeignSite => client(StatusCode::FORBIDDEN, "cross_site_request").kind("permission_error"),
             Self::NoSuchPath | Self::NotFound { .. } => not_found(),
+            Self::Unknown { param, .. } => not_found().param(Some((*param).to_owned())),
             Self::WrongMethod { allow } => {
                 client(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").header(ALLOW, allow.clone())
             }
@@ -188,6 +197,11 @@ impl ApiError {
 // === impl Problem ===
 
 impl Problem {
+    /// A value of another JSON type; `wanted` says what it must be.
+    pub(crate) fn of_kind(param: &str, wanted: &str) -> Self {
+        Self { param: param.to_owned(), fault: Fault::Kind, message: wanted.to_owned() }
+    }
+
     fn json(&self) -> Value {
         json!({"param": self.param, "code": self.fault.code(), "message": self.message})
     }

@@ -17,6 +17,7 @@ mod clock;
 mod config;
 mod error;
 mod exchanges;
+mod explain;
 mod form;
 mod health;
 mod keys;

@@ -138,7 +138,7 @@ pub(crate) fn statuses(route: &Route) -> Vec<(u16, &'static str)> {
     may(true, 403, "The Host is not allowed, or the call comes from another site's page.");
     may(true, 413, "The body is larger than 1 MiB.");
     may(takes || has_query || names, 400, "The path, the query or the body has the wrong shape.");
-    may(names, 404, "There is no such thing.");
+    may(names || route.path.ends_with("/explain"), 404, "There is no such thing.");
     may(route.verb.writes(), 415, "The body is not declared as JSON, or is compressed.");
     let clash = "The name or key is taken, the thing is managed by the file, or it has another version.";
     may(stores && (changes || takes), 409, clash);

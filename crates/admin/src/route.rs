@@ -30,6 +30,8 @@ pub(crate) struct Route {
     /// The status of success.
     pub(crate) success: u16,
     pub(crate) response: Shape,
+    /// Whether a success is logged as a change.
+    pub(crate) changes: bool,
 }
 
 /// The methods of the admin API.
@@ -122,7 +124,20 @@ impl Route {
     const fn new(verb: Verb, path: &'static str, handler: Handler, success: u16) -> Self {
         let (summary, tag, access) = ("", "", Access::Admin);
         let response = Shape::Nothing;
-        Self { verb, path, handler, summary, tag, access, request: None, query: &[], success, response }
+        let changes = verb.writes();
+        Self {
+            verb,
+            path,
+            handler,
+            summary,
+            tag,
+            access,
+            request: None,
+            query: &[],
+            success,
+            response,
+            changes,
+        }
     }
 
     pub(crate) const fn get(path: &'static str, handler: Handler) -> Self {
@@ -169,6 +184,12 @@ impl Route {
 
     pub(crate) const fn gives(mut self, response: Shape) -> Self {
         self.response = response;
+        self
+    }
+
+    /// A `POST` that changes nothing.
+    pub(crate) const fn only_asks(mut self) -> Self {
+        self.changes = false;
         self
     }
 

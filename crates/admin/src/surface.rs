@@ -8,8 +8,8 @@ use crate::route::Handler::{Ask, Memory, Read, Write};
 use crate::route::Shape::{Document, Html, Many, One};
 use crate::route::{Access, Params, Route, Verb};
 use crate::{
-    channels, config, exchanges, health, keys, mappings, models, openapi, page, routing, sessions, status,
-    upstream, users,
+    channels, config, exchanges, explain, health, keys, mappings, models, openapi, page, routing, sessions,
+    status, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";
@@ -34,7 +34,8 @@ const CONFIG: &str = "/api/config";
 const RELOAD: &str = "/api/config/reload";
 const EXCHANGES: &str = "/api/exchanges";
 const EXCHANGE: &str = "/api/exchanges/{request_id}";
-const ROUTING: &str = "/api/routing";
+const POOLS: &str = "/api/routing/pools";
+const EXPLAIN: &str = "/api/routing/explain";
 const OPENAPI: &str = "/api/openapi.json";
 
 /// The table. A row is for the holder of the token unless it says `public`.
@@ -85,7 +86,9 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::act(RELOAD, Ask(|p, c| Box::pin(config::reload(p, c)))).says("gateway", "Read the configuration file again and put it in force").gives(One(&config::RELOADED)),
     Route::get(EXCHANGES, Read(exchanges::list)).says("gateway", "List past calls, newest first").asks(&exchanges::PARAMETERS).gives(Many(&exchanges::EXCHANGE)),
     Route::get(EXCHANGE, Read(exchanges::show)).says("gateway", "Show a past call by its x-request-id").gives(One(&exchanges::EXCHANGE)),
-    Route::get(ROUTING, Memory(routing::list)).says("gateway", "List the routing pools and how each channel stands in them").gives(Many(&routing::POOL)),
+    Route::get(POOLS, Memory(routing::list)).says("routing", "List the routing pools and how each channel stands in them").gives(Many(&routing::POOL)),
+    Route::get(EXPLAIN, Memory(explain::get)).says("routing", "Explain what would happen to a call now, and why").asks(&explain::PARAMETERS).gives(One(&explain::EXPLANATION)),
+    Route::act(EXPLAIN, Memory(explain::post)).says("routing", "Explain what would happen to a call now, and why").takes(&explain::QUESTION).only_asks().gives(One(&explain::EXPLANATION)),
     Route::get(OPENAPI, Memory(openapi::show)).says("gateway", "Show this document").gives(Document),
 
     Route::get("/", Memory(page::show)).says("gateway", "Show where everything is").gives(Html).public(),

@@ -13,7 +13,7 @@ use gateway_config::{
 };
 use gateway_domain::UnixMillis;
 use gateway_health::{Board, HttpProbe, Rules};
-use gateway_routing::{ChannelSpec, Micros, Params, PolicyKind, PoolSpec, Pools, stable_hash};
+use gateway_routing::{Micros, Pools};
 use gateway_sessions::Sessions;
 use gateway_storage::{MasterKey, Store};
 use http::{HeaderMap, Request, StatusCode};
@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::conform;
+use super::pools::pools_of;
 use crate::route::{Route, Verb};
 use crate::surface::Surface;
 use crate::{Admin, Parts, token_digest};
@@ -41,6 +42,7 @@ pub(crate) struct Gateway {
     pub(crate) live: Arc<Live>,
     pub(crate) board: Arc<Board>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) pools: Arc<Pools>,
     pub(crate) reload: Arc<ArcSwap<ReloadStatus>>,
     publisher: Publisher,
     faults: Arc<Faults>,
@@ -103,7 +105,7 @@ impl Gateway {
             publisher: publisher.clone(),
             reload: Arc::clone(&reload),
             board: Arc::clone(&board),
-            pools,
+            pools: Arc::clone(&pools),
             sessions: Arc::clone(&sessions),
             probe: Arc::new(HttpProbe::new(Arc::new(tls()))),
             recorder: store.recorder(),
@@ -113,7 +115,7 @@ impl Gateway {
             clock: || NOW,
             monotonic: Arc::new(|| Micros::from_millis(5)),
         });
-        Self { admin, store, live, board, sessions, reload, publisher, faults }
+        Self { admin, store, live, board, sessions, pools, reload, publisher, faults }
     }
 
     /// Publishing after an admin write fails from now on.
@@ -332,28 +334,6 @@ fn publish_on_demand(
             let _nobody_listens = reply.send(answer);
         }
     });
-}
-
-fn pools_of(snapshot: &Snapshot) -> Vec<PoolSpec> {
-    let spec = |mapping: &gateway_domain::Mapping| {
-        let channel = snapshot.channels.get(&mapping.channel)?;
-        Some(ChannelSpec {
-            id: channel.id,
-            key64: stable_hash(channel.name.as_bytes()),
-            weight: f64::from(channel.weight) * f64::from(mapping.weight),
-            tier: channel.tuning.tier,
-            max_concurrency: channel.max_concurrency,
-            requests_per_minute: channel.tuning.requests_per_minute,
-            tokens_per_minute: channel.tuning.tokens_per_minute,
-        })
-    };
-    let pool = |model: &Arc<gateway_domain::Model>| PoolSpec {
-        name: Arc::clone(&model.name),
-        channels: model.mappings.iter().filter_map(spec).collect(),
-        policy: PolicyKind::Adaptive,
-        params: Params::default(),
-    };
-    snapshot.models.values().map(pool).collect()
 }
 
 pub(crate) fn a_problem() -> Problem {

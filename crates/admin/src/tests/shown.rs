@@ -96,7 +96,7 @@ async fn routing_shows_each_pool_with_its_channels() {
         let body = json!({"channel_id": 1, "backend_model_name": "x", "weight": 2});
         gateway.post(&format!("/api/models/{id}/channels"), body).await.made();
     }
-    let pools = gateway.get("/api/routing").await.ok();
+    let pools = gateway.get("/api/routing/pools").await.ok();
     assert_eq!((&pools[0]["name"], &pools[1]["name"]), (&json!("m"), &json!("z")));
     let channel = &pools[0]["channels"][0];
     assert_eq!((&channel["channel_name"], &channel["state"]), (&json!("a"), &json!("closed")));
