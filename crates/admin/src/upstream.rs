@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_domain::Channel;
-use gateway_health::{Probe, ProbeReport};
+use gateway_domain::{Channel, ProbePlan};
+use gateway_health::ProbeReport;
 use serde::Serialize;
 use serde_json::json;
 
@@ -25,11 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) static TEST: Schema = Schema {
     name: "ChannelTest",
     about: "What to ask a channel. The body may be left out.",
-    fields: &[Field::text(
-        "model",
-        "Ask for a one-token chat completion of this upstream model, which costs a little; absent: ask what the \
-         channel's probe asks.",
-    )],
+    fields: &[
+        Field::text(
+            "model",
+            "Ask this upstream model for a token or an embedding, which costs a little; absent: the model that the \
+             channel's probe asks, if it asks one.",
+        ),
+        Field::word(
+            "shape",
+            &["chat", "chat_stream", "embeddings", "responses"],
+            "What to ask the model for; absent: what the channel's probe asks for, or else a chat completion.",
+        ),
+    ],
 };
 
 /// The answer to it.
@@ -38,7 +45,15 @@ pub(crate) static TEST_RESULT: Schema = Schema {
     about: "What a channel answered.",
     fields: &[
         Field::integer("channel_id", "Which channel.").required(),
+        Field::word(
+            "shape",
+            &["models", "path", "chat", "chat_stream", "embeddings", "responses"],
+            "What it was asked for.",
+        )
+        .required(),
+        Field::text("model", "The upstream's name of the model that was asked.").required().nullable(),
         Field::flag("ok", "Whether it is well.").required(),
+        Field::text("outcome", "How it ended, in the words of attempts.").required(),
         Field::integer("status", "The HTTP status it answered with.").required().nullable(),
         Field::integer("latency_ms", "How long it took.").required(),
         Field::text("error", "Why it is not well.").required().nullable(),
@@ -61,7 +76,10 @@ pub(crate) static UPSTREAM_MODELS: Schema = Schema {
 #[derive(Debug, Serialize)]
 struct ResultOut {
     channel_id: i64,
+    shape: &'static str,
+    model: Option<String>,
     ok: bool,
+    outcome: &'static str,
     status: Option<u16>,
     latency_ms: u64,
     error: Option<String>,
@@ -72,16 +90,31 @@ struct ResultOut {
 /// traffic make that one.
 pub(crate) async fn test(parts: &Parts, call: &Call) -> Answered {
     let channel = channel_of(parts, call)?;
-    let mut form = Form::read(&call.body, &TEST)?;
+    let plan = plan_of(&channel, Form::read(&call.body, &TEST)?)?;
+    let report = parts.probe.ask(&channel, &plan, PATIENCE).await;
+    Answer::json(&ResultOut::of(&channel, &plan, report))
+}
+
+/// What is asked: what the channel's probe asks, as far as nothing else is wished.
+fn plan_of(channel: &Channel, mut form: Form) -> Result<ProbePlan, ApiError> {
+    // A channel that is not probed is asked all the same: a person wants to know.
+    let off = channel.probe == ProbePlan::Off;
+    let own = if off { &ProbePlan::Models } else { &channel.probe };
     let model = form.text("model").map(str::to_owned);
     if let Some(model) = &model {
         check_name(&mut form, "model", model);
     }
-    let report = match form.finish(Some(model))? {
-        Some(model) => parts.probe.chat(&channel, &model, PATIENCE).await,
-        None => parts.probe.probe(Arc::clone(&channel), PATIENCE).await,
+    let shape = form.text("shape").map(str::to_owned);
+    if model.is_none() && shape.is_none() {
+        return form.finish(Some(own.clone()));
+    }
+    let Some(model) = model.or_else(|| own.model().map(str::to_owned)) else {
+        form.object_to("model", "is required with a shape, for the channel's probe asks no model");
+        return form.finish(None);
     };
-    Answer::json(&ResultOut::of(&channel, report))
+    let shape = shape.as_deref().unwrap_or_else(|| own.shape());
+    let plan = ProbePlan::of_shape(shape, model.clone()).unwrap_or(ProbePlan::Chat { model });
+    form.finish(Some(plan))
 }
 
 /// Asks a channel for its models.
@@ -108,14 +141,17 @@ fn why(report: &ProbeReport, key: &str) -> String {
 // === impl ResultOut ===
 
 impl ResultOut {
-    fn of(channel: &Channel, report: ProbeReport) -> Self {
+    fn of(channel: &Channel, plan: &ProbePlan, report: ProbeReport) -> Self {
         let key = channel.api_key.expose();
         Self {
             channel_id: channel.id.0,
-            ok: report.ok,
+            shape: plan.shape(),
+            model: plan.model().map(str::to_owned),
+            ok: report.is_ok(),
+            outcome: report.outcome.as_str(),
             status: report.status,
             latency_ms: millis(report.latency),
-            error: (!report.ok).then(|| why(&report, key)),
+            error: (!report.is_ok()).then(|| why(&report, key)),
             reply: report.body.map(|body| excerpt(&body, key)),
         }
     }

@@ -102,3 +102,42 @@ impl ChannelTuning {
     /// The largest limit per minute.
     pub const MOST_PER_MINUTE: u32 = 1_000_000_000;
 }
+
+// === impl ProbePlan ===
+
+impl ProbePlan {
+    /// The word for its shape on every surface.
+    pub const fn shape(&self) -> &'static str {
+        match self {
+            Self::Models => "models",
+            Self::Path(_) => "path",
+            Self::Chat { .. } => "chat",
+            Self::ChatStream { .. } => "chat_stream",
+            Self::Embeddings { .. } => "embeddings",
+            Self::Responses { .. } => "responses",
+            Self::Off => "off",
+        }
+    }
+
+    /// The upstream's name of the model that it asks for, if it asks for one.
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Self::Chat { model }
+            | Self::ChatStream { model }
+            | Self::Embeddings { model }
+            | Self::Responses { model } => Some(model),
+            Self::Models | Self::Path(_) | Self::Off => None,
+        }
+    }
+
+    /// A plan that asks for this model, of one of the shapes that ask for one.
+    pub fn of_shape(shape: &str, model: String) -> Option<Self> {
+        match shape {
+            "chat" => Some(Self::Chat { model }),
+            "chat_stream" => Some(Self::ChatStream { model }),
+            "embeddings" => Some(Self::Embeddings { model }),
+            "responses" => Some(Self::Responses { model }),
+            _ => None,
+        }
+    }
+}

@@ -57,10 +57,10 @@ impl Board {
         let rules = self.rules.load();
         let several = self.several.load().contains(&channel);
         let (witness, ok, latency) = match &seen {
-            Observation::ProbeOk { latency } => (Witness::Probe, true, Some(*latency)),
-            Observation::ProbeFailed { .. } | Observation::ProbeRefused { .. } => {
-                (Witness::Probe, false, None)
-            }
+            Observation::ProbeOk { latency, .. } => (Witness::Probe, true, Some(*latency)),
+            Observation::ProbeFailed { .. }
+            | Observation::ProbeRefused { .. }
+            | Observation::ProbeMisasked { .. } => (Witness::Probe, false, None),
             Observation::TrafficOk => (Witness::Traffic, true, None),
             Observation::TrafficFailed { .. } => (Witness::Traffic, false, None),
         };

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_domain::{Channel, ProbePlan};
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use http::{Method, Request};
+use gateway_domain::{AttemptOutcome, Channel, ProbePlan};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -19,14 +17,14 @@ use crate::clean::clean;
 use crate::{Probe, ProbeReport};
 
 mod answer;
+mod question;
+mod stream;
 
 use answer::Answer;
+use question::Question;
 
 /// How much of a probe's answer is read and kept.
 const MAX_BODY: usize = 64 * 1024;
-
-/// How much of a model list is read: large accounts list thousands.
-const MAX_MODEL_LIST: usize = 4 * 1024 * 1024;
 
 /// Asks channels over HTTP, on a fresh connection every time: a probe proves that the address resolves, that TLS holds
 /// and that the key is taken, which a connection from the pool would not.
@@ -34,23 +32,38 @@ const MAX_MODEL_LIST: usize = 4 * 1024 * 1024;
 /// - [`ProbePlan::Models`] is `GET {base}/models`. 404 and 405 count as well too: a server that answers so is alive
 ///   and merely has no model list.
 /// - [`ProbePlan::Path`] is `GET {base}{path}`.
-/// - [`ProbePlan::Chat`] is a chat completion of one token.
+/// - [`ProbePlan::Chat`] is a chat completion of one token; well when it has `choices`.
+/// - [`ProbePlan::ChatStream`] is the same as a stream; well with the first event in which the model says something or
+///   ends. The connection is dropped then.
+/// - [`ProbePlan::Embeddings`] is the embedding of one word; well when there is a vector.
+/// - [`ProbePlan::Responses`] is a response of at most 16 tokens, not stored; well when there is `output`.
 /// - [`ProbePlan::Off`] is not asked by the prober; asked by a person, it is asked like `Models`.
 ///
-/// 2xx is well. 429 is well: who limits, lives. 401, 402 and 403 are refused credentials. All else is not well,
-/// redirects included: they are not followed, or the key would go where nobody configured it to.
+/// What the answer means is said in the words that attempts are recorded with:
+///
+/// | answer | [`AttemptOutcome`] | well |
+/// |---|---|---|
+/// | 2xx that holds what was asked for | `Ok` | yes, and proves the key where the account paid for it |
+/// | 429 | `RateLimited` | yes: who limits, lives |
+/// | 401, 403 | `Credentials` | no |
+/// | 402; 403, 429 with `insufficient_quota` | `Quota` | no |
+/// | another 4xx | `CallerError` | no: the question is wrong, a model that is not there perhaps |
+/// | 5xx | `ServerError` | no |
+/// | 2xx without what was asked for, 3xx | `BadAnswer` | no |
+/// | no connection | `Connect` | no |
+/// | nothing whole in time, 408 | `Timeout` | no |
+/// | an answer that broke off | `Broken` | no |
+///
+/// An error object that comes with 2xx counts by its code. Redirects are not followed, or the key would go where nobody
+/// configured it to.
 pub struct HttpProbe {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
-/// What to ask, and how the answer is read.
-struct Question {
-    method: Method,
-    url: String,
-    body: Option<String>,
-    /// Whether 404 and 405 are good answers.
-    missing_is_well: bool,
-    max_body: usize,
+/// Why there is no whole answer.
+struct Failure {
+    outcome: AttemptOutcome,
+    why: String,
 }
 
 // === impl HttpProbe ===
@@ -67,34 +80,28 @@ impl HttpProbe {
         Self { client }
     }
 
-    /// Asks for a chat completion of one token.
-    pub async fn chat(&self, channel: &Channel, model: &str, timeout: Duration) -> ProbeReport {
-        self.ask(channel, Question::chat(channel, model), timeout).await
+    /// Asks a channel by this plan, whatever its own plan is.
+    pub async fn ask(&self, channel: &Channel, plan: &ProbePlan, timeout: Duration) -> ProbeReport {
+        let key = channel.api_key.expose();
+        match self.timed(key, Question::of(channel, plan), timeout).await {
+            (Ok(answer), latency) => answer.report(key, latency),
+            (Err(failure), latency) => failure.report(key, latency),
+        }
     }
 
     /// Asks which models the channel serves, in its own order and under its own names.
     ///
     /// # Errors
-    /// With a report that is not ok, when no list came: here 404, 405 and 429 are failures too.
+    /// With a report, when no list came: here 404, 405 and 429 are failures too.
     pub async fn models(&self, channel: &Channel, timeout: Duration) -> Result<Vec<String>, ProbeReport> {
-        let question = Question { max_body: MAX_MODEL_LIST, ..Question::models(channel) };
         let key = channel.api_key.expose();
-        let (answer, latency) = self.timed(key, question, timeout).await;
+        let (answer, latency) = self.timed(key, Question::models(channel), timeout).await;
         match answer {
             Ok(answer) => match answer.model_ids() {
                 Some(ids) => Ok(ids),
                 None => Err(answer.no_model_list(key, latency)),
             },
-            Err(why) => Err(unanswered(&why, key, latency)),
-        }
-    }
-
-    async fn ask(&self, channel: &Channel, question: Question, timeout: Duration) -> ProbeReport {
-        let key = channel.api_key.expose();
-        let missing_is_well = question.missing_is_well;
-        match self.timed(key, question, timeout).await {
-            (Ok(answer), latency) => answer.report(key, missing_is_well, latency),
-            (Err(why), latency) => unanswered(&why, key, latency),
+            Err(failure) => Err(failure.report(key, latency)),
         }
     }
 
@@ -103,37 +110,35 @@ impl HttpProbe {
         key: &str,
         question: Question,
         timeout: Duration,
-    ) -> (Result<Answer, String>, Duration) {
+    ) -> (Result<Answer, Failure>, Duration) {
         let started = Instant::now();
         let answer = match tokio::time::timeout(timeout, self.exchange(key, question)).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("no whole answer within {timeout:?}")),
+            Err(_) => {
+                Err(Failure::new(AttemptOutcome::Timeout, format!("no whole answer within {timeout:?}")))
+            }
         };
         (answer, started.elapsed())
     }
 
-    async fn exchange(&self, key: &str, question: Question) -> Result<Answer, String> {
+    async fn exchange(&self, key: &str, question: Question) -> Result<Answer, Failure> {
         // With room for a key across the cut, which would else lose its end and pass unrecognised.
-        let max_body = question.max_body + key.len();
-        let request = question.request(key)?;
-        let response = self.client.request(request).await.map_err(|error| chain(&error))?;
-        Answer::read(response, max_body)
-            .await
-            .map_err(|error| format!("the answer broke off: {}", chain(&error)))
+        let (wants, max_body) = (question.wants, question.max_body + key.len());
+        let unasked = |why| Failure::new(AttemptOutcome::Connect, why);
+        let request = question.request(key).map_err(unasked)?;
+        let response = self.client.request(request).await.map_err(|error| {
+            let outcome = if error.is_connect() { AttemptOutcome::Connect } else { AttemptOutcome::Broken };
+            Failure::new(outcome, chain(&error))
+        })?;
+        Answer::read(response, wants, max_body).await.map_err(|error| {
+            Failure::new(AttemptOutcome::Broken, format!("the answer broke off: {}", chain(&error)))
+        })
     }
 }
 
 impl Probe for HttpProbe {
     async fn probe(&self, channel: Arc<Channel>, timeout: Duration) -> ProbeReport {
-        let question = match &channel.probe {
-            ProbePlan::Models | ProbePlan::Off => Question::models(&channel),
-            ProbePlan::Path(path) => Question::path(&channel, path),
-            ProbePlan::Chat { model }
-            | ProbePlan::ChatStream { model }
-            | ProbePlan::Embeddings { model }
-            | ProbePlan::Responses { model } => Question::chat(&channel, model),
-        };
-        self.ask(&channel, question, timeout).await
+        self.ask(&channel, &channel.probe, timeout).await
     }
 }
 
@@ -143,51 +148,17 @@ impl fmt::Debug for HttpProbe {
     }
 }
 
-// === impl Question ===
+// === impl Failure ===
 
-impl Question {
-    fn models(channel: &Channel) -> Self {
-        Self { missing_is_well: true, ..Self::path(channel, "/models") }
+impl Failure {
+    const fn new(outcome: AttemptOutcome, why: String) -> Self {
+        Self { outcome, why }
     }
 
-    fn path(channel: &Channel, path: &str) -> Self {
-        let url = channel.base_url.join(path);
-        Self { method: Method::GET, url, body: None, missing_is_well: false, max_body: MAX_BODY }
+    fn report(&self, key: &str, latency: Duration) -> ProbeReport {
+        let why = Some(clean(&self.why, key));
+        ProbeReport { outcome: self.outcome, proves_key: false, status: None, latency, why, body: None }
     }
-
-    fn chat(channel: &Channel, model: &str) -> Self {
-        let body = serde_json::json!({
-            "model": model,
-            "messages": [{"role": "user", "content": "ping"}],
-            "max_tokens": 1,
-        });
-        let question = Self::path(channel, "/chat/completions");
-        Self { method: Method::POST, body: Some(body.to_string()), ..question }
-    }
-
-    fn request(self, key: &str) -> Result<Request<Full<Bytes>>, String> {
-        let agent = HeaderValue::from_static(concat!("openai-gateway/", env!("CARGO_PKG_VERSION")));
-        let mut request = Request::builder()
-            .method(self.method)
-            .uri(self.url)
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .header(USER_AGENT, agent);
-        if !key.is_empty() {
-            let mut value = HeaderValue::try_from(format!("Bearer {key}"))
-                .map_err(|_| "the channel's key holds a character that no header can carry")?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        if self.body.is_some() {
-            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        let body = Full::from(self.body.unwrap_or_default());
-        request.body(body).map_err(|error| format!("the probe's address cannot be asked: {error}"))
-    }
-}
-
-fn unanswered(why: &str, key: &str, latency: Duration) -> ProbeReport {
-    ProbeReport { ok: false, status: None, latency, why: Some(clean(why, key)), body: None }
 }
 
 /// An error with its causes: the outermost text alone is only `client error (Connect)`.

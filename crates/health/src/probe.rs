@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_domain::Channel;
+use gateway_domain::{AttemptOutcome, Channel};
 
 use crate::Observation;
 
@@ -15,8 +15,11 @@ pub trait Probe: Send + Sync + 'static {
 /// What one probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeReport {
-    /// Whether the channel is well.
-    pub ok: bool,
+    /// How it ended, in the words of attempts.
+    pub outcome: AttemptOutcome,
+    /// Whether the account paid for a good answer, so that its key is taken and its money is there. A model list proves
+    /// neither: some servers show it to everybody, and all to those who owe.
+    pub proves_key: bool,
     /// The status it answered with, if it answered.
     pub status: Option<u16>,
     /// From the start of the probe to its end, good or bad.
@@ -31,20 +34,30 @@ pub struct ProbeReport {
 // === impl ProbeReport ===
 
 impl ProbeReport {
-    /// Whether the channel answered, and refused its key (or is out of money).
-    pub fn is_refused(&self) -> bool {
-        !self.ok && matches!(self.status, Some(401..=403))
+    /// Whether the channel is well. One that limits is.
+    pub const fn is_ok(&self) -> bool {
+        matches!(self.outcome, AttemptOutcome::Ok | AttemptOutcome::RateLimited)
     }
 
     /// What it means for the channel's health.
     pub fn observation(&self) -> Observation {
         let why = || self.why.clone().unwrap_or_else(|| "the probe failed".to_owned());
-        if self.ok {
-            Observation::ProbeOk { latency: self.latency }
-        } else if self.is_refused() {
-            Observation::ProbeRefused { why: why() }
-        } else {
-            Observation::ProbeFailed { why: why() }
+        match self.outcome {
+            AttemptOutcome::Ok | AttemptOutcome::RateLimited => {
+                Observation::ProbeOk { latency: self.latency, proves_key: self.proves_key }
+            }
+            AttemptOutcome::Credentials | AttemptOutcome::Quota => Observation::ProbeRefused { why: why() },
+            AttemptOutcome::CallerError | AttemptOutcome::Unserved => {
+                Observation::ProbeMisasked { why: why() }
+            }
+            AttemptOutcome::ServerError
+            | AttemptOutcome::Connect
+            | AttemptOutcome::Timeout
+            | AttemptOutcome::Broken
+            | AttemptOutcome::BadAnswer
+            | AttemptOutcome::Cancelled
+            | AttemptOutcome::Cut
+            | AttemptOutcome::Superseded => Observation::ProbeFailed { why: why() },
         }
     }
 }

@@ -16,8 +16,8 @@ pub struct Rules {
     pub first_pause: Duration,
     /// The longest such time.
     pub longest_pause: Duration,
-    /// For how long refused credentials take a channel out: nobody but an operator can help, so asking often is
-    /// pointless.
+    /// For how long refused credentials and missing money take a channel out: nobody but an operator can help, so
+    /// asking often is pointless. Each time the same: the operator may have helped meanwhile.
     pub credentials_pause: Duration,
 }
 
@@ -29,14 +29,21 @@ pub enum Observation {
     ProbeOk {
         /// From the start of the probe to the end of its answer.
         latency: Duration,
+        /// See [`ProbeReport::proves_key`](crate::ProbeReport::proves_key).
+        proves_key: bool,
     },
     /// A probe was not answered, or not well.
     ProbeFailed {
         /// The reason, for people, without secrets.
         why: String,
     },
-    /// A probe was answered, but the channel's key was refused.
+    /// A probe was answered, but the channel's key was refused or its money is gone.
     ProbeRefused {
+        /// The reason, for people, without secrets.
+        why: String,
+    },
+    /// A probe was answered that its question is wrong (most 4xx): it asks for a path or a model that is not there.
+    ProbeMisasked {
         /// The reason, for people, without secrets.
         why: String,
     },

@@ -17,14 +17,21 @@ use window::Window;
 ///
 /// Two holds can take a channel out of rotation, and it is usable while neither is there.
 /// - The *probes'* hold: enough probes failed in a row. Only good probes lift it, and with it the traffic's, which then
-///   came of the same outage. Refused credentials set it at once, and such a hold is also lifted by time or by a call
-///   that is served nevertheless: some keys may chat but not list models.
+///   came of the same outage. Refused credentials set it at once, and a question that is wrong sets it like a failure;
+///   but the channel answered, so such a hold is also lifted by time, or by a call that is served nevertheless: some
+///   keys may chat but not list models, and some probes ask for a model that was removed.
 /// - The *traffic's* hold: enough calls failed in a row, or too many of the last half minute's, whatever the probes
 ///   say. Time lifts it, and the next failure sets it again for twice as long. This is what keeps a channel out whose
 ///   `/models` is fine while its completions are not, and what lets a channel return that nobody probes.
 ///
 /// What traffic took out returns on trial, with nothing known: one failed call takes it out again, one served call makes
 /// it healthy, and probes, which did not see the fault, have no say. After a calm the past is forgiven.
+///
+/// A hold for a refused key or missing money lasts as long each time, and ends early when a probe succeeds that the
+/// account paid for. Where such a probe was followed by a call that was refused nevertheless, probes and calls are not
+/// treated alike, and the next one waits for time until a call was served.
+///
+/// So nothing is out for good: time ends every hold but that of probes that fail outright, and those go on asking.
 ///
 /// Whose fault a failed call is decides what it counts for.
 /// - No connection and no quota are the channel's, whatever was asked: such calls count for the channel.
@@ -66,11 +73,25 @@ pub struct Status {
     calm_since: UnixMillis,
     /// A call was served although the last probe's credentials were refused: such refusals prove nothing here.
     refusal_disproved: bool,
+    proof: Proof,
+}
+
+/// What it is worth that a probe was answered that the account paid for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Proof {
+    /// It proves key and money.
+    #[default]
+    Good,
+    /// It brought the channel back, and no call was answered or refused since.
+    Used,
+    /// It brought the channel back, and a call was refused nevertheless: it proves nothing here.
+    Disproved,
 }
 
 #[derive(Clone, Debug)]
 enum ProbeHold {
     Dead,
+    /// It answers, and refuses the key or the question.
     Refused(Pause),
 }
 
@@ -128,9 +149,10 @@ impl Status {
         self.last_checked = Some(now);
         let good_news = matches!(seen, Observation::ProbeOk { .. } | Observation::TrafficOk);
         match seen {
-            Observation::ProbeOk { .. } => self.probe_ok(rules),
+            Observation::ProbeOk { proves_key, .. } => self.probe_ok(proves_key, rules),
             Observation::ProbeFailed { why } => self.probe_failed(clean(&why, ""), now, rules),
             Observation::ProbeRefused { why } => self.probe_refused(clean(&why, ""), now, rules),
+            Observation::ProbeMisasked { why } => self.probe_misasked(clean(&why, ""), now, rules),
             Observation::TrafficOk => self.traffic_ok(scope, now),
             Observation::TrafficFailed { why, fault } => {
                 self.traffic_failed(clean(&why, ""), fault, scope, now, rules);
@@ -173,16 +195,22 @@ impl Status {
         self.conclude(false, now);
     }
 
-    fn probe_ok(&mut self, rules: &Rules) {
+    fn probe_ok(&mut self, proves_key: bool, rules: &Rules) {
         self.probes.good();
         self.dead_probes = 0;
         self.refusal_disproved = false;
         if self.probes.successes < rules.healthy_after {
             return;
         }
-        if matches!(self.by_probes.take(), Some(ProbeHold::Dead))
-            && self.by_traffic.take_if(|hold| !hold.credentials).is_some()
+        let outage_over = matches!(self.by_probes.take(), Some(ProbeHold::Dead));
+        let key_proved = proves_key && self.proof != Proof::Disproved;
+        if let Some(hold) = &self.by_traffic
+            && (if hold.credentials { key_proved } else { outage_over })
         {
+            if hold.credentials {
+                self.proof = Proof::Used;
+            }
+            self.by_traffic = None;
             self.on_trial = true;
         }
     }
@@ -198,6 +226,19 @@ impl Status {
     fn probe_refused(&mut self, why: String, now: UnixMillis, rules: &Rules) {
         self.probes.bad(why, true, now);
         self.dead_probes = 0;
+        self.hold_refused(now, rules);
+    }
+
+    fn probe_misasked(&mut self, why: String, now: UnixMillis, rules: &Rules) {
+        self.probes.bad(why, true, now);
+        self.dead_probes = 0;
+        if self.probes.failures >= rules.unhealthy_after.max(1) {
+            self.hold_refused(now, rules);
+        }
+    }
+
+    /// Takes the channel out until time passes or a witness knows better. A hold that is there is not prolonged.
+    fn hold_refused(&mut self, now: UnixMillis, rules: &Rules) {
         let known = matches!(self.by_probes, Some(ProbeHold::Refused(_)));
         if !known && !self.refusal_disproved {
             self.by_probes = Some(ProbeHold::Refused(Pause::new(now, rules.credentials_pause)));
@@ -215,6 +256,7 @@ impl Status {
                 self.by_probes = None;
             }
         }
+        self.proof = Proof::Good;
         if self.by_traffic.is_none() {
             self.on_trial = false;
         }
@@ -259,6 +301,9 @@ impl Status {
     fn account_failed(&mut self, now: UnixMillis, rules: &Rules) {
         self.calm_since = now;
         self.refusal_disproved = false;
+        if self.proof == Proof::Used {
+            self.proof = Proof::Disproved;
+        }
         if self.by_traffic.as_ref().is_none_or(|hold| !hold.credentials) {
             let pause = Pause::new(now, rules.credentials_pause);
             self.by_traffic = Some(TrafficHold { pause, credentials: true });

@@ -2,157 +2,30 @@
 
 #[cfg(test)]
 mod http_probe {
-    use std::convert::Infallible;
+    mod server;
+    mod shapes;
+
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use gateway_domain::{BaseUrl, Channel, ChannelId, ChannelTuning, ManagedBy, ProbePlan, Secret};
-    use gateway_health::{HttpProbe, Observation, Probe, ProbeReport};
-    use hyper::service::service_fn;
-    use hyper_util::rt::{TokioExecutor, TokioIo};
-    use hyper_util::server::conn::auto;
+    use gateway_domain::{Channel, ProbePlan, Secret};
+    use gateway_health::Probe;
     use rustls::crypto::ring;
-    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use rustls::{RootCertStore, ServerConfig};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
-    use tokio_rustls::TlsAcceptor;
 
-    const KEY: &str = "sk-canary-7f3a";
-    const PATIENCE: Duration = Duration::from_secs(5);
-    const SHORT: Duration = Duration::from_millis(300);
-
-    /// A server that gives every connection the same bytes, and keeps what it was asked.
-    struct Server {
-        base_url: String,
-        connections: JoinSet<String>,
-    }
-
-    /// What the server does after it has sent its bytes.
-    #[derive(Clone, Copy, PartialEq)]
-    enum Then {
-        Close,
-        Hang,
-    }
-
-    impl Server {
-        /// Answers one connection.
-        async fn start(answer: impl Into<Vec<u8>>, then: Then) -> Self {
-            let (answer, listener) = (answer.into(), TcpListener::bind("127.0.0.1:0").await.unwrap());
-            let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
-            let mut connections = JoinSet::new();
-            connections.spawn(async move {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                let mut asked = Vec::new();
-                while !is_whole(&asked) {
-                    assert_ne!(socket.read_buf(&mut asked).await.unwrap(), 0, "the probe hung up early");
-                }
-                socket.write_all(&answer).await.unwrap();
-                if then == Then::Hang {
-                    // Until the probe gives up.
-                    assert_eq!(socket.read(&mut [0; 1]).await.unwrap_or(0), 0);
-                }
-                String::from_utf8(asked).unwrap()
-            });
-            Self { base_url, connections }
-        }
-
-        /// The request, once the connection is over.
-        async fn asked(mut self) -> String {
-            self.connections.join_next().await.unwrap().unwrap()
-        }
-    }
-
-    fn is_whole(request: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(request).to_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        body.len() >= length.map_or(0, |length| length.parse().unwrap())
-    }
-
-    fn http_answer(status: &str, headers: &str, body: &str) -> String {
-        format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n{headers}connection: close\r\n\r\n{body}",
-            body.len()
-        )
-    }
-
-    fn channel(base_url: &str, probe: ProbePlan) -> Arc<Channel> {
-        Arc::new(Channel {
-            id: ChannelId(1),
-            name: "one".into(),
-            base_url: BaseUrl::parse(base_url).unwrap(),
-            api_key: Secret::new(KEY.to_owned()),
-            weight: 10,
-            enabled: true,
-            serves_any_model: false,
-            max_concurrency: None,
-            probe,
-            tuning: ChannelTuning::default(),
-            managed_by: ManagedBy::Api,
-        })
-    }
-
-    fn http_probe() -> HttpProbe {
-        http_probe_trusting(RootCertStore::empty())
-    }
-
-    fn http_probe_trusting(roots: RootCertStore) -> HttpProbe {
-        let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        HttpProbe::new(Arc::new(tls))
-    }
-
-    /// Serves one connection over TLS, and says by which protocol it was asked.
-    async fn serve_tls(listener: TcpListener, tls: ServerConfig) -> Option<Vec<u8>> {
-        let (socket, _) = listener.accept().await.unwrap();
-        let socket = TlsAcceptor::from(Arc::new(tls)).accept(socket).await.ok()?;
-        let protocol = socket.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
-        let answer = |_| async { Ok::<_, Infallible>(hyper::Response::new(String::from("{}"))) };
-        let server = auto::Builder::new(TokioExecutor::new());
-        server.serve_connection(TokioIo::new(socket), service_fn(answer)).await.unwrap();
-        protocol
-    }
-
-    /// Probes a server that gives this answer.
-    async fn probe(answer: impl Into<Vec<u8>>, then: Then, plan: ProbePlan) -> (ProbeReport, String) {
-        let server = Server::start(answer, then).await;
-        let patience = if then == Then::Hang { SHORT } else { PATIENCE };
-        let report = http_probe().probe(channel(&server.base_url, plan), patience).await;
-        assert_clean(&report);
-        (report, server.asked().await)
-    }
-
-    /// The verdict on a server whose whole answer is this status.
-    async fn verdict(status: &str, plan: ProbePlan) -> &'static str {
-        let (report, _) = probe(http_answer(status, "", ""), Then::Close, plan).await;
-        assert_eq!(report.status.map(|status| status.to_string()).as_deref(), status.get(..3));
-        match report.observation() {
-            Observation::ProbeOk { .. } => "ok",
-            Observation::ProbeFailed { .. } => "failed",
-            Observation::ProbeRefused { .. } => "refused",
-            Observation::TrafficOk | Observation::TrafficFailed { .. } => {
-                unreachable!("a probe is no traffic")
-            }
-        }
-    }
-
-    fn assert_clean(report: &ProbeReport) {
-        let why = report.why.clone().unwrap_or_default();
-        let body = report.body.clone().unwrap_or_default();
-        assert!(why.chars().count() <= 300 && !why.contains(char::is_control), "{why:?}");
-        assert!(!format!("{report:?}").contains(KEY) && body.len() <= 64 * 1024, "{report:?}");
-        assert!(report.ok || !why.is_empty(), "every failure has its reason");
-    }
+    use server::{
+        KEY, PATIENCE, SHORT, Server, Then, assert_clean, channel, http_answer, http_probe,
+        http_probe_trusting, probe, serve_tls, verdict,
+    };
 
     #[tokio::test]
     async fn the_default_probe_asks_for_the_models_with_the_channels_key() {
         let answer = http_answer("200 OK", "", r#"{"data":[]}"#);
         let (report, asked) = probe(answer, Then::Close, ProbePlan::Models).await;
-        assert!(report.ok && report.why.is_none(), "{report:?}");
+        assert!(report.is_ok() && report.why.is_none(), "{report:?}");
         assert_eq!((report.status, report.body.as_deref()), (Some(200), Some(&br#"{"data":[]}"#[..])));
         assert!(asked.starts_with("GET /v1/models HTTP/1.1\r\n"), "{asked}");
         assert!(asked.to_lowercase().contains("\r\nauthorization: bearer sk-canary-7f3a\r\n"), "{asked}");
@@ -165,7 +38,7 @@ mod http_probe {
             api_key: Secret::new(String::new()),
             ..Channel::clone(&channel(&server.base_url, ProbePlan::Models))
         };
-        assert!(http_probe().probe(Arc::new(channel), PATIENCE).await.ok);
+        assert!(http_probe().probe(Arc::new(channel), PATIENCE).await.is_ok());
         assert!(!server.asked().await.to_lowercase().contains("authorization"));
     }
 
@@ -173,15 +46,16 @@ mod http_probe {
     async fn a_custom_path_stands_below_the_base() {
         let plan = ProbePlan::Path("/health?deep=1".to_owned());
         let (report, asked) = probe(http_answer("204 No Content", "", ""), Then::Close, plan).await;
-        assert!(report.ok);
+        assert!(report.is_ok());
         assert!(asked.starts_with("GET /v1/health?deep=1 HTTP/1.1\r\n"), "{asked}");
     }
 
     #[tokio::test]
     async fn a_chat_probe_asks_for_one_token() {
         let plan = ProbePlan::Chat { model: "gpt-\"4o\"".to_owned() };
-        let (report, asked) = probe(http_answer("200 OK", "", "{}"), Then::Close, plan).await;
-        assert!(report.ok);
+        let (report, asked) =
+            probe(http_answer("200 OK", "", r#"{"choices":[{}]}"#), Then::Close, plan).await;
+        assert!(report.is_ok());
         let (head, body) = asked.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -198,7 +72,7 @@ mod http_probe {
             ("404 Not Found", "ok"),
             ("405 Method Not Allowed", "ok"),
             ("429 Too Many Requests", "ok"),
-            ("400 Bad Request", "failed"),
+            ("400 Bad Request", "misasked"),
             ("401 Unauthorized", "refused"),
             ("402 Payment Required", "refused"),
             ("403 Forbidden", "refused"),
@@ -211,8 +85,8 @@ mod http_probe {
 
     #[tokio::test]
     async fn only_the_default_probe_is_content_with_a_server_that_lists_no_models() {
-        assert_eq!(verdict("404 Not Found", ProbePlan::Path("/health".to_owned())).await, "failed");
-        assert_eq!(verdict("404 Not Found", ProbePlan::Chat { model: "m".to_owned() }).await, "failed");
+        assert_eq!(verdict("404 Not Found", ProbePlan::Path("/health".to_owned())).await, "misasked");
+        assert_eq!(verdict("404 Not Found", ProbePlan::Chat { model: "m".to_owned() }).await, "misasked");
     }
 
     #[tokio::test]
@@ -221,7 +95,7 @@ mod http_probe {
         let location = format!("location: http://{}/\r\n", elsewhere.local_addr().unwrap());
         let (report, _) =
             probe(http_answer("302 Found", &location, ""), Then::Close, ProbePlan::Models).await;
-        assert_eq!((report.ok, report.status), (false, Some(302)));
+        assert_eq!((report.is_ok(), report.status), (false, Some(302)));
         assert_eq!(report.why.as_deref(), Some("answered 302 Found: redirects are not followed"));
         let visit = tokio::time::timeout(Duration::from_millis(50), elsewhere.accept()).await;
         assert!(visit.is_err(), "nobody came");
@@ -231,7 +105,7 @@ mod http_probe {
     async fn a_server_that_never_answers_is_given_up_in_time() {
         let started = Instant::now();
         let (report, _) = probe("", Then::Hang, ProbePlan::Models).await;
-        assert_eq!((report.ok, report.status), (false, None));
+        assert_eq!((report.is_ok(), report.status), (false, None));
         assert_eq!(report.why.as_deref(), Some("no whole answer within 300ms"));
         assert!(started.elapsed() < PATIENCE && report.latency >= SHORT);
     }
@@ -240,7 +114,7 @@ mod http_probe {
     async fn a_server_that_stops_within_its_answer_is_given_up_in_time() {
         let half = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf";
         let (report, _) = probe(half, Then::Hang, ProbePlan::Models).await;
-        assert!(!report.ok);
+        assert!(!report.is_ok());
         let (report, _) = probe(half, Then::Close, ProbePlan::Models).await;
         assert!(report.why.unwrap().starts_with("the answer broke off"));
     }
@@ -249,7 +123,7 @@ mod http_probe {
     async fn garbage_is_no_answer() {
         for garbage in ["SSH-2.0-OpenSSH_9.2\r\n", "\0\u{1}\u{2}", "HTTP/1.1 two hundred\r\n\r\n", ""] {
             let (report, _) = probe(garbage, Then::Close, ProbePlan::Models).await;
-            assert_eq!((report.ok, report.status), (false, None), "{garbage:?}");
+            assert_eq!((report.is_ok(), report.status), (false, None), "{garbage:?}");
         }
     }
 
@@ -275,7 +149,7 @@ mod http_probe {
             socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         });
         let report = http_probe().probe(channel(&base_url, ProbePlan::Models), PATIENCE).await;
-        assert_eq!((report.ok, report.status), (false, None));
+        assert_eq!((report.is_ok(), report.status), (false, None));
         server.join_next().await.unwrap().unwrap();
     }
 
@@ -298,8 +172,8 @@ mod http_probe {
             let channel = channel(&format!("https://{}", listener.local_addr().unwrap()), ProbePlan::Models);
             let probe = http_probe_trusting(roots);
             let (report, asked_by) = tokio::join!(probe.probe(channel, PATIENCE), serve_tls(listener, tls));
-            assert_eq!((report.ok, asked_by), (protocol.is_some(), protocol), "{report:?}");
-            assert!(report.ok || report.why.unwrap().contains("certificate"));
+            assert_eq!((report.is_ok(), asked_by), (protocol.is_some(), protocol), "{report:?}");
+            assert!(report.is_ok() || report.why.unwrap().contains("certificate"));
         }
     }
 
@@ -327,8 +201,8 @@ mod http_probe {
         let head = "HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n";
         let answer = format!("{head}{}{KEY}{}", "x".repeat(64 * 1024 - 5), "y".repeat(1000));
         let (report, _) = probe(answer, Then::Hang, ProbePlan::Models).await;
-        let body = report.body.unwrap();
-        assert_eq!((report.ok, body.len()), (true, 64 * 1024));
+        let body = report.body.clone().unwrap();
+        assert_eq!((report.is_ok(), body.len()), (true, 64 * 1024));
         assert!(body.ends_with(b"x[secr"));
     }
 
@@ -339,7 +213,7 @@ mod http_probe {
             ..Channel::clone(&channel("http://127.0.0.1:1", ProbePlan::Models))
         };
         let report = http_probe().probe(Arc::new(channel), PATIENCE).await;
-        assert!(!report.ok && !format!("{report:?}").contains("canary"), "{report:?}");
+        assert!(!report.is_ok() && !format!("{report:?}").contains("canary"), "{report:?}");
     }
 
     #[tokio::test]
@@ -361,14 +235,14 @@ mod http_probe {
     }
 
     #[tokio::test]
-    async fn what_is_no_model_list_is_a_report_that_is_not_ok() {
+    async fn what_is_no_model_list_is_a_report_that_says_why() {
         for (status, body) in
             [("200 OK", "<html>"), ("200 OK", "{}"), ("404 Not Found", ""), ("429 Slow", "")]
         {
             let server = Server::start(http_answer(status, "", body), Then::Close).await;
             let channel = channel(&server.base_url, ProbePlan::Models);
             let report = http_probe().models(&channel, PATIENCE).await.unwrap_err();
-            assert!(!report.ok, "{status}");
+            assert!(report.why.as_ref().is_some_and(|why| why.contains(&status[..3])), "{status}");
             assert_clean(&report);
         }
     }
@@ -377,10 +251,16 @@ mod http_probe {
     async fn the_test_button_gets_the_answer_of_a_chat() {
         let body = format!(r#"{{"choices":[{{"message":{{"content":"your key is {KEY}"}}}}]}}"#);
         let server = Server::start(http_answer("200 OK", "", &body), Then::Close).await;
-        let report = http_probe().chat(&channel(&server.base_url, ProbePlan::Off), "m", PATIENCE).await;
+        let report = http_probe()
+            .ask(
+                &channel(&server.base_url, ProbePlan::Off),
+                &ProbePlan::Chat { model: "m".to_owned() },
+                PATIENCE,
+            )
+            .await;
         assert_clean(&report);
-        let text = String::from_utf8(report.body.unwrap().to_vec()).unwrap();
-        assert!(report.ok && text.contains("your key is [secret]"), "{text}");
+        let text = String::from_utf8(report.body.clone().unwrap().to_vec()).unwrap();
+        assert!(report.is_ok() && text.contains("your key is [secret]"), "{text}");
         assert!(server.asked().await.starts_with("POST /v1/chat/completions"));
     }
 }

@@ -139,7 +139,8 @@ mod simulation {
                 (*grows, *ends) = (*grows + 1, 0);
             }
             let why = (!ok).then(|| "connection refused".to_owned());
-            ProbeReport { ok, status: None, latency: timeout / 4, why, body: None }
+            let outcome = if ok { AttemptOutcome::Ok } else { AttemptOutcome::Connect };
+            ProbeReport { outcome, proves_key: false, status: None, latency: timeout / 4, why, body: None }
         }
     }
 

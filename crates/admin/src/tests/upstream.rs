@@ -83,12 +83,49 @@ async fn a_test_asks_what_the_probe_asks_even_of_a_disabled_channel() {
 
 #[tokio::test]
 async fn a_test_with_a_model_is_a_chat_of_one_token() {
-    let upstream = Upstream::answering(vec![(200, r#"{"choices":[]}"#.to_owned())]);
+    let upstream = Upstream::answering(vec![(200, r#"{"choices":[{}]}"#.to_owned())]);
     let gateway = with_channel(&upstream.base_url).await;
-    gateway.post("/api/channels/1/test", json!({"model": "gpt-4o-mini"})).await.ok();
+    let result = gateway.post("/api/channels/1/test", json!({"model": "gpt-4o-mini"})).await.ok();
+    assert_eq!((&result["shape"], &result["model"]), (&json!("chat"), &json!("gpt-4o-mini")));
+    assert_eq!((&result["ok"], &result["outcome"]), (&json!(true), &json!("ok")));
     let asked = upstream.asked();
     assert!(asked[0].starts_with("POST /v1/chat/completions "), "{asked:?}");
     assert!(asked[0].contains("gpt-4o-mini"));
+}
+
+#[tokio::test]
+async fn a_test_may_ask_in_another_shape_and_says_in_which() {
+    let vector = r#"{"data":[{"embedding":[0.5]}]}"#.to_owned();
+    let upstream =
+        Upstream::answering(vec![(200, vector), (404, r#"{"error":{"message":"no"}}"#.to_owned())]);
+    let gateway = with_channel(&upstream.base_url).await;
+    let body = json!({"model": "e", "shape": "embeddings"});
+    let result = gateway.post("/api/channels/1/test", body).await.ok();
+    assert_eq!(
+        (&result["shape"], &result["model"], &result["ok"]),
+        (&json!("embeddings"), &json!("e"), &json!(true))
+    );
+    let body = json!({"model": "r", "shape": "responses"});
+    let result = gateway.post("/api/channels/1/test", body).await.ok();
+    assert_eq!(
+        (&result["outcome"], &result["error"]),
+        (&json!("caller_error"), &json!("answered 404 Not Found: no"))
+    );
+    let asked = upstream.asked();
+    assert!(asked[0].starts_with("POST /v1/embeddings ") && asked[1].starts_with("POST /v1/responses "));
+    let reply = gateway.post("/api/channels/1/test", json!({"shape": "responses"})).await;
+    reply.refused_for(422, "invalid_value", "model");
+}
+
+#[tokio::test]
+async fn a_test_without_a_wish_asks_what_the_probe_asks_and_says_what_that_was() {
+    let upstream = Upstream::answering(vec![(200, r#"{"choices":[{}]}"#.to_owned())]);
+    let gateway = with_channel(&upstream.base_url).await;
+    gateway.patch("/api/channels/1", json!({"probe": {"chat": "tiny"}})).await.ok();
+    let result = gateway.ask("POST", "/api/channels/1/test").send().await.ok();
+    assert_eq!((&result["shape"], &result["model"]), (&json!("chat"), &json!("tiny")));
+    assert!(result["latency_ms"].is_u64() && result["reply"] == r#"{"choices":[{}]}"#);
+    upstream.asked();
 }
 
 #[tokio::test]

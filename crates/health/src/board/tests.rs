@@ -5,7 +5,7 @@ const ONE: ChannelId = ChannelId(1);
 const TWO: ChannelId = ChannelId(2);
 
 fn probe_ok() -> Observation {
-    Observation::ProbeOk { latency: Duration::from_millis(20) }
+    Observation::ProbeOk { latency: Duration::from_millis(20), proves_key: false }
 }
 
 fn probe_failed() -> Observation {

@@ -3,7 +3,9 @@ use std::future::pending;
 use std::sync::Mutex;
 
 use gateway_domain::HealthStatus::{Healthy, Unhealthy, Unknown};
-use gateway_domain::{BaseUrl, ChannelId, ChannelTuning, HealthStatus, ManagedBy, ProbePlan, Secret};
+use gateway_domain::{
+    AttemptOutcome, BaseUrl, ChannelId, ChannelTuning, HealthStatus, ManagedBy, ProbePlan, Secret,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -50,10 +52,19 @@ impl Probe for Scripted {
         let _counted = Counted::new(&self.under_way);
         self.asked.lock().unwrap().push((channel.id, Instant::now()));
         let does = self.does.lock().unwrap().get(&channel.id).copied().unwrap_or(Does::Answer);
-        let report = ProbeReport { ok: true, status: None, latency: Duration::ZERO, why: None, body: None };
+        let report = ProbeReport {
+            outcome: AttemptOutcome::Ok,
+            proves_key: false,
+            status: None,
+            latency: Duration::ZERO,
+            why: None,
+            body: None,
+        };
         match does {
             Does::Answer => report,
-            Does::Fail => ProbeReport { ok: false, why: Some("refused".to_owned()), ..report },
+            Does::Fail => {
+                ProbeReport { outcome: AttemptOutcome::Connect, why: Some("refused".to_owned()), ..report }
+            }
             Does::Hang => pending().await,
             Does::Panic => panic!("scripted"),
         }

@@ -36,7 +36,15 @@ impl Story {
     }
 
     fn probe_ok(&mut self) -> HealthStatus {
-        self.see(Observation::ProbeOk { latency: Duration::from_millis(20) })
+        self.see(Observation::ProbeOk { latency: Duration::from_millis(20), proves_key: false })
+    }
+
+    fn probe_paid(&mut self) -> HealthStatus {
+        self.see(Observation::ProbeOk { latency: Duration::from_millis(20), proves_key: true })
+    }
+
+    fn probe_misasked(&mut self) -> HealthStatus {
+        self.see(Observation::ProbeMisasked { why: "answered 404".to_owned() })
     }
 
     fn probe_failed(&mut self) -> HealthStatus {
@@ -465,4 +473,51 @@ fn of_a_thousand_failing_models_the_32_worst_are_kept() {
     }
     let troubled = story.troubled();
     assert_eq!((troubled.len(), troubled[0].clone()), (32, ("worst".to_owned(), 9)));
+}
+
+#[test]
+fn a_probe_that_was_paid_for_ends_the_hold_of_a_refused_key_at_once() {
+    let mut story = Story::default();
+    assert_eq!(story.call_refused(), Unhealthy);
+    story.after(30);
+    assert_eq!([story.probe_ok(), story.probe_paid()], [Unhealthy, Unknown]);
+    assert_eq!(story.call_ok(), Healthy);
+    assert_eq!([story.call_refused(), story.probe_paid()], [Unhealthy, Unknown], "and so the next time");
+}
+
+#[test]
+fn a_probe_whose_proof_a_call_disproved_ends_no_hold_until_a_call_is_served() {
+    let mut story = Story::default();
+    story.call_refused();
+    assert_eq!(
+        [story.probe_paid(), story.call_refused(), story.probe_paid()],
+        [Unknown, Unhealthy, Unhealthy]
+    );
+    assert_eq!(story.seconds_out(), 300);
+    story.call_ok();
+    assert_eq!([story.call_refused(), story.probe_paid()], [Unhealthy, Unknown]);
+}
+
+#[test]
+fn every_refusal_costs_the_same_five_minutes() {
+    let mut story = Story::default();
+    for _ in 0..10 {
+        assert_eq!(story.call_refused(), Unhealthy);
+        assert_eq!(story.seconds_out(), 300);
+    }
+    assert_eq!(story.call_ok(), Healthy);
+}
+
+#[test]
+fn a_probe_that_asks_wrongly_takes_a_channel_out_for_five_minutes_and_not_for_good() {
+    let mut story = Story::default();
+    assert_eq!(
+        [story.probe_misasked(), story.probe_misasked(), story.probe_misasked()],
+        [Unknown, Unknown, Unhealthy]
+    );
+    assert_eq!(story.seconds_out(), 300);
+    assert_eq!(story.call_ok(), Healthy);
+    for _ in 0..10 {
+        assert_eq!(story.probe_misasked(), Healthy, "traffic has proved that the probe is wrong");
+    }
 }
