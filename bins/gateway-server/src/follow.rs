@@ -11,6 +11,7 @@ use gateway_storage::Store;
 use rustls::ServerConfig;
 use tokio::sync::watch;
 
+use crate::clock::unix_now;
 use crate::housekeeping::HealthBridge;
 use crate::telemetry::LogControl;
 use crate::tls;
@@ -84,7 +85,7 @@ impl Followers {
                 }
                 // Another address or key is another account: what was learned of the old one is not its fault.
                 Some(now) if now.base_url != old.base_url || now.api_key != old.api_key => {
-                    self.board.reset(*id);
+                    self.board.reset(*id, unix_now());
                 }
                 Some(_) => {}
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gateway_config::{Live, Snapshot};
-use gateway_health::Board;
+use gateway_health::{Board, Transition};
 use gateway_routing::Pools;
 use gateway_sessions::{Change, Session, SessionKey, Sessions};
 use gateway_storage::{Record, Recorder, SessionRow, Store};
@@ -39,8 +39,14 @@ impl HealthBridge {
         Self { board, pools, meters, shown: Mutex::default() }
     }
 
-    /// Tells routing which channels may serve, and metrics how they are.
+    /// Tells routing which channels may serve, and metrics how they are and what has become of them.
     pub(crate) fn tell(&self, snapshot: &Snapshot) {
+        for Transition { channel, to } in self.board.take_transitions() {
+            // A channel that is gone has no name any more, and nobody asks what became of it.
+            if let Some(channel) = snapshot.channels.get(&channel) {
+                self.meters.transition(&channel.name, to);
+            }
+        }
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = std::mem::take(&mut *shown);
         for (id, channel) in &snapshot.channels {

@@ -74,8 +74,12 @@ static TICK: Schema = Schema {
     about: "One thing that was told of a channel.",
     fields: &[
         Field::moment("at", "When.").required(),
-        Field::word("witness", &["probe", "traffic", "time"], "Who spoke; time: a pause was over.")
-            .required(),
+        Field::word(
+            "witness",
+            &["probe", "traffic", "time", "settings"],
+            "Who spoke; time: a pause was over; settings: the channel was changed.",
+        )
+        .required(),
         Field::flag("ok", "Whether it spoke well of the channel.").required(),
         Field::word("status", &["healthy", "unhealthy", "unknown"], "The verdict from then on.").required(),
         Field::integer("latency_ms", "How long a good probe took.").required().nullable(),

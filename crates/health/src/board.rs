@@ -7,10 +7,14 @@ use arc_swap::ArcSwap;
 use gateway_domain::{ChannelId, HealthReport, HealthStatus, UnixMillis};
 use tokio::sync::watch;
 
-use crate::{Observation, Rules, Scope, Status, Tick, Witness};
+use crate::stall::Stall;
+use crate::{Fault, Observation, Rules, Scope, Status, Tick, Transition, Witness};
 
 /// How many ticks of a channel's history are kept.
 const HISTORY: usize = 60;
+
+/// How many transitions wait for somebody who takes them; more than that are a story nobody follows.
+const MAX_TRANSITIONS: usize = 1024;
 
 /// The health of all channels: told by anyone, read by anyone.
 ///
@@ -23,6 +27,8 @@ pub struct Board {
     several: ArcSwap<HashSet<ChannelId>>,
     channels: ArcSwap<HashMap<ChannelId, Arc<Entry>>>,
     changes: watch::Sender<u64>,
+    transitions: Mutex<VecDeque<Transition>>,
+    stall: Stall,
 }
 
 #[derive(Debug)]
@@ -48,12 +54,20 @@ impl Board {
             several: ArcSwap::default(),
             channels: ArcSwap::default(),
             changes: watch::Sender::new(0),
+            transitions: Mutex::default(),
+            stall: Stall::default(),
         })
     }
 
     /// Takes in what a witness saw of a channel, or of one model there. Failures of one model alone never take out a
     /// channel that serves several ([`Board::set_several`]); how it is decided stands at [`Status`].
+    ///
+    /// Calls that fail while the process wakes up after it stood still (a stop, no processor time for more than a
+    /// second) are passed over: it was not the channel that was late. A refusal is one all the same.
     pub fn observe(&self, channel: ChannelId, scope: Scope<'_>, seen: Observation, now: UnixMillis) {
+        if is_about_time(&seen) && self.stall.is_waking(now) {
+            return;
+        }
         let rules = self.rules.load();
         let several = self.several.load().contains(&channel);
         let (witness, ok, latency) = match &seen {
@@ -78,16 +92,24 @@ impl Board {
     /// Lets time pass, so that pauses end on channels of which nobody tells anything. To be called about once a second;
     /// [`run_prober`](crate::run_prober) does.
     pub fn tick(&self, now: UnixMillis) {
+        self.stall.tick(now);
         let rules = self.rules.load();
         for (channel, entry) in self.channels.load().iter() {
             self.change(*channel, entry, |record| record.tick(now, &rules));
         }
     }
 
+    /// Notes that nobody will call [`Board::tick`] any more, so that its absence is no sign of a stall.
+    pub fn ticking_ended(&self) {
+        self.stall.end();
+    }
+
     /// Forgets what is known of a channel whose address or key has changed: the old failures were another's.
-    pub fn reset(&self, channel: ChannelId) {
+    pub fn reset(&self, channel: ChannelId, now: UnixMillis) {
         if let Some(entry) = self.channels.load().get(&channel) {
-            self.change(channel, entry, |record| record.status = Status::default());
+            self.change(channel, entry, |record| {
+                record.noting_settings(now, |status| *status = Status::default());
+            });
         }
     }
 
@@ -95,7 +117,9 @@ impl Board {
     pub fn probing_ended(&self, channel: ChannelId, now: UnixMillis) {
         let rules = self.rules.load();
         if let Some(entry) = self.channels.load().get(&channel) {
-            self.change(channel, entry, |record| record.status.probing_ended(now, &rules));
+            self.change(channel, entry, |record| {
+                record.noting_settings(now, |status| status.probing_ended(now, &rules));
+            });
         }
     }
 
@@ -153,6 +177,12 @@ impl Board {
         self.changes.subscribe()
     }
 
+    /// The changes of verdicts since they were last taken, the oldest first: each once, for whoever counts them. Only
+    /// the last 1024 are kept.
+    pub fn take_transitions(&self) -> Vec<Transition> {
+        self.transitions.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+
     fn entry(&self, channel: ChannelId) -> Arc<Entry> {
         if let Some(entry) = self.channels.load().get(&channel) {
             return Arc::clone(entry);
@@ -177,10 +207,24 @@ impl Board {
         }
         entry.usable.store(record.status.is_usable(), Ordering::Release);
         let report = record.status.report(channel);
+        self.enqueue(Transition { channel, to: after });
         drop(record);
         tell(&report);
         self.changes.send_modify(|count| *count += 1);
     }
+
+    fn enqueue(&self, transition: Transition) {
+        let mut waiting = self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() == MAX_TRANSITIONS {
+            waiting.pop_front();
+        }
+        waiting.push_back(transition);
+    }
+}
+
+/// Whether it may be the lateness of the process that is seen.
+const fn is_about_time(seen: &Observation) -> bool {
+    matches!(seen, Observation::TrafficFailed { fault: Fault::Connection | Fault::Answer, .. })
 }
 
 fn tell(report: &HealthReport) {
@@ -211,6 +255,14 @@ impl Record {
         self.status.tick(now, rules);
         if self.status.verdict() != before {
             self.note(now, Witness::Time, true, None);
+        }
+    }
+
+    fn noting_settings(&mut self, now: UnixMillis, change: impl FnOnce(&mut Status)) {
+        let before = self.status.verdict();
+        change(&mut self.status);
+        if self.status.verdict() != before {
+            self.note(now, Witness::Settings, true, None);
         }
     }
 

@@ -1,6 +1,15 @@
 use std::time::Duration;
 
-use gateway_domain::{HealthStatus, UnixMillis};
+use gateway_domain::{ChannelId, HealthStatus, UnixMillis};
+
+/// Another verdict on a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Whose.
+    pub channel: ChannelId,
+    /// The verdict from then on.
+    pub to: HealthStatus,
+}
 
 /// One line of a channel's history: a probe, or a change of the verdict by something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +35,8 @@ pub enum Witness {
     Traffic,
     /// Nobody: a pause was over.
     Time,
+    /// An operator: the channel has another address or key, or is probed no longer.
+    Settings,
 }
 
 // === impl Witness ===
@@ -37,6 +48,7 @@ impl Witness {
             Self::Probe => "probe",
             Self::Traffic => "traffic",
             Self::Time => "time",
+            Self::Settings => "settings",
         }
     }
 }

@@ -15,10 +15,11 @@ mod http_probe;
 mod probe;
 mod prober;
 mod rules;
+mod stall;
 mod status;
 
 pub use board::Board;
-pub use history::{Tick, Witness};
+pub use history::{Tick, Transition, Witness};
 pub use http_probe::HttpProbe;
 pub use probe::{Probe, ProbeReport};
 pub use prober::{ProbePlanSet, run_prober, run_prober_with_clock};

@@ -71,9 +71,21 @@ pub struct Status {
     on_trial: bool,
     /// Since when it is in rotation and no call failed.
     calm_since: UnixMillis,
-    /// A call was served although the last probe's credentials were refused: such refusals prove nothing here.
-    refusal_disproved: bool,
+    refusal: Refusal,
     proof: Proof,
+}
+
+/// What it is worth that a probe's key or question is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Refusal {
+    /// It takes the channel out.
+    #[default]
+    Believed,
+    /// It took the channel out, and time brought it back: now it is for a call to say, or the next probe, which may come
+    /// in the same moment, would keep the channel out for good.
+    OnTrial,
+    /// A call was served nevertheless: it proves nothing here.
+    Disproved,
 }
 
 /// What it is worth that a probe was answered that the account paid for.
@@ -177,6 +189,7 @@ impl Status {
         };
         if refusal_over {
             self.by_probes = None;
+            self.refusal = Refusal::OnTrial;
         }
         if self.is_usable() {
             self.forgive(now, rules);
@@ -188,6 +201,7 @@ impl Status {
     pub fn probing_ended(&mut self, now: UnixMillis, rules: &Rules) {
         self.probes = Streak::default();
         self.dead_probes = 0;
+        self.refusal = Refusal::Believed;
         if self.by_probes.take().is_some() && self.by_traffic.is_none() {
             self.by_traffic =
                 Some(TrafficHold { pause: Pause::new(now, rules.first_pause), credentials: false });
@@ -198,7 +212,7 @@ impl Status {
     fn probe_ok(&mut self, proves_key: bool, rules: &Rules) {
         self.probes.good();
         self.dead_probes = 0;
-        self.refusal_disproved = false;
+        self.refusal = Refusal::Believed;
         if self.probes.successes < rules.healthy_after {
             return;
         }
@@ -237,11 +251,15 @@ impl Status {
         }
     }
 
-    /// Takes the channel out until time passes or a witness knows better. A hold that is there is not prolonged.
+    /// Takes the channel out until time passes or a witness knows better. A hold that is there is not prolonged. Where
+    /// refusals prove nothing, they prove at least that somebody answers again.
     fn hold_refused(&mut self, now: UnixMillis, rules: &Rules) {
-        let known = matches!(self.by_probes, Some(ProbeHold::Refused(_)));
-        if !known && !self.refusal_disproved {
-            self.by_probes = Some(ProbeHold::Refused(Pause::new(now, rules.credentials_pause)));
+        match (&self.by_probes, self.refusal) {
+            (Some(ProbeHold::Refused(_)), _) => {}
+            (Some(ProbeHold::Dead) | None, Refusal::Believed) => {
+                self.by_probes = Some(ProbeHold::Refused(Pause::new(now, rules.credentials_pause)));
+            }
+            (Some(ProbeHold::Dead) | None, Refusal::OnTrial | Refusal::Disproved) => self.by_probes = None,
         }
     }
 
@@ -251,7 +269,7 @@ impl Status {
         self.own_failures = 0;
         self.window.add(true, now);
         if self.probes.refused {
-            self.refusal_disproved = true;
+            self.refusal = Refusal::Disproved;
             if matches!(self.by_probes, Some(ProbeHold::Refused(_))) {
                 self.by_probes = None;
             }
@@ -300,7 +318,7 @@ impl Status {
 
     fn account_failed(&mut self, now: UnixMillis, rules: &Rules) {
         self.calm_since = now;
-        self.refusal_disproved = false;
+        self.refusal = Refusal::Believed;
         if self.proof == Proof::Used {
             self.proof = Proof::Disproved;
         }

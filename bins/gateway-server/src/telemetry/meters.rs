@@ -131,6 +131,13 @@ impl Meters {
         });
     }
 
+    /// A channel's verdict has become another one.
+    pub(crate) fn transition(&self, channel: &str, to: HealthStatus) {
+        let labels = vec![Label::new("channel", channel.to_owned()), Label::new("to", to.as_str())];
+        let key = Key::from_parts("gateway_channel_transitions_total", labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
     fn tell_build(&self, version: &'static str) {
         let name = "gateway_build_info";
         self.recorder.describe_gauge(
@@ -144,6 +151,11 @@ impl Meters {
             KeyName::from_const_str("gateway_channel_healthy"),
             None,
             "1: the channel is in rotation; 0: it is not; 0.5: nothing is known yet.".into(),
+        );
+        self.recorder.describe_counter(
+            KeyName::from_const_str("gateway_channel_transitions_total"),
+            None,
+            "Changes of a channel's verdict, by what it became.".into(),
         );
     }
 }
@@ -177,6 +189,7 @@ mod tests {
     fn every_name_has_a_help_text() {
         let meters = Meters::new("1").unwrap();
         meters.health("a", Some(HealthStatus::Healthy));
+        meters.transition("a", HealthStatus::Unhealthy);
         meters.reloaded(true, UnixMillis(1500));
         meters.records(1, 2);
         meters.lost_lines(1);

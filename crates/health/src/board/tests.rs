@@ -128,10 +128,66 @@ fn channels_that_are_gone_are_forgotten() {
 fn a_reset_channel_is_unknown_again() {
     let board = board_with_one_out();
     let before = *board.changes().borrow();
-    board.reset(ONE);
+    board.reset(ONE, at(9));
     assert_eq!(board.report(ONE).status, HealthStatus::Unknown);
     assert!(board.is_usable(ONE));
     assert_eq!(*board.changes().borrow(), before + 1);
+    let last = board.history(ONE).last().copied().unwrap();
+    assert_eq!((last.at, last.witness, last.status), (at(9), Witness::Settings, HealthStatus::Unknown));
+}
+
+#[test]
+fn each_transition_is_taken_once_and_in_order() {
+    let board = board_with_one_out();
+    board.observe(TWO, Scope::Channel, probe_ok(), at(3));
+    board.observe(ONE, Scope::Channel, probe_ok(), at(4));
+    let taken: Vec<_> = board.take_transitions().iter().map(|taken| (taken.channel, taken.to)).collect();
+    assert_eq!(
+        taken,
+        [(ONE, HealthStatus::Unhealthy), (TWO, HealthStatus::Healthy), (ONE, HealthStatus::Healthy)]
+    );
+    assert_eq!(board.take_transitions(), []);
+    for second in 0..2000 {
+        board.reset(ONE, at(second));
+        board.observe(ONE, Scope::Channel, probe_ok(), at(second));
+    }
+    assert_eq!(board.take_transitions().len(), 1024, "nobody followed, and memory stays bounded");
+}
+
+#[test]
+fn calls_that_fail_when_the_process_wakes_up_are_not_the_channels_failures() {
+    let refused = || Observation::TrafficFailed { why: "answered 401".to_owned(), fault: Fault::Key };
+    let board = Board::new(Rules::default());
+    board.tick(at(0));
+    for _ in 0..100 {
+        board.observe(ONE, Scope::Channel, call_failed(), at(10));
+    }
+    board.tick(at(10));
+    for _ in 0..100 {
+        board.observe(ONE, Scope::Channel, call_failed(), at(10));
+    }
+    assert_eq!(board.report(ONE).consecutive_failures, 0);
+    board.observe(TWO, Scope::Channel, refused(), at(10));
+    assert!(!board.is_usable(TWO), "a refusal is no lateness");
+    board.tick(at(11));
+    for _ in 0..5 {
+        board.observe(ONE, Scope::Channel, call_failed(), at(11));
+    }
+    assert!(!board.is_usable(ONE), "a second later failures are failures again");
+}
+
+#[test]
+fn a_model_that_fails_alone_is_reported_and_its_channel_stays() {
+    let board = Board::new(Rules::default());
+    let model = "m".into();
+    board.set_several([ONE].into());
+    for _ in 0..50 {
+        board.observe(ONE, Scope::Model(&model), call_failed(), at(1));
+        board.observe(TWO, Scope::Model(&model), call_failed(), at(1));
+    }
+    assert_eq!([board.is_usable(ONE), board.is_usable(TWO)], [true, false], "two serves nothing else");
+    let trouble = board.report(ONE).troubled_models;
+    assert_eq!((trouble.len(), &*trouble[0].model, trouble[0].failures), (1, "m", 50));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ProbePlanSet;
 use super::timetable::{Phase, Timetable};
+use crate::stall::OVERSLEPT;
 use crate::{Board, Observation, Probe, ProbeReport, Scope};
 
 /// How often the board's time passes.
@@ -25,9 +26,19 @@ pub(super) struct Round<P, C> {
     timeout: Duration,
     slots: BTreeMap<ChannelId, Slot>,
     probes: JoinSet<Option<ProbeReport>>,
-    /// Whose probe a task is. A task that is not in here was given up, and what it says counts no more.
-    asked: HashMap<Id, ChannelId>,
+    /// Whose probe a task is, and since when. A task that is not in here was given up, and what it says counts no more.
+    asked: HashMap<Id, (ChannelId, Instant)>,
     next_tick: Instant,
+    /// When it last had the processor: it wants it every [`TICK`].
+    awake: Instant,
+    /// When it last woke up after the process stood still. What began before and ended after measured our own stop.
+    stood_still: Option<Instant>,
+}
+
+/// What the prober waits for.
+enum Event {
+    Done(Result<(Id, Option<ProbeReport>), JoinError>),
+    Due,
 }
 
 /// One channel of the plan.
@@ -54,6 +65,8 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
             probes: JoinSet::new(),
             asked: HashMap::new(),
             next_tick: now,
+            awake: now,
+            stood_still: None,
         }
     }
 
@@ -78,7 +91,7 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
         let known = match known {
             Some(slot) if is_another(&slot.channel, &channel) => {
                 self.give_up(&slot);
-                self.board.reset(channel.id);
+                self.board.reset(channel.id, (self.clock)());
                 None
             }
             Some(slot) if !probed => {
@@ -100,10 +113,26 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
     pub(super) async fn next(&mut self) {
         let due = self.slots.values().filter_map(|slot| slot.due).min();
         let wake = due.map_or(self.next_tick, |due| due.min(self.next_tick));
-        tokio::select! {
+        let event = tokio::select! {
             biased;
-            Some(done) = self.probes.join_next_with_id() => self.finish(done),
-            () = sleep_until(wake) => self.begin_due(Instant::now()),
+            Some(done) = self.probes.join_next_with_id() => Event::Done(done),
+            () = sleep_until(wake) => Event::Due,
+        };
+        let now = Instant::now();
+        self.wake(now);
+        match event {
+            Event::Done(done) => self.finish(done, now),
+            Event::Due => self.begin_due(now),
+        }
+    }
+
+    /// Notices when the process stood still, by its own lateness.
+    fn wake(&mut self, now: Instant) {
+        let slept = now.duration_since(self.awake);
+        self.awake = now;
+        if slept > TICK + OVERSLEPT {
+            self.stood_still = Some(now);
+            tracing::warn!(?slept, "the process stood still; the probes under way are asked anew");
         }
     }
 
@@ -112,6 +141,7 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
         for slot in std::mem::take(&mut self.slots).into_values() {
             self.stop_probing(&slot);
         }
+        self.board.ticking_ended();
     }
 
     fn begin_due(&mut self, now: Instant) {
@@ -127,13 +157,13 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
                 let task = self.probes.spawn(async move {
                     tokio::time::timeout(timeout + GRACE, probe.probe(channel, timeout)).await.ok()
                 });
-                self.asked.insert(task.id(), *id);
+                self.asked.insert(task.id(), (*id, now));
                 slot.running = Some(task);
             }
         }
     }
 
-    fn finish(&mut self, done: Result<(Id, Option<ProbeReport>), JoinError>) {
+    fn finish(&mut self, done: Result<(Id, Option<ProbeReport>), JoinError>, now: Instant) {
         let (task, seen) = match done {
             Ok((task, Some(report))) => (task, Some(report.observation())),
             Ok((task, None)) => {
@@ -148,11 +178,16 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
                 (error.id(), None)
             }
         };
-        let Some(channel) = self.asked.remove(&task) else { return };
+        let Some((channel, began)) = self.asked.remove(&task) else { return };
+        let counts = self.stood_still.is_none_or(|woke| began >= woke);
         if let Some(slot) = self.slots.get_mut(&channel) {
             slot.running = None;
+            if !counts {
+                let soon = self.timetable.soon(slot.phase, now);
+                slot.due = slot.due.map(|due| due.min(soon));
+            }
         }
-        if let Some(seen) = seen {
+        if let Some(seen) = seen.filter(|_| counts) {
             self.board.observe(channel, Scope::Channel, seen, (self.clock)());
         }
     }

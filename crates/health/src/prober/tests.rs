@@ -320,3 +320,35 @@ async fn what_traffic_took_out_returns_though_nobody_probes() {
     assert!(bench.board.is_usable(ChannelId(1)));
     assert!((2000..=2500).contains(&bench.began.elapsed().as_millis()), "{:?}", bench.began.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn probes_that_ran_while_the_process_was_stopped_are_asked_anew_and_not_counted() {
+    let bench = Bench::start(&channels(1..=20));
+    for id in 1..=20 {
+        bench.set(id, Does::Hang);
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(*bench.probe.under_way.lock().unwrap(), 20);
+    // SIGSTOP, ten seconds, SIGCONT: every timer is late at once.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    for id in 1..=20 {
+        bench.set(id, Does::Answer);
+    }
+    sleep(Duration::from_secs(2)).await;
+    for id in 1..=20 {
+        assert_eq!(bench.status(id), Healthy, "channel {id}");
+        let history = bench.board.history(ChannelId(id));
+        assert!(history.iter().all(|tick| tick.ok), "channel {id}: {history:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_is_dead_is_found_out_though_the_process_is_stopped_now_and_then() {
+    let bench = Bench::start(&channels(1..=1));
+    bench.set(1, Does::Fail);
+    for _ in 0..4 {
+        sleep(INTERVAL).await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+    }
+    assert_eq!(bench.status(1), Unhealthy);
+}

@@ -521,3 +521,52 @@ fn a_probe_that_asks_wrongly_takes_a_channel_out_for_five_minutes_and_not_for_go
         assert_eq!(story.probe_misasked(), Healthy, "traffic has proved that the probe is wrong");
     }
 }
+
+#[test]
+fn the_probe_that_comes_as_the_pause_ends_does_not_keep_the_channel_out_for_good() {
+    let mut story = Story::default();
+    assert_eq!([story.probe_refused(), story.after(300)], [Unhealthy, Unknown]);
+    assert_eq!(
+        [story.probe_refused(), story.after(30), story.probe_refused()],
+        [Unknown; 3],
+        "a call must say"
+    );
+    assert_eq!(story.call_refused(), Unhealthy);
+    assert_eq!(
+        [story.after(300), story.probe_refused()],
+        [Unknown, Unhealthy],
+        "it said that the probes are right"
+    );
+}
+
+#[test]
+fn where_refusals_prove_nothing_they_end_an_outage() {
+    let mut story = Story::default();
+    story.probe_refused();
+    assert_eq!(story.call_ok(), Healthy);
+    for _ in 0..3 {
+        story.probe_failed();
+    }
+    assert_eq!([story.after(1), story.probe_refused()], [Unhealthy, Unknown]);
+}
+
+#[test]
+fn a_channel_that_fails_every_other_call_leaves_ever_longer_and_does_not_flap() {
+    let mut story = Story::default();
+    let (mut left, mut failed, mut out) = (0, 0, 0);
+    for tenth in 0..12_000_i64 {
+        story.now.0 += 100;
+        story.after(0);
+        if !story.status.is_usable() {
+            out += 1;
+        } else if tenth % 2 == 0 {
+            story.call_ok();
+        } else {
+            failed += 1;
+            left += i32::from(story.call_failed() == Unhealthy);
+        }
+    }
+    assert!((8..=16).contains(&left), "left {left} times in twenty minutes");
+    assert!(out > 11_000, "in rotation for {} of 12000 tenths", 12_000 - out);
+    assert!(failed < 400, "{failed} calls failed");
+}
