@@ -113,6 +113,19 @@ async fn the_last_answer_serves_while_the_name_server_is_down() {
 }
 
 #[tokio::test]
+async fn probes_find_names_as_calls_do() {
+    let server = NameServer::start().await;
+    server.knows("up.test", LOOPBACK, 60);
+    let up = Upstream::scripted().start().await;
+    let probed = by_name(&server, "up.test", &[&up])
+        .channel(&up, "probe", "models")
+        .set("health_check.interval", "1s");
+    let _gw = probed.start().await;
+
+    in_good_time("a probe", async || (up.probes() > 0).then_some(())).await;
+}
+
+#[tokio::test]
 async fn new_connections_follow_the_name_to_its_new_address() {
     let server = NameServer::start().await;
     server.knows("up.test", LOOPBACK, 1);

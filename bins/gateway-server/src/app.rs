@@ -10,7 +10,7 @@ use gateway_config::{
     Settings, Snapshot, Source,
 };
 use gateway_domain::{Inventory, KeyDigest, UnixMillis};
-use gateway_health::{Board, HttpProbe};
+use gateway_health::{Board, HttpProbe, Lookup};
 use gateway_proxy::{Clock, Metrics, Names, Proxy};
 use gateway_routing::Pools;
 use gateway_sessions::Sessions;
@@ -202,7 +202,7 @@ impl Parts {
             board: Arc::clone(&board),
             metrics,
             tls: Arc::clone(&client_tls),
-            names,
+            names: names.clone(),
             sink: journal(store.recorder(), Arc::clone(&live)),
             clock,
         };
@@ -216,12 +216,20 @@ impl Parts {
             board,
             pools,
             sessions,
-            probe: Arc::new(HttpProbe::new(client_tls)),
+            probe: Arc::new(HttpProbe::resolving(client_tls, lookup_by(names))),
             meters,
             clock,
             tls: server_tls.map(|config| Arc::new(ArcSwapOption::new(Some(config)))),
         })
     }
+}
+
+/// Probes find names as calls do.
+fn lookup_by(names: Names) -> Lookup {
+    Arc::new(move |host| {
+        let names = names.clone();
+        Box::pin(async move { names.resolve(&host).await })
+    })
 }
 
 fn first_status(loaded: &Loaded) -> ReloadStatus {

@@ -17,10 +17,13 @@ use crate::clean::clean;
 use crate::{Probe, ProbeReport};
 
 mod answer;
+mod names;
 mod question;
 mod stream;
 
 use answer::Answer;
+pub use names::Lookup;
+use names::Names;
 use question::Question;
 
 /// How much of a probe's answer is read and kept.
@@ -57,7 +60,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// An error object that comes with 2xx counts by its code. Redirects are not followed, or the key would go where nobody
 /// configured it to.
 pub struct HttpProbe {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector<Names>>, Full<Bytes>>,
 }
 
 /// Why there is no whole answer.
@@ -70,12 +73,21 @@ struct Failure {
 
 impl HttpProbe {
     /// A probe that trusts what the given TLS configuration trusts. Its ALPN list is replaced by HTTP/2 and HTTP/1.1.
+    /// Names are the system's to resolve.
     pub fn new(tls: Arc<ClientConfig>) -> Self {
+        Self::resolving(tls, names::system())
+    }
+
+    /// The same with names resolved by `lookup`.
+    pub fn resolving(tls: Arc<ClientConfig>, lookup: Lookup) -> Self {
         let mut tls = Arc::unwrap_or_clone(tls);
         // The connector sets it, and insists on being the only one who does.
         tls.alpn_protocols.clear();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_all_versions().build();
+        let mut http = HttpConnector::new_with_resolver(Names(lookup));
+        // Only then does it leave https to the connector around it.
+        http.enforce_http(false);
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        let connector = builder.enable_all_versions().wrap_connector(http);
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
         Self { client }
     }

@@ -14,6 +14,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -82,6 +83,12 @@ impl Names {
     fn asking(asker: Asker, metrics: &Metrics) -> Self {
         let lookups = metrics.name_lookups(LookupError::OUTCOMES);
         Self(Arc::new(Inner { asker, entries: ArcSwap::default(), lookups }))
+    }
+
+    /// The addresses of a host, for others than calls. Waits for an answer no longer than calls do.
+    pub async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        let found = self.addresses(host, Instant::now() + LOOKUP_LIMIT).await;
+        found.map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))
     }
 
     /// The addresses to try, in this order. Never empty.
