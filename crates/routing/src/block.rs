@@ -7,8 +7,16 @@
 //! channel's sessions return then, the second is refused again, and every refusal costs a request a detour; so no block
 //! is shorter than half a second, which halves the detours. Nor is it lengthened beyond what the upstream says: a
 //! channel that carries much of the traffic and comes and goes in long pulses floods its neighbours each time.
+//!
+//! **Refusals that go on** say that the channel's sessions ask for more than its limit grants. Blocks alone would send
+//! them all away and call them all back, twice a second, and whoever was sent away has left its cache behind. So the
+//! share of recent attempts that were refused lowers the channel's health (see `health.rs`), and it sheds as many
+//! sessions for good, always the same ones, as it takes until hardly any are refused. A few refusals remain: they are
+//! how one learns that the limit has not grown. Gain times lag stays far from where such a loop would swing, because a
+//! refusal takes milliseconds and what it teaches half a minute to fade.
 
 use crate::Micros;
+use crate::estimate::fade;
 
 /// The first guess and the shortest block, in seconds.
 const FIRST: f64 = 0.5;
@@ -21,6 +29,12 @@ const SOON: u64 = 2;
 /// No rate limit is believed for longer: asking once in five minutes costs one refusal.
 const LONGEST: Micros = Micros::from_millis(300_000);
 
+/// How long refusals are remembered, in seconds.
+const TAU_REFUSALS: f64 = 30.0;
+/// How many attempts are remembered at most.
+const CAP: f64 = 200.0;
+/// How many a channel is born with that were let in: its first refusal says little.
+const PRIOR_LET_IN: f64 = 4.0;
 /// Headers of answers are believed for no longer: they tell when a budget will be full again, and long before that it
 /// has room for some.
 const LONGEST_ANNOUNCED: Micros = Micros::from_millis(120_000);
@@ -37,6 +51,45 @@ pub(crate) struct Block {
 /// How long a channel is kept out that was not refused, but whose answer says that the next will be.
 pub(crate) fn announced(wait: Micros) -> Micros {
     wait.clamp(Micros::from_seconds(FIRST), LONGEST_ANNOUNCED)
+}
+
+/// The fading counts of attempts that an upstream let in and of those that it refused for its rate limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Refusals {
+    let_in: f64,
+    refused: f64,
+    at: Micros,
+}
+
+// === impl Refusals ===
+
+impl Refusals {
+    /// A first token.
+    pub(crate) fn let_in(&mut self, now: Micros) {
+        self.make_room(now);
+        self.let_in += 1.0;
+    }
+
+    /// A 429.
+    pub(crate) fn refused(&mut self, now: Micros) {
+        self.make_room(now);
+        self.refused += 1.0;
+    }
+
+    /// The share of attempts that were refused of late, in [0, 1).
+    pub(crate) fn share(&self, now: Micros) -> f64 {
+        let refused = self.refused * fade(self.at, now, TAU_REFUSALS);
+        refused / (self.let_in.mul_add(fade(self.at, now, TAU_REFUSALS), refused) + PRIOR_LET_IN)
+    }
+
+    fn make_room(&mut self, now: Micros) {
+        let fade = fade(self.at, now, TAU_REFUSALS);
+        let known = (self.let_in + self.refused) * fade;
+        let keep = if known + 1.0 > CAP { fade * (CAP - 1.0) / known } else { fade };
+        self.let_in *= keep;
+        self.refused *= keep;
+        self.at = self.at.max(now);
+    }
 }
 
 // === impl Block ===
@@ -60,7 +113,7 @@ impl Block {
 
 #[cfg(test)]
 mod tests {
-    use super::Block;
+    use super::{Block, Refusals};
     use crate::Micros;
 
     fn ms(millis: u64) -> Micros {
@@ -99,5 +152,22 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(block.refused(ms(1_000), None, ms(1_020)), ms(1_520));
         }
+    }
+
+    #[test]
+    fn refusals_are_a_share_that_fades_and_one_says_little() {
+        let mut seen = Refusals::default();
+        seen.refused(ms(0));
+        assert!(seen.share(ms(0)) <= 0.2);
+        for i in 0..2000_u64 {
+            if i % 10 == 0 { seen.refused(ms(10 * i)) } else { seen.let_in(ms(10 * i)) }
+        }
+        let share = seen.share(ms(20_000));
+        assert!((share - 0.1).abs() < 0.01, "{share}");
+        for i in 0..1000_u64 {
+            seen.let_in(ms(20_000 + 10 * i));
+        }
+        assert!(seen.share(ms(30_000)) < 0.002);
+        assert!(seen.share(ms(0)) < 0.002, "a clock that goes back");
     }
 }

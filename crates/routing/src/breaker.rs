@@ -5,18 +5,23 @@
 //!   Closed ────────────────────────────────────────────────────────────────────► Open { until }
 //!     ▲                                                                            │    ▲
 //!     │ 2 good trials: all is forgotten, slow start                   until passed,│    │ bad trial:
-//!     │                                                               one request  ▼    │ 1.6 × longer, ≤ 10 s
+//!     │                                                               one request  ▼    │ 1.6 × longer, ≤ 6 s
 //!     └──────────────────────────────────────────────────────────────────────── Trial ──┘
 //! ```
 //!
 //! A trial is a real request, so it must not be a sacrifice: the first request whose home the channel is takes it
 //! (its prompt may still be in the cache there), it has a short deadline, at most 2 % of requests are trials, and a
 //! retry never is one. Two seconds after a trial fell due any request takes it; ten seconds after, even one whose
-//! session is at home elsewhere. Between the first and the second good trial the channel is Open again with a time
+//! session is at home elsewhere. A trial is decided by its first token: the rest of the stream takes ten times as long
+//! and tells nothing more of whether the channel is there and quick. What breaks later is a failure like any other.
+//! Between the first and the second good trial the channel is Open again with a time
 //! that has passed. A 429, a caller's error or a cancelled trial decides nothing.
 //!
-//! Waiting times are spread by ±20 % so that replicas do not try together. Backing off is short (10 s at most),
-//! because a trial costs one request a retry at most.
+//! The good end of a stream does not interrupt a row of failures, only a first token does: streams that began before
+//! an outage go on ending well all through it.
+//!
+//! Waiting times are spread by ±20 % so that replicas do not try together. Backing off is short (6 s at most),
+//! because a trial costs one request a retry at most, and half the time between trials is lost after an outage.
 //!
 //! What decides is read and taken with one atomic word; the rest is kept under the slot's lock.
 
@@ -32,7 +37,7 @@ const FIRST_WAIT: f64 = 1.0;
 /// By how much a waiting time grows with each bad trial.
 const BACK_OFF: f64 = 1.6;
 /// The longest waiting time, in seconds.
-const LONGEST_WAIT: f64 = 10.0;
+const LONGEST_WAIT: f64 = 6.0;
 /// How far a waiting time is spread to either side.
 const JITTER: f64 = 0.2;
 /// How long a refused key or model keeps a channel out, in seconds.
@@ -167,13 +172,8 @@ impl Breaker {
         self.cause
     }
 
-    /// A first token came: failures are not in a row any more.
-    pub(crate) fn token(&mut self) {
-        self.failures = 0;
-    }
-
-    /// A good answer, `fast` as the others are.
-    pub(crate) fn good(&mut self, gate: &Gate, evidence: Evidence, fast: bool) -> Change {
+    /// A first token, which came as `fast` as the others': failures are not in a row any more, and a trial is decided.
+    pub(crate) fn token(&mut self, gate: &Gate, evidence: Evidence, fast: bool) -> Change {
         self.failures = 0;
         if gate.get() == Position::Closed || !self.concerns(evidence) {
             return Change::None;
@@ -290,7 +290,7 @@ mod tests {
             for _ in 0..3 {
                 breaker.bad(&gate, at(1000, false));
             }
-            breaker.token();
+            breaker.token(&gate, at(1000, false), true);
         }
         assert_eq!(gate.get(), Position::Closed);
     }
@@ -299,9 +299,9 @@ mod tests {
     fn two_good_trials_close_it() {
         let (mut breaker, gate) = open();
         take(&gate, Micros::from_millis(2200));
-        assert_eq!(breaker.good(&gate, at(2200, true), true), Change::None);
+        assert_eq!(breaker.token(&gate, at(2200, true), true), Change::None);
         take(&gate, Micros::from_millis(2200));
-        assert_eq!(breaker.good(&gate, at(2300, true), true), Change::Closed);
+        assert_eq!(breaker.token(&gate, at(2300, true), true), Change::Closed);
         assert_eq!(gate.get(), Position::Closed);
     }
 
@@ -315,12 +315,12 @@ mod tests {
             if i % 2 == 0 {
                 breaker.bad(&gate, at(now, true));
             } else {
-                breaker.good(&gate, at(now, true), false);
+                breaker.token(&gate, at(now, true), false);
             }
             waits.push(gate.get().remaining(Micros::from_millis(now)).seconds());
             now += 12_000;
         }
-        assert!(waits.is_sorted() && waits[0] > 1.5 && waits[9] > 9.0 && waits[9] <= 10.0, "{waits:?}");
+        assert!(waits.is_sorted() && waits[0] > 1.5 && waits[9] > 5.5 && waits[9] <= 6.0, "{waits:?}");
     }
 
     #[test]
@@ -336,7 +336,7 @@ mod tests {
         let (mut breaker, gate) = open();
         for _ in 0..5 {
             let old = Evidence { sent: Micros::from_millis(500), ..at(1100, false) };
-            assert_eq!(breaker.good(&gate, old, true), Change::None);
+            assert_eq!(breaker.token(&gate, old, true), Change::None);
         }
         assert_ne!(gate.get(), Position::Closed);
     }

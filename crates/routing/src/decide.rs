@@ -21,7 +21,7 @@ use gateway_domain::ChannelId;
 
 use crate::fleet::Fleet;
 use crate::hash::{Purpose, draw};
-use crate::health::{Crowd, Factors, error_factor, latency_factor, load_factor};
+use crate::health::{Crowd, Factors, error_factor, latency_factor, load_factor, rate_factor};
 use crate::layout::{Layout, Seat};
 use crate::walk::{Walk, accepts, greater};
 use crate::{Micros, PolicyKind, Reason, Request, breaker};
@@ -156,7 +156,8 @@ impl<'a> Choice<'a> {
         Factors {
             latency: latency_factor(slot.latency(reference), reference, self.layout.params.slack),
             errors: error_factor(slot.success()),
-            load: load_factor(f64::from(slot.inflight()), seat.limit(), seat.weight, crowd),
+            load: rate_factor(slot.refused())
+                * load_factor(f64::from(slot.inflight()), seat.limit(), seat.weight, crowd),
         }
     }
 

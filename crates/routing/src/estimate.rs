@@ -82,7 +82,7 @@ pub(crate) struct Waiting {
 }
 
 /// What remains of a sum after the time since `at`.
-fn fade(at: Micros, now: Micros, tau: f64) -> f64 {
+pub(crate) fn fade(at: Micros, now: Micros, tau: f64) -> f64 {
     let elapsed = now.since(at).seconds();
     if elapsed > 0.0 { (-elapsed / tau).exp() } else { 1.0 }
 }

@@ -65,11 +65,13 @@ pub struct Candidate {
     pub p: f64,
     /// The error factor, in (0, 1].
     pub f_err: f64,
+    /// Share of its recent attempts that its rate limit refused, in [0, 1).
+    pub refused: f64,
     /// Attempts in flight.
     pub inflight: u32,
     /// How many it may have in flight: configured or learned, whichever is less; `None` while neither is known.
     pub limit: Option<f64>,
-    /// The load factor, in (0, 1].
+    /// The load factor, in (0, 1]: how full it is, and how often its rate limit refuses.
     pub f_load: f64,
     /// Health: the product of the factors.
     pub h: f64,

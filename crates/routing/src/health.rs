@@ -4,8 +4,9 @@
 //! h = f_lat · f_err · f_load
 //! f_lat  = min(1, slack · (Lref+ε)/(L+ε))^2  how slow, beyond what is normal in this fleet
 //! f_err  = p^3                               how often it fails
-//! f_load = f_lim                             how full, when its limit is known; else
-//!          f_fair                            whether it has far more than its share of what is in flight
+//! f_load = f_rate · f_lim                    how full, when its limit is known; else
+//!          f_rate · f_fair                   whether it has far more than its share of what is in flight
+//! f_rate = max(0.3, 1 − 8·refused)           how often its rate limit refuses
 //! ```
 //!
 //! Health does not change the order in which a key prefers channels; it decides whether a channel is accepted. A key
@@ -32,6 +33,8 @@ const LEAST: f64 = 1e-6;
 const HEADROOM: (f64, f64) = (1.15, 0.30);
 /// The floor of `f_lim`.
 const LEAST_LOAD: f64 = 0.01;
+/// How much refusals weigh, and the floor of `f_rate`: above the least threshold, so that somebody goes on asking.
+const RATE: (f64, f64) = (8.0, 0.3);
 /// The bound on a channel's share of what is in flight: so many times the fair share, and so many attempts more.
 const FAIR: (f64, f64) = (2.0, 3.0);
 
@@ -72,7 +75,12 @@ pub(crate) fn error_factor(success: f64) -> f64 {
     success * success * success
 }
 
-/// `f_load`.
+/// `f_rate`, from the share of attempts that a rate limit refused.
+pub(crate) fn rate_factor(refused: f64) -> f64 {
+    (-RATE.0).mul_add(refused, 1.0).max(RATE.1)
+}
+
+/// `f_lim` or `f_fair`.
 pub(crate) fn load_factor(inflight: f64, limit: f64, weight: f64, crowd: Crowd) -> f64 {
     if limit.is_finite() {
         let limit = limit.max(1.0);
@@ -90,7 +98,7 @@ pub(crate) fn threshold(loyalty: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Crowd, Factors, error_factor, latency_factor, load_factor, threshold};
+    use super::{Crowd, Factors, error_factor, latency_factor, load_factor, rate_factor, threshold};
 
     #[test]
     fn a_channel_within_the_slack_is_whole() {
@@ -121,6 +129,13 @@ mod tests {
         let crowd = Crowd { inflight: 40.0, weight: 4.0 };
         assert!((load_factor(22.0, f64::INFINITY, 1.0, crowd) - 1.0).abs() < 1e-9);
         assert!(load_factor(45.0, f64::INFINITY, 1.0, crowd) < 0.3);
+    }
+
+    #[test]
+    fn a_channel_that_refuses_now_and_then_keeps_all_and_one_that_always_does_keeps_some() {
+        assert!(rate_factor(0.03) >= threshold(1.0), "three in a hundred cost nobody a home");
+        assert!(rate_factor(0.06) < threshold(1.0));
+        assert!(rate_factor(1.0) > threshold(0.0));
     }
 
     #[test]

@@ -8,9 +8,13 @@
 //!
 //! The same law tells a queue before it shows in L, which is known only of attempts that got through: of the streams
 //! in flight, `base / (gen + base)` should be waiting for their first token. Clearly more than that is a queue that
-//! forms, and the limit does not grow; twice that is a queue, and what is in
-//! flight is the limit. Without this the sessions that
-//! return to a channel all at once raise its limit before the first of them has been slow.
+//! forms, and the limit does not grow; twice that is a queue, and what is in flight is the limit. Without this the
+//! sessions that return to a channel all at once raise its limit before the first of them has been slow.
+//!
+//! The law speaks of a steady state. While traffic grows, much of what is in flight has just been sent, and waits
+//! because it is young: of attempts that do not queue, those that wait have waited half of `base` on average. So
+//! many who wait are a queue only if they are older than that as well. Without this the first sessions that return to
+//! a channel stop the others, time and again.
 //!
 //! Three lessons are built in:
 //! - **One step per round trip.** After a step down, the queue built earlier still drains and L stays high for as long
@@ -31,8 +35,10 @@ use crate::health::UNNOTICED;
 const TOLERANCE: f64 = 1.6;
 /// More waiting than `times · expected + more` means that a queue forms…
 const QUEUE_FORMS: (f64, f64) = (1.3, 1.0);
-/// … or is there.
+/// … or is there…
 const QUEUE: (f64, f64) = (2.0, 4.0);
+/// … if they have waited for more than this part of `base` on average.
+const OLD: f64 = 0.9;
 /// The learned limit never falls below this.
 const LEAST: f64 = 3.0;
 /// A latency that is high for less than this proves no congestion, in seconds: a stall of the program itself delays
@@ -44,7 +50,8 @@ const GREATEST_STEP: f64 = 0.75;
 const BASE_FALL: f64 = 0.3;
 /// How slowly `base` rises, in seconds.
 const BASE_RISE: f64 = 450.0;
-/// How slowly the greatest use is forgotten, in seconds.
+/// How slowly the greatest use is forgotten, in seconds, while the channel is not congested. Little use of a channel
+/// that is unwell says nothing of what it bears when it is well again.
 const PEAK_TAU: f64 = 60.0;
 /// How much one answer's duration counts.
 const GENERATION_GAIN: f64 = 0.03;
@@ -90,6 +97,8 @@ pub(crate) struct Observed {
     pub(crate) streams: f64,
     /// Of the streams, how many wait for their first token.
     pub(crate) waiting: f64,
+    /// Their ages together, in seconds.
+    pub(crate) age: f64,
 }
 
 // === impl Limit ===
@@ -130,21 +139,26 @@ impl Limit {
         let elapsed = now.since(self.at).seconds();
         self.at = self.at.max(now);
         let growing = elapsed.min(LONGEST_GROWTH);
-        self.peak = seen.inflight.max(self.peak * (-elapsed / PEAK_TAU).exp());
+        self.peak = self.peak.max(seen.inflight);
         let Some(base) = self.learn_base(seen, elapsed) else { return };
         let first = base + UNNOTICED;
         let expected = seen.streams * first / (first + self.generation);
-        let is_queue = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
-        if seen.latency > TOLERANCE.mul_add(base, UNNOTICED) || is_queue(QUEUE) {
+        let are_many = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
+        let is_queue = are_many(QUEUE) && seen.age > OLD * first * seen.waiting;
+        let is_slow = seen.latency > TOLERANCE.mul_add(base, UNNOTICED);
+        if !is_slow {
+            self.peak = seen.inflight.max(self.peak * (-elapsed / PEAK_TAU).exp());
+        }
+        if is_slow || is_queue {
             let since = *self.congested.get_or_insert(now);
-            let lasting = is_queue(QUEUE) || now.since(since) >= Micros::from_seconds(LASTING);
+            let lasting = is_queue || now.since(since) >= Micros::from_seconds(LASTING);
             let used_up = self.most.is_infinite() || seen.inflight >= NEARLY_ALL * self.most;
             if lasting && used_up && now >= self.hold {
                 self.step_down(seen, base, now);
             }
         } else {
             self.congested = None;
-            if self.most.is_finite() && !is_queue(QUEUE_FORMS) {
+            if self.most.is_finite() && !are_many(QUEUE_FORMS) {
                 self.grow(seen.inflight, growing);
             }
         }
@@ -205,7 +219,7 @@ mod tests {
 
     /// What is seen of a channel that answers whole, so that nothing is known from who waits.
     fn seen(latency: f64, inflight: f64) -> Observed {
-        Observed { latency, evidence: 10.0, inflight, streams: 0.0, waiting: 0.0 }
+        Observed { latency, evidence: 10.0, inflight, streams: 0.0, waiting: 0.0, age: 0.0 }
     }
 
     /// A channel that has worked at half a second with 40 in flight for ten seconds.
@@ -281,11 +295,32 @@ mod tests {
         for _ in 0..200 {
             limit.answered(4.5);
         }
-        let now = |waiting| Observed { streams: 40.0, waiting, ..seen(0.5, 40.0) };
+        let now = |waiting| Observed { streams: 40.0, waiting, age: 0.5 * waiting, ..seen(0.5, 40.0) };
         limit.observe(now(6.0), s(10.0));
         assert!(limit.get().is_infinite(), "a tenth of the time in the system is waiting: 4 are expected");
         lasting(&mut limit, now(20.0), 10.4);
         assert!(limit.get() <= 40.0, "{}", limit.get());
+    }
+
+    #[test]
+    fn those_who_wait_because_they_were_just_sent_are_no_queue() {
+        let mut limit = settled();
+        for _ in 0..200 {
+            limit.answered(4.5);
+        }
+        let young = Observed { streams: 40.0, waiting: 20.0, age: 20.0 * 0.25, ..seen(0.5, 40.0) };
+        lasting(&mut limit, young, 10.4);
+        assert!(limit.get().is_infinite(), "{}", limit.get());
+    }
+
+    #[test]
+    fn what_a_channel_bore_is_not_forgotten_while_it_is_unwell() {
+        let mut limit = settled();
+        for i in 0..900 {
+            limit.observe(seen(2.0, 5.0), s(10.0 + f64::from(i) * 0.1));
+        }
+        limit.slow_start(s(100.0));
+        assert!((limit.get() - 9.0).abs() < 0.5, "a quarter of nine tenths of 40: {}", limit.get());
     }
 
     #[test]
@@ -294,7 +329,7 @@ mod tests {
         lasting(&mut limit, seen(2.0, 40.0), 10.3);
         let low = limit.get();
         for i in 0..20 {
-            let waiting = Observed { streams: 0.0, waiting: 3.0, ..seen(0.5, 40.0) };
+            let waiting = Observed { streams: 0.0, waiting: 3.0, age: 1.5, ..seen(0.5, 40.0) };
             limit.observe(waiting, s(11.0 + f64::from(i) * 0.1));
         }
         assert!((limit.get() - low).abs() < 1e-9);

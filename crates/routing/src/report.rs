@@ -2,14 +2,14 @@
 //!
 //! | what happened | latency | errors | breaker | rate limit |
 //! |---|---|---|---|---|
-//! | first token after T | S += T, N += 1 | | failures are not in a row | |
-//! | good answer | | A += 1 | good trial, if fast | |
+//! | first token after T | S += T, N += 1 | | no more failures in a row; a good trial, if fast | |
+//! | good answer | | A += 1 | | |
 //! | 5xx, no connection, broken stream, no answer | | B += 1 | failure | 503, 529: if `Retry-After` |
 //! | hard timeout | S += T | B += 1 | failure | |
 //! | cut by us | S += T | | failed trial, if one | |
 //! | client left | S += T beyond L | | undecided | |
 //! | 401, 402, 403, or the model is not served | | | open for a minute | |
-//! | 429 | | | undecided | until `Retry-After`, or backing off |
+//! | 429 | | | undecided | until `Retry-After`, or backing off; a refusal |
 //! | headers say that the upstream's budget is used up | | | | until they say, but no more than two minutes |
 //! | the caller's own error | | | undecided | |
 //!
@@ -39,6 +39,15 @@ pub(crate) struct Sent {
     pub(crate) jitter: u64,
 }
 
+// === impl Sent ===
+
+impl Sent {
+    /// A trial is decided by its first token: after that it is an attempt like any other.
+    const fn evidence(&self, had_token: bool, now: Micros) -> Evidence {
+        Evidence { sent: self.at, trial: self.trial && !had_token, jitter: self.jitter, now }
+    }
+}
+
 /// The first token came. Returns its time in seconds, scaled to that of streams.
 pub(crate) fn first_token(slot: &Slot, sent: &Sent, now: Micros, around: Surroundings<'_>) -> f64 {
     let seconds = now.since(sent.at).seconds();
@@ -49,7 +58,12 @@ pub(crate) fn first_token(slot: &Slot, sent: &Sent, now: Micros, around: Surroun
     if room.is_current(sent.place) {
         room.leave(sent.place);
         record.latency.token(seconds, now);
-        record.breaker.token();
+        record.refusals.let_in(now);
+        let is_fast = |best| seconds <= FAST_ENOUGH * around.slack * (best + UNNOTICED);
+        let fast = around.fleet.best().is_none_or(is_fast);
+        if record.breaker.token(slot.gate(), sent.evidence(false, now), fast) == Change::Closed {
+            slot.begin_anew(&mut record, now);
+        }
     }
     slot.settle(&mut record, now, around);
     seconds
@@ -98,20 +112,13 @@ fn learn(
     now: Micros,
     around: Surroundings<'_>,
 ) {
-    let evidence = Evidence { sent: sent.at, trial: sent.trial, jitter: sent.jitter, now };
+    let evidence = sent.evidence(token.is_some(), now);
     let waited = now.since(sent.at).seconds() * around.fleet.scale(sent.streaming);
     match outcome.kind {
         Kind::Ok => {
             record.errors.good(now);
             if sent.streaming {
                 record.limit.answered(waited - token.unwrap_or(waited));
-            }
-            let fast = around
-                .fleet
-                .best()
-                .is_none_or(|best| token.unwrap_or(0.0) <= FAST_ENOUGH * around.slack * (best + UNNOTICED));
-            if record.breaker.good(slot.gate(), evidence, fast) == Change::Closed {
-                slot.begin_anew(record, now);
             }
         }
         Kind::ServerError(_) | Kind::Connect | Kind::BrokenStream | Kind::BadAnswer => {
@@ -146,6 +153,7 @@ fn learn(
         Kind::Unserved => record.breaker.refused(slot.gate(), evidence, Cause::Unserved),
         Kind::RateLimited => {
             slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
+            record.refusals.refused(now);
             Breaker::undecided(slot.gate(), evidence);
         }
         Kind::CallerError(_) => Breaker::undecided(slot.gate(), evidence),

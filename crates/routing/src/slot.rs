@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::atomic_f64::AtomicF64;
-use crate::block::Block;
+use crate::block::{Block, Refusals};
 use crate::breaker::{Breaker, Gate, Position};
 use crate::budget::{Account, Rates, Taken};
 use crate::estimate::{Errors, Estimate, Latency, Waiting};
@@ -53,6 +53,7 @@ struct Hot {
     latency_own: AtomicF64,
     latency_prior: AtomicF64,
     success: AtomicF64,
+    refused: AtomicF64,
     evidence: AtomicF64,
     fresh_at: AtomicU64,
     streams: WaitingRoom,
@@ -71,6 +72,7 @@ pub(crate) struct Record {
     pub(crate) limit: Limit,
     pub(crate) breaker: Breaker,
     pub(crate) block: Block,
+    pub(crate) refusals: Refusals,
     pub(crate) firsts: Firsts,
 }
 
@@ -96,12 +98,14 @@ impl Slot {
             limit,
             breaker: Breaker::new(),
             block: Block::default(),
+            refusals: Refusals::default(),
             firsts: Firsts::default(),
         };
         let hot = Hot {
             latency_own: AtomicF64::new(Estimate::UNKNOWN.own),
             latency_prior: AtomicF64::new(Estimate::UNKNOWN.prior),
             success: AtomicF64::new(1.0),
+            refused: AtomicF64::new(0.0),
             evidence: AtomicF64::new(0.0),
             limit: AtomicF64::new(limit.get()),
             fresh_at: AtomicU64::new(0),
@@ -123,6 +127,7 @@ impl Slot {
             latency_own: hot.latency_own.clone(),
             latency_prior: hot.latency_prior.clone(),
             success: hot.success.clone(),
+            refused: hot.refused.clone(),
             evidence: hot.evidence.clone(),
             limit: hot.limit.clone(),
             fresh_at: AtomicU64::new(hot.fresh_at.load(Ordering::Relaxed)),
@@ -144,6 +149,11 @@ impl Slot {
     /// p.
     pub(crate) fn success(&self) -> f64 {
         self.hot.success.load()
+    }
+
+    /// The share of attempts that a rate limit refused of late.
+    pub(crate) fn refused(&self) -> f64 {
+        self.hot.refused.load()
     }
 
     /// N.
@@ -263,7 +273,7 @@ impl Slot {
         let evidence = record.latency.evidence(now);
         record.firsts.count(self.firsts(), now);
         if self.gate().get() == Position::Closed {
-            record.limit.observe(self.observed(latency, evidence), now);
+            record.limit.observe(self.observed(latency, evidence, now), now);
             let spoken = evidence + waiting.count >= SPOKEN;
             let far_slower = latency_factor(latency, reference, around.slack) < FAR_SLOWER;
             let beaten = around.fleet.best().is_some_and(|best| TIMES_FASTER * best < latency);
@@ -275,6 +285,7 @@ impl Slot {
         self.hot.latency_prior.store(estimate.prior);
         self.hot.evidence.store(evidence);
         self.hot.success.store(record.errors.success(now));
+        self.hot.refused.store(record.refusals.share(now));
         self.hot.limit.store(record.limit.get());
         // Never back, whatever the clock does: pools remember how young their oldest numbers were. Whoever is here
         // holds the lock.
@@ -292,11 +303,12 @@ impl Slot {
         self.hot.wholes.forget();
     }
 
-    fn observed(&self, latency: f64, evidence: f64) -> Observed {
+    fn observed(&self, latency: f64, evidence: f64, now: Micros) -> Observed {
         let inflight = f64::from(self.inflight());
         // Whole answers wait until they end; whatever else is in flight are streams.
         let streams = (inflight - f64::from(self.hot.wholes.count())).max(0.0);
-        Observed { latency, evidence, inflight, streams, waiting: f64::from(self.hot.streams.count()) }
+        let Waiting { count: waiting, age } = self.hot.streams.read(now);
+        Observed { latency, evidence, inflight, streams, waiting, age }
     }
 
     fn waiting_now(&self, now: Micros, fleet: &Fleet) -> Waiting {

@@ -27,6 +27,8 @@ pub struct ChannelView {
     pub latency_ms: f64,
     /// Estimated share of failed answers, in [0, 1).
     pub error_rate: f64,
+    /// Share of its recent attempts that its rate limit refused, in [0, 1).
+    pub refused: f64,
     /// Attempts in flight in this pool.
     pub inflight: u32,
     /// Of these, how many wait for their first token.
@@ -37,7 +39,7 @@ pub struct ChannelView {
     pub f_lat: f64,
     /// The error factor, in (0, 1].
     pub f_err: f64,
-    /// The load factor, in (0, 1].
+    /// The load factor, in (0, 1]: how full it is, and how often its rate limit refuses.
     pub f_load: f64,
     /// Health: the product of the factors.
     pub h: f64,

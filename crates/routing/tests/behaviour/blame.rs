@@ -94,6 +94,36 @@ fn a_rate_limit_is_no_error_and_passes() {
 }
 
 #[test]
+fn refusals_that_go_on_move_sessions_for_good_and_not_to_and_fro() {
+    // The first channel lets in four a second; its sessions ask for ten.
+    let mut world = World::of(&channels(&[1.0, 1.0]));
+    let (mut allowance, mut at) = (4.0_f64, world.now);
+    let mut moves = 0;
+    let mut last = std::collections::BTreeMap::new();
+    for i in 0..4000_u64 {
+        world.sleep(50);
+        let key = i % 300;
+        let decision = world
+            .ask(|r| r.session = Some(SessionKey(gateway_routing::stable_hash(&key.to_le_bytes()))))
+            .unwrap();
+        allowance = (allowance + 4.0 * world.now.since(at).seconds()).min(4.0);
+        at = world.now;
+        let refused = decision.channel.0 == 0 && allowance < 1.0;
+        if decision.channel.0 == 0 && !refused {
+            allowance -= 1.0;
+        }
+        if i >= 2000 {
+            moves += u32::from(last.insert(key, decision.channel).is_some_and(|was| was != decision.channel));
+        }
+        let kind = if refused { Kind::RateLimited } else { Kind::Ok };
+        decision.ticket.finish(Outcome::of(kind), world.now);
+    }
+    let view = world.view(0);
+    assert!(view.refused > 0.02 && view.refused < 0.15 && view.f_load < 0.85, "{view:?}");
+    assert!(moves < 400, "of 1700 that could have moved: {moves}");
+}
+
+#[test]
 fn an_overloaded_upstream_that_names_a_time_is_left_alone_until_then() {
     for status in [503, 529] {
         let mut world = World::of(&channels(&[1.0, 1.0]));

@@ -52,6 +52,55 @@ fn the_first_request_at_home_tries_it_and_one_at_a_time() {
 }
 
 #[test]
+fn a_trial_is_decided_by_its_first_token() {
+    let mut world = with_open();
+    let key = at_home(&world);
+    world.sleep(1300);
+    let mut trials = Vec::new();
+    for _ in 0..2 {
+        let mut trial = world.ask(|r| r.session = Some(key)).unwrap();
+        assert!(trial.probe);
+        world.sleep(300);
+        trial.ticket.first_token(world.now);
+        trials.push(trial.ticket);
+    }
+    assert_eq!(world.view(0).state, State::Closed, "both streams go on");
+    for ticket in trials {
+        ticket.finish(Outcome::of(Kind::BrokenStream), world.now);
+    }
+    assert_eq!(world.view(0).state, State::Closed, "what breaks later is no trial's verdict");
+}
+
+#[test]
+fn a_slow_first_token_is_a_bad_trial() {
+    let mut world = with_open();
+    let key = at_home(&world);
+    world.sleep(1300);
+    let mut trial = world.ask(|r| r.session = Some(key)).unwrap();
+    world.sleep(9000);
+    trial.ticket.first_token(world.now);
+    assert_eq!(world.view(0).state, State::Open);
+}
+
+#[test]
+fn streams_that_end_well_after_the_outage_began_do_not_hide_it() {
+    let mut world = World::of(&channels(&[1.0, 1.0]));
+    let only = crate::traffic::set(&[1]);
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        let mut ticket = world.ask_without(&only).unwrap().ticket;
+        ticket.first_token(world.now);
+        streams.push(ticket);
+    }
+    for stream in streams.into_iter().take(4) {
+        world.sleep(50);
+        stream.finish(Outcome::of(Kind::Ok), world.now);
+        world.report(0, Kind::Connect);
+    }
+    assert_eq!(world.view(0).state, State::Open);
+}
+
+#[test]
 fn a_retry_never_is_a_trial() {
     let mut world = with_open();
     let key = at_home(&world);

@@ -39,18 +39,19 @@ fn many_channels_in_bad_health_cost_no_more_than_in_proportion() {
             let seen = world.view(id);
             assert!(seen.f_err < 0.31, "{seen:?}");
         }
-        (0..30).map(|round| timed(&mut world, round)).min().unwrap()
+        // Rounds short enough that some of them are not interrupted on a busy machine.
+        (0..200).map(|round| timed(&mut world, round)).min().unwrap()
     };
     let (few, many) = (cost(4), cost(64));
     assert!(many < 40 * few, "16 times as many channels: {few:?} became {many:?}");
 }
 
-/// How long two hundred decisions take, here and now.
+/// How long twenty decisions take, here and now.
 #[expect(clippy::disallowed_methods, reason = "what is measured is the machine, not the pool")]
 fn timed(world: &mut World, round: u64) -> Duration {
     let start = std::time::Instant::now();
-    for i in 0..200 {
-        let ticket = world.ask(|r| r.session = Some(SessionKey(200 * round + i))).unwrap().ticket;
+    for i in 0..20 {
+        let ticket = world.ask(|r| r.session = Some(SessionKey(20 * round + i))).unwrap().ticket;
         ticket.finish(Outcome::of(Kind::CallerError(400)), world.now);
     }
     start.elapsed()
