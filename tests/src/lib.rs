@@ -34,6 +34,7 @@ mod script;
 mod settings;
 mod size;
 mod sse;
+mod tls_front;
 mod upstream;
 mod wire;
 
@@ -55,11 +56,13 @@ pub use process::GatewayProcess;
 pub use python::python;
 pub use raw::{Raw, RawAnswer};
 pub use script::{
-    Gate, Reply, body, chat, chat_as, close, hang, html, json_body, ms, raw, redirect, reset, sse, status,
+    Gate, Reply, body, chat, chat_as, close, flood, hang, html, json_body, ms, raw, redirect, reset, sse,
+    status,
 };
 pub use settings::{GatewayBuilder, in_order, user_keys, weighted};
 pub use size::{Campaign, Size};
 pub use sse::Sse;
+pub use tls_front::{Authority, Flaw, TlsFront};
 pub use upstream::{Departure, Received, Upstream, UpstreamBuilder};
 
 /// Part of every user key that a test makes. Nothing that leaves the gateway may hold it, the first answer to

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes, BytesMut};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::eventually::{patience, soon};
 
@@ -36,6 +36,14 @@ impl Raw {
     pub async fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.expect("the gateway accepts connections");
         let _delay = socket.set_nodelay(true);
+        Self { socket, buffer: BytesMut::new() }
+    }
+
+    /// Connects with a receive buffer as small as the system allows, so that it is full as soon as nothing is read.
+    pub async fn connect_narrow(address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket can be made");
+        socket.set_recv_buffer_size(1).expect("SO_RCVBUF can be set");
+        let socket = socket.connect(address).await.expect("the gateway accepts connections");
         Self { socket, buffer: BytesMut::new() }
     }
 

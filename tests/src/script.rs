@@ -144,6 +144,13 @@ pub fn body(content_type: &str, bytes: impl Into<Bytes>) -> Reply {
     }
 }
 
+/// Status 200 with these bytes so many times over, in chunks: for bodies that nobody should keep.
+pub fn flood(content_type: &str, bytes: impl Into<Bytes>, times: usize) -> Reply {
+    let piece = Piece { bytes: bytes.into(), wait: Wait::default() };
+    let pieces = vec![piece; times];
+    Reply { pieces, framing: Framing::Chunked, ..body(content_type, Bytes::new()) }
+}
+
 /// Status 200 with a web page, as a captive portal or a proxy in maintenance gives it.
 pub fn html() -> Reply {
     body("text/html", "<!doctype html><html><body><h1>Welcome to nginx!</h1></body></html>")
@@ -254,6 +261,29 @@ impl Reply {
         self
     }
 
+    /// Sends these bytes before the rest of the body.
+    #[must_use]
+    pub fn preceded_by(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.pieces.insert(0, Piece { bytes: bytes.into(), wait: Wait::default() });
+        self
+    }
+
+    /// Sends these bytes after the rest of the body.
+    #[must_use]
+    pub fn followed_by(mut self, bytes: impl Into<Bytes>) -> Self {
+        self.pieces.push(Piece { bytes: bytes.into(), wait: Wait::default() });
+        self
+    }
+
+    /// Waits this long before each part of the body.
+    #[must_use]
+    pub fn paced(mut self, pause: Duration) -> Self {
+        for piece in &mut self.pieces {
+            piece.wait.pause = pause;
+        }
+        self
+    }
+
     /// Sends the body in chunks and ends with a chunk whose length is no number.
     #[must_use]
     pub fn broken_chunks(mut self) -> Self {
@@ -287,6 +317,14 @@ impl Reply {
     pub fn early(mut self) -> Self {
         self.early = true;
         self.ending = Ending::Close;
+        self
+    }
+
+    /// Answers without reading the body of the request, and closes at once: what is still unread makes that a reset.
+    #[must_use]
+    pub fn abruptly(mut self) -> Self {
+        self = self.early();
+        self.ending = Ending::CutOff;
         self
     }
 

@@ -247,6 +247,21 @@ impl Upstream {
         self.state.peak.load(Ordering::SeqCst)
     }
 
+    /// Begins to watch for [`Upstream::peak`] anew.
+    pub fn forget_peak(&self) {
+        self.state.peak.store(self.in_flight(), Ordering::SeqCst);
+    }
+
+    /// Connections that are open at this moment, idle ones among them.
+    pub fn open_connections(&self) -> usize {
+        self.state.open.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes of bodies were handed to the system so far; the system may still hold some of them.
+    pub fn sent(&self) -> u64 {
+        self.state.sent.load(Ordering::SeqCst)
+    }
+
     /// From now on health probes are answered with 503 (`false`) or with the list of models (`true`).
     pub fn set_well(&self, well: bool) {
         self.state.unwell.store(!well, Ordering::SeqCst);

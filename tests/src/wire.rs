@@ -2,6 +2,8 @@
 //!
 //! A library would refuse to send most of what a broken upstream sends, so the fakes read and write by themselves.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -113,8 +115,13 @@ impl Incoming {
     }
 }
 
-/// Plays a reply. `Ok(true)`: the connection may carry another request. `Err`: the other side is gone.
-pub(crate) async fn play(reply: &Reply, socket: &mut OwnedWriteHalf) -> std::io::Result<bool> {
+/// Plays a reply. `Ok(true)`: the connection may carry another request. `Err`: the other side is gone. What of the
+/// body has been handed to the system is added to `sent`.
+pub(crate) async fn play(
+    reply: &Reply,
+    socket: &mut OwnedWriteHalf,
+    sent: &AtomicU64,
+) -> std::io::Result<bool> {
     reply.wait.over().await;
     socket.write_all(&head_bytes(reply)).await?;
     for piece in &reply.pieces {
@@ -131,6 +138,7 @@ pub(crate) async fn play(reply: &Reply, socket: &mut OwnedWriteHalf) -> std::io:
         } else {
             socket.write_all(&piece.bytes).await?;
         }
+        sent.fetch_add(piece.bytes.len() as u64, Ordering::SeqCst);
     }
     match reply.ending {
         Ending::KeepAlive | Ending::Close => {

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use super::connection::Outgoing;
 use super::{Departure, FAKES, Received};
 use crate::USER_KEY_MARK;
-use crate::script::{Reply, json_body, status};
+use crate::script::{Ending, Reply, json_body, status};
 use crate::wire::{self, Incoming, RequestHead};
 
 pub(super) type Answering = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
@@ -26,6 +26,8 @@ pub(super) struct State {
     pub(super) in_flight: AtomicUsize,
     pub(super) peak: AtomicUsize,
     pub(super) connections: AtomicU64,
+    pub(super) open: AtomicUsize,
+    pub(super) sent: AtomicU64,
     pub(super) dying: AtomicBool,
     pub(super) stale_drops: AtomicU64,
     pub(super) unwell: AtomicBool,
@@ -131,6 +133,7 @@ pub(super) async fn accept(listener: TcpListener, state: Arc<State>) {
 
 async fn converse(stream: TcpStream, connection: u64, state: Arc<State>) {
     let _delay = stream.set_nodelay(true);
+    let _open = Counted::one_more(&state.open);
     let (read, write) = stream.into_split();
     let mut incoming = Incoming::new(read);
     let mut outgoing = Outgoing::new(write, Arc::clone(&state));
@@ -182,17 +185,16 @@ async fn answer(
     write: &mut tokio::net::tcp::OwnedWriteHalf,
     state: &State,
 ) -> bool {
-    let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
-    state.peak.fetch_max(now, Ordering::SeqCst);
-    let _counted = InFlight(&state.in_flight);
+    let counted = Counted::one_more(&state.in_flight);
+    state.peak.fetch_max(counted.now, Ordering::SeqCst);
     let left = async {
         // An early answer leaves the body unread: what arrives is no departure, and an end would be no news.
         if reply.early { std::future::pending().await } else { incoming.left().await }
     };
     tokio::select! {
         biased;
-        played = wire::play(reply, write) => match played {
-            Ok(_) if reply.early => {
+        played = wire::play(reply, write, &state.sent) => match played {
+            Ok(_) if reply.early && reply.ending != Ending::CutOff => {
                 // Closing over unread bytes would be a reset, and could take the answer with it.
                 wire::drain(incoming, write).await;
                 false
@@ -210,12 +212,23 @@ async fn answer(
     }
 }
 
-/// Counts a request out again, however its task ends.
-struct InFlight<'a>(&'a AtomicUsize);
+/// One more of something that is counted, until it ends, however that is.
+struct Counted<'a> {
+    counter: &'a AtomicUsize,
+    /// How many there were, this one among them.
+    now: usize,
+}
 
-impl Drop for InFlight<'_> {
+impl<'a> Counted<'a> {
+    fn one_more(counter: &'a AtomicUsize) -> Self {
+        let now = counter.fetch_add(1, Ordering::SeqCst) + 1;
+        Self { counter, now }
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.counter.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

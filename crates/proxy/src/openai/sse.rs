@@ -315,12 +315,13 @@ impl Scanner {
             let invalid = ScanError::InvalidUtf8 { complete: pass.complete };
             let data = std::str::from_utf8(data).map_err(|_| invalid)?;
             let heard = hear(&self.name, data, &mut self.choices);
-            self.seen.done |= heard == Heard::Done;
-            self.seen.finish = self.choices.are_finished();
-            self.seen.content |= matches!(heard, Heard::Content | Heard::Finish);
             if on_event(Event { name: &self.name, data, heard }).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
+            // An event at which the callback broke off goes nowhere, so it has not gone by.
+            self.seen.done |= heard == Heard::Done;
+            self.seen.finish = self.choices.are_finished();
+            self.seen.content |= matches!(heard, Heard::Content | Heard::Finish);
         }
         self.data.clear();
         self.data.shrink_to(KEEP_CAPACITY);

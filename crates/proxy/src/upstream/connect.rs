@@ -19,6 +19,8 @@ use crate::tasks;
 
 /// An HTTP/2 connection that is silent this long is asked whether it still lives.
 const H2_PING_AFTER: Duration = Duration::from_secs(20);
+/// How much of an HTTP/1 answer may wait in memory for a client that is slow to read; a head must fit into it, too.
+const H1_BUFFER: usize = 64 << 10;
 
 /// Makes connections.
 #[derive(Clone)]
@@ -97,8 +99,12 @@ async fn http1_over<I>(io: I) -> Result<Connection, ConnectError>
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let (sender, connection) =
-        http1::Builder::new().max_headers(128).handshake(io).await.map_err(ConnectError::Http)?;
+    let (sender, connection) = http1::Builder::new()
+        .max_headers(128)
+        .max_buf_size(H1_BUFFER)
+        .handshake(io)
+        .await
+        .map_err(ConnectError::Http)?;
     tasks::drive(connection);
     Ok(Connection::H1(sender))
 }

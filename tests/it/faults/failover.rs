@@ -2,47 +2,11 @@
 //! is none the client learns in one word what happened.
 
 use gateway_tests::{
-    Answer, Gateway, GatewayBuilder, Reply, Upstream, body, chat, close, eventually, hang, html, in_order,
-    ms, raw, redirect, reset, sse, status, weighted,
+    Gateway, Upstream, body, chat, close, eventually, hang, html, ms, raw, redirect, reset, sse, status,
+    weighted,
 };
 
-/// A gateway whose patience with upstreams is a fraction of a second.
-pub(crate) fn impatient(upstreams: &[&Upstream]) -> GatewayBuilder {
-    Gateway::serving_weighted("m", in_order(upstreams.iter().copied()))
-        .set("proxy.connect_timeout", "200ms")
-        .set("proxy.first_byte_timeout", "200ms")
-        .set("proxy.total_timeout", "600ms")
-}
-
-/// The fault at the first channel is not seen by the client: the second answers.
-async fn is_mended_elsewhere(fault: impl Into<Reply>) {
-    let bad = Upstream::scripted().reply(fault).start().await;
-    let good = Upstream::scripted().reply(chat("good")).start().await;
-    let gw = impatient(&[&bad, &good]).start().await;
-
-    let answer = gw.chat("m").say("hi").send().await;
-
-    answer.assert_text("good");
-    assert_eq!((answer.attempts(), answer.channel()), (2, good.name()));
-    assert_eq!(bad.only_request().body, good.only_request().body);
-    gw.admin().exchange(answer.request_id()).await.assert_tried([&bad, &good]);
-}
-
-/// What the client sees of the fault when there is no other channel.
-pub(crate) async fn seen_alone(fault: impl Into<Reply>) -> Answer {
-    let bad = Upstream::scripted().reply(fault).start().await;
-    let gw = impatient(&[&bad]).start().await;
-    let answer = gw.chat("m").say("hi").send().await;
-    answer.assert_error_shape();
-    assert_eq!(answer.attempts(), 1);
-    answer
-}
-
-async fn is_mended_elsewhere_or(code: u16, word: &str, fault: impl Into<Reply>) {
-    let fault = fault.into();
-    is_mended_elsewhere(fault.clone()).await;
-    seen_alone(fault).await.assert_error(code, word);
-}
+use super::{impatient, is_mended_elsewhere, is_mended_elsewhere_or, seen_alone};
 
 // --- F1, F2, F3: no connection ---
 
