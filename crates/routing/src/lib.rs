@@ -65,7 +65,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `examples/embed.rs` is a whole small service on a simulated clock.
+//! `examples/embed.rs` is a whole small service on a simulated clock, `examples/compare_policies.rs` drives every
+//! [`PolicyKind`] over the same day.
 //!
 //! **After a failure,** put the channel into `excluded`, raise `attempt`, and decide again; how often, and whether a
 //! request may be repeated at all, is your rule. [`NoRoute`] says why there is no channel: answer 429 with its
@@ -74,9 +75,19 @@
 //! **When [`Decision::first_token_deadline`] has passed** and no token has come, ask [`Ticket::confirm_cut`]. On yes,
 //! finish with [`Kind::Cut`] and decide again; on no, go on waiting up to your own limit.
 //!
+//! **When [`Decision::hedge_after`] has passed** without a token (or, of an answer that does not stream, without the
+//! answer) a second attempt elsewhere is likely to be quicker: decide again, with the channel in `excluded` and a raised
+//! `attempt`, and take whichever answers first. Finish the other with [`Kind::Cancelled`], which blames nobody. How many
+//! requests may be doubled is your rule; a hundredth to a twentieth is plenty, because so many are late.
+//!
+//! **Budgets.** What an account is granted a minute goes into [`ChannelSpec::requests_per_minute`] and
+//! [`ChannelSpec::tokens_per_minute`], and the channel is left alone before its upstream refuses. An estimate of the
+//! prompt ([`Request::prompt_tokens`]) is taken with the decision; the counts of the [`Outcome`] take its place. Where
+//! an answer's headers say that nothing is left, tell [`Ticket::exhausted`].
+//!
 //! **Who reports what.** A 4xx that is the caller's fault is [`Kind::CallerError`] and blames nobody; so does
-//! [`Kind::Cancelled`]. 401, 402 and 403 are [`Kind::Credentials`], 429 is [`Kind::RateLimited`]. An answer that does
-//! not stream needs no `first_token`: its end is taken for it.
+//! [`Kind::Cancelled`]. 401, 402 and 403 are [`Kind::Credentials`], 429 is [`Kind::RateLimited`], a model that the
+//! channel does not have is [`Kind::Unserved`]. An answer that does not stream needs no `first_token`: its end is taken for it.
 //!
 //! **Several pools** with channels in common, replaced while requests are under way: see [`Pools`]. A verdict on a
 //! channel's health from elsewhere enters with [`Pools::set_admitted`].

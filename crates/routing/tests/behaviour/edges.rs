@@ -3,7 +3,7 @@ use gateway_routing::{
     SessionKey, State, stable_hash,
 };
 
-use crate::traffic::{World, channel, channels, set};
+use crate::traffic::{Manner, World, channel, channels, set};
 
 #[test]
 fn one_channel_is_always_chosen_whatever_its_breaker_says() {
@@ -191,6 +191,45 @@ fn a_channel_that_joins_a_busy_pool_starts_slowly() {
     world.pool.update(&channels(&[1.0, 1.0, 1.0]), PolicyKind::Adaptive, Params::default()).unwrap();
     assert_eq!((world.view(0).limit, world.view(2).limit), (None, Some(4.0)));
     drop(busy);
+}
+
+#[test]
+fn when_all_are_slow_alike_nobody_is_penalised() {
+    let mut world = World::of(&channels(&[2.0, 1.0, 1.0]));
+    world.run(20, 20, 0);
+    world.manners = vec![Manner::Answer(3000, 4000); 3];
+    world.run(30, 5, 0);
+    for id in 0..3 {
+        let view = world.view(id);
+        assert!(view.f_lat > 0.99 && view.state == State::Closed, "{view:?}");
+    }
+}
+
+#[test]
+fn a_pool_that_was_idle_for_long_starts_from_what_the_fleet_is_like() {
+    let mut world = World::of(&channels(&[1.0, 1.0]));
+    world.manners[0] = Manner::Answer(1500, 2500);
+    world.run(20, 20, 0);
+    world.settle();
+    assert!(world.view(0).f_lat < 0.7);
+    world.sleep(120_000);
+    let view = world.view(0);
+    assert!(view.f_lat > 0.99 && view.error_rate < 1e-3, "what is known fades: {view:?}");
+}
+
+#[test]
+fn a_channel_whose_weight_grows_takes_sessions_and_nobody_else_moves() {
+    let before = World::of(&channels(&[1.0, 1.0, 1.0]));
+    let after = World::of(&channels(&[1.0, 2.0, 1.0]));
+    let home = |world: &World, key| world.explain(|r| r.session = Some(SessionKey(key))).home.unwrap();
+    let mut moved = 0;
+    for key in 0..2000_u64 {
+        let key = stable_hash(&key.to_le_bytes());
+        let (was, is) = (home(&before, key), home(&after, key));
+        assert!(was == is || is == ChannelId(1));
+        moved += u32::from(was != is);
+    }
+    assert!(moved.abs_diff(333) < 70, "from a third to a half: {moved}");
 }
 
 #[test]

@@ -1,16 +1,13 @@
 //! Mistakes that were made once while the algorithm was found, each with the test that would have caught it.
-//!
-//! Two more are beside what they concern: a limit that shrinks while the queue built earlier drains, and congestion
-//! measured against the fleet alone (`limit.rs`); cut attempts counted as errors (`blame.rs`).
 
 use std::time::Duration;
 
-use gateway_routing::{Kind, Outcome, SessionKey};
+use gateway_routing::{Kind, Outcome, SessionKey, State};
 
 use crate::traffic::{Manner, World, channels, percent};
 
 #[test]
-fn shares_come_back_after_a_brownout_and_stay() {
+fn trap_a_shares_come_back_after_a_brownout_and_stay() {
     // A learned multiplier on the weight swung up and down after each brownout and took the pool with it.
     let mut world = World::of(&channels(&[4.0, 3.0, 2.0, 1.0]));
     world.run(20, 40, 400);
@@ -28,7 +25,62 @@ fn shares_come_back_after_a_brownout_and_stay() {
 }
 
 #[test]
-fn many_channels_in_bad_health_cost_no_more_than_in_proportion() {
+fn trap_b_a_limit_steps_down_once_per_round_trip_while_the_queue_drains() {
+    // Stepping again on the evidence of the queue that the first step is for starved the channel.
+    let mut world = World::of(&channels(&[1.0, 1.0]));
+    world.run(20, 40, 0);
+    world.manners[0] = Manner::Answer(1500, 2500);
+    let (mut before, mut stepped_at, mut steps) = (f64::INFINITY, None, 0);
+    for _ in 0..160 {
+        let inflight = f64::from(world.view(0).inflight);
+        world.run(1, 10, 0);
+        let limit = world.view(0).limit.unwrap_or(f64::INFINITY);
+        if limit < before - 1e-9 {
+            let since = stepped_at.map_or(f64::INFINITY, |at| world.now.since(at).seconds());
+            assert!(since >= 1.0, "two steps within {since} s");
+            assert!(
+                limit >= (0.7 * before.min(inflight)).max(3.0) - 1e-9,
+                "{before} to {limit}, {inflight} in flight"
+            );
+            (stepped_at, steps) = (Some(world.now), steps + 1);
+        }
+        before = limit;
+    }
+    assert!(steps > 0, "it is congested against its own past");
+}
+
+#[test]
+fn trap_c_congestion_of_the_whole_fleet_is_congestion() {
+    // Measured against a fleet that is congested too nobody is, and at nine tenths of capacity that state holds itself.
+    let mut world = World::of(&channels(&[1.0, 1.0]));
+    world.run(20, 60, 0);
+    world.manners = vec![Manner::Answer(1600, 2600); 2];
+    world.run(10, 60, 0);
+    for id in 0..2 {
+        let view = world.view(id);
+        assert!((view.f_lat - 1.0).abs() < 1e-9, "nobody is slower than the others: {view:?}");
+        assert!(
+            view.limit.is_some_and(|limit| limit < 100.0),
+            "but both are slower than they were: {view:?}"
+        );
+    }
+}
+
+#[test]
+fn trap_d_cut_attempts_are_no_errors() {
+    // They were: then a channel under load looked broken, and the next was under load.
+    let mut world = World::of(&channels(&[1.0, 1.0]));
+    world.run(10, 20, 0);
+    let before = world.view(0).error_rate;
+    for _ in 0..50 {
+        world.report(0, Kind::Cut);
+    }
+    let view = world.view(0);
+    assert!(view.error_rate <= before && view.state == State::Closed, "{view:?}");
+}
+
+#[test]
+fn trap_e_many_channels_in_bad_health_cost_no_more_than_in_proportion() {
     // The walk that looked for the next channel by going through all of them each time took 16 µs at 64 channels.
     let cost = |n: u16| {
         let mut world = World::of(&channels(&vec![1.0; usize::from(n)]));
