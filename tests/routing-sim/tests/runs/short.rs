@@ -74,3 +74,20 @@ fn ours_meets_the_goals_of_a_short_run() {
     let missed: Vec<_> = comparison.goals().into_iter().filter(|goal| !goal.is_met()).collect();
     assert!(missed.is_empty(), "{missed:#?}");
 }
+
+/// The promises that need no rival to be measured by, in the faults that matter most.
+#[test]
+fn ours_keeps_its_promises_when_channels_slow_down_fall_silent_and_fail() {
+    for (name, p99) in [("steady60", 2.5), ("brownout", 5.0), ("blackhole", 4.0), ("outage", 3.0)] {
+        let scenario = scenario::all().into_iter().find(|scenario| scenario.name == name).unwrap();
+        let figures = measure(&scenario, &OURS, 7..8);
+        assert!(figures.success() >= 0.999 && figures.goodput() >= 0.98, "{name}: {}", figures.goodput());
+        assert!(figures.p99() <= p99, "{name}: p99 {}", figures.p99());
+        assert!(figures.attempts() <= 1.02, "{name}: {} attempts", figures.attempts());
+        assert!(figures.shed().is_none_or(|seconds| seconds <= 2.5), "{name}: shed {:?}", figures.shed());
+        assert!(figures.back().is_none_or(|seconds| seconds <= 15.0), "{name}: back {:?}", figures.back());
+        if scenario.is_healthy() {
+            assert!(figures.weight_error() <= 0.02, "{name}: {}", figures.weight_error());
+        }
+    }
+}
