@@ -4,19 +4,24 @@ use crate::traffic::{World, channels, plain, set};
 
 /// What decisions and reports allocate, over pools large and small, with and without sessions.
 fn allocations(policy: PolicyKind, n: usize) -> u64 {
-    let world = World::with(&channels(&vec![1.0; n]), policy, Params::default());
+    let mut specs = channels(&vec![1.0; n]);
+    for spec in specs.iter_mut().step_by(2) {
+        (spec.requests_per_minute, spec.tokens_per_minute) = (Some(3000), Some(1_000_000));
+    }
+    let world = World::with(&specs, policy, Params::default());
     let excluded = set(&[0]);
     let rounds = |count: u64| {
         for i in 0..count {
             let now = Micros(world.now.0 + i * 20_000);
             let session = (i % 2 == 0).then_some(SessionKey(i));
             let pinned = (i % 5 == 0).then_some(ChannelId(1));
-            let request = Request { session, pinned, ..plain(&excluded, true) };
+            let request = Request { session, pinned, prompt_tokens: 700, ..plain(&excluded, true) };
             let Ok(decision) = world.pool.decide(&request, now, i) else { continue };
             let mut ticket = decision.ticket;
             if i % 7 > 0 {
                 ticket.first_token(Micros(now.0 + 1000));
             }
+            ticket.exhausted(Micros(i % 3), Micros(now.0 + 1500));
             let _cut = ticket.confirm_cut(Micros(now.0 + 2000));
             let kinds = [Kind::Ok, Kind::ServerError(500), Kind::Timeout, Kind::RateLimited, Kind::Cancelled];
             let kind = kinds.into_iter().cycle().nth(usize::try_from(i % 5).unwrap_or(0)).unwrap_or(Kind::Ok);
