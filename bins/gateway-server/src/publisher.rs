@@ -120,7 +120,7 @@ impl Press {
     /// What a refused configuration declares is in the database already. The next admin write would make it live, with
     /// the old settings, so the last good declaration is put back.
     async fn take_back(&mut self, refused: PublishError) -> PublishError {
-        let (store, good) = (self.parts.store.clone(), self.good.declaration.clone());
+        let (store, good) = (self.parts.store.clone(), Arc::clone(&self.good.declaration));
         match blocking(move || store.apply(&good).map_err(storage)).await {
             Ok(_) => refused,
             Err(error) => error,
@@ -222,6 +222,7 @@ pub(crate) fn status_of(cause: Cause, now: UnixMillis, published: &Published, go
         restart_needed: published.restart_needed.clone(),
         file: good.file.clone(),
         origins: good.origins.clone(),
+        declared: Arc::clone(&good.declaration),
     }
 }
 

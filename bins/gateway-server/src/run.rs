@@ -274,6 +274,7 @@ impl House {
             live: Arc::clone(&parts.live),
             publisher: app.publisher.clone(),
             reload: Arc::clone(&parts.status),
+            trial: trial_of(app),
             board: Arc::clone(&parts.board),
             pools: Arc::clone(&parts.pools),
             sessions: Arc::clone(&parts.sessions),
@@ -293,4 +294,11 @@ impl House {
             control: Handle::current(),
         })
     }
+}
+
+/// Judges a text in place of the configuration file that is live.
+fn trial_of(app: &App) -> gateway_admin::Trial {
+    let (mut source, environment) = (app.options.source.clone(), app.options.environment.clone());
+    source.path = app.loaded.file.clone().or(source.path);
+    Arc::new(move |text| gateway_config::load_text(text, &source, &environment))
 }

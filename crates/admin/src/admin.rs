@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use gateway_config::{Cause, Live, Publisher, ReloadStatus};
+use gateway_config::{Cause, Live, Loaded, Problems, Publisher, ReloadStatus};
 use gateway_domain::{KeyDigest, UnixMillis};
 use gateway_health::{Board, HttpProbe};
 use gateway_routing::{Micros, Pools};
@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::auth::Gate;
 use crate::error::ApiError;
-use crate::origin;
+use crate::origin::{self, Media};
 use crate::route::{Access, Answer, Answered, Call, Forget, Handler, Route, Shape, Verb};
 use crate::surface::Surface;
 
@@ -46,6 +46,9 @@ pub struct Admin {
     writes: Arc<Semaphore>,
 }
 
+/// Judges the text of a configuration file. It may read the files that hold secrets.
+pub type Trial = Arc<dyn Fn(&str) -> Result<Loaded, Problems> + Send + Sync>;
+
 /// What the admin API shows and changes, handed in by the composition root.
 pub struct Parts {
     /// What survives a restart.
@@ -56,6 +59,8 @@ pub struct Parts {
     pub publisher: Publisher,
     /// How the last attempt to make a snapshot went.
     pub reload: Arc<ArcSwap<ReloadStatus>>,
+    /// Reads a configuration as a reload would if the file held this text, and puts nothing in force.
+    pub trial: Trial,
     /// The health verdicts.
     pub board: Arc<Board>,
     /// The routing pools, one per model.
@@ -164,10 +169,11 @@ impl Admin {
         let found = found.ok_or(ApiError::NoSuchPath)?;
         let (route, params) = found.method(Verb::of(&head.method))?;
 
+        let mut media = Media::Json;
         if route.verb.writes() {
             origin::check_site(head, allowed)?;
             if !body.is_empty() {
-                origin::check_media(head)?;
+                media = origin::check_media(head, route.takes_text)?;
             }
         }
         if body.len() > MAX_BODY_BYTES {
@@ -179,6 +185,7 @@ impl Admin {
             query: head.uri.query().map(str::to_owned),
             if_match: header_text(head, &IF_MATCH),
             body,
+            is_text: media == Media::Text,
             now,
         };
         Ok((route, self.run(route.handler, call).await?))

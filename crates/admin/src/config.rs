@@ -49,7 +49,8 @@ pub(crate) static RELOAD: Schema = Schema {
     ],
 };
 
-static PROBLEM: Schema = Schema {
+/// A problem, inside other answers.
+pub(crate) static PROBLEM: Schema = Schema {
     name: "ConfigurationProblem",
     about: "One thing that is wrong in the configuration.",
     fields: &[

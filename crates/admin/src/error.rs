@@ -61,6 +61,12 @@ pub(crate) enum ApiError {
     /// Not a JSON object, or one that can be read in two ways.
     #[error("{0}")]
     InvalidJson(String),
+    /// A body that is declared as text and is none.
+    #[error("the body is not UTF-8 text (at byte {valid_up_to})")]
+    NotText {
+        /// How many bytes are text.
+        valid_up_to: usize,
+    },
     /// More than an admin body ever needs.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
@@ -174,6 +180,7 @@ impl ApiError {
             }
             Self::BadId { .. } => client(StatusCode::BAD_REQUEST, "invalid_id"),
             Self::InvalidJson(_) => client(StatusCode::BAD_REQUEST, "invalid_json"),
+            Self::NotText { .. } => client(StatusCode::BAD_REQUEST, "invalid_text"),
             Self::TooLarge { .. } => client(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large"),
             Self::UnsupportedMedia => client(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Invalid(problems) => verdict_of(problems),

@@ -35,12 +35,13 @@ mod scrub;
 mod sessions;
 mod status;
 mod surface;
+mod trial;
 mod tuning;
 mod upstream;
 mod users;
 mod wire;
 
-pub use admin::{Admin, Parts};
+pub use admin::{Admin, Parts, Trial};
 pub use auth::token_digest;
 
 #[cfg(test)]

@@ -84,10 +84,11 @@ fn operation(route: &Route) -> Value {
     });
     if let (Some(request), Some(fields)) = (route.request, operation.as_object_mut()) {
         let required = request.fields.iter().any(|field| field.required);
-        fields.insert(
-            "requestBody".to_owned(),
-            json!({"required": required, "content": content(&reference(request))}),
-        );
+        let mut content = content(&reference(request));
+        if let (true, Some(kinds)) = (route.takes_text, content.as_object_mut()) {
+            kinds.insert("text/plain".to_owned(), json!({"schema": {"type": "string"}}));
+        }
+        fields.insert("requestBody".to_owned(), json!({"required": required, "content": content}));
     }
     operation
 }

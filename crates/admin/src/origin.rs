@@ -59,22 +59,40 @@ pub(crate) fn check_site(head: &Head, allowed: &[String]) -> Result<(), ApiError
     Ok(())
 }
 
-/// Refuses a body that does not say that it is JSON.
+/// What a body is declared as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// JSON, or nothing, which is read as JSON.
+    Json,
+    /// Text, or TOML.
+    Text,
+}
+
+/// Refuses a body that does not say that it is JSON, or text where that may be sent too.
 ///
 /// `text/plain` is what a foreign page can send without asking; a body without any type is what plain tools send,
 /// and no browser does without an `Origin`.
-pub(crate) fn check_media(head: &Head) -> Result<(), ApiError> {
+pub(crate) fn check_media(head: &Head, takes_text: bool) -> Result<Media, ApiError> {
     if head.headers.contains_key(CONTENT_ENCODING) {
         return Err(ApiError::UnsupportedMedia);
     }
     let Some(kind) = head.headers.get(CONTENT_TYPE) else {
-        return if head.headers.contains_key(ORIGIN) { Err(ApiError::UnsupportedMedia) } else { Ok(()) };
+        return if head.headers.contains_key(ORIGIN) {
+            Err(ApiError::UnsupportedMedia)
+        } else {
+            Ok(Media::Json)
+        };
     };
     let essence = kind.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     let essence = essence.to_ascii_lowercase();
     let is_json = essence == "application/json"
         || essence.strip_prefix("application/").is_some_and(|rest| rest.ends_with("+json"));
-    if is_json { Ok(()) } else { Err(ApiError::UnsupportedMedia) }
+    let is_text = takes_text && matches!(essence.as_str(), "text/plain" | "application/toml");
+    match (is_json, is_text) {
+        (true, _) => Ok(Media::Json),
+        (false, true) => Ok(Media::Text),
+        (false, false) => Err(ApiError::UnsupportedMedia),
+    }
 }
 
 /// The host that the caller believes to talk to: `:authority` of HTTP/2, else the one `Host` header.

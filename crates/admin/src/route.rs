@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) response: Shape,
     /// Whether a success is logged as a change.
     pub(crate) changes: bool,
+    /// Whether the body may also be plain text.
+    pub(crate) takes_text: bool,
 }
 
 /// The methods of the admin API.
@@ -95,6 +97,8 @@ pub(crate) struct Call {
     /// `If-Match`.
     pub(crate) if_match: Option<String>,
     pub(crate) body: Bytes,
+    /// Whether the body is plain text.
+    pub(crate) is_text: bool,
     pub(crate) now: UnixMillis,
 }
 
@@ -125,6 +129,7 @@ impl Route {
         let (summary, tag, access) = ("", "", Access::Admin);
         let response = Shape::Nothing;
         let changes = verb.writes();
+        let (request, query, takes_text) = (None, &[], false);
         Self {
             verb,
             path,
@@ -132,11 +137,12 @@ impl Route {
             summary,
             tag,
             access,
-            request: None,
-            query: &[],
+            request,
+            query,
             success,
             response,
             changes,
+            takes_text,
         }
     }
 
@@ -174,6 +180,13 @@ impl Route {
 
     pub(crate) const fn takes(mut self, request: &'static Schema) -> Self {
         self.request = Some(request);
+        self
+    }
+
+    /// The body may also be plain text. Only for routes that change nothing: a page of another site can send text
+    /// without asking the browser for leave.
+    pub(crate) const fn or_text(mut self) -> Self {
+        self.takes_text = true;
         self
     }
 

@@ -17,6 +17,7 @@ mod readme;
 mod robust;
 mod sessions;
 mod shown;
+mod trial;
 mod tuning;
 mod upstream;
 mod users;

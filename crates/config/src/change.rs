@@ -1,5 +1,27 @@
+use crate::field::Field;
 use crate::keys::{KEYS, Key};
 use crate::{Reload, Settings};
+
+/// One key whose value differs between two settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingChange {
+    /// Its dotted name.
+    pub key: &'static str,
+    /// The old value as people write it; empty when there was none. `None` for a secret: not even its mask is told.
+    pub from: Option<String>,
+    /// The new one, likewise.
+    pub to: Option<String>,
+}
+
+/// Every key whose value differs between the two, in the order of the reference.
+pub fn changed_settings(old: &Settings, new: &Settings) -> Vec<SettingChange> {
+    let shown = |key: &Key, settings: &Settings| {
+        let is_secret = matches!(key.field, Field::Secret(_));
+        (!is_secret).then(|| key.field.show(settings).map(|shown| shown.plain()).unwrap_or_default())
+    };
+    let change = |key: &Key| SettingChange { key: key.name, from: shown(key, old), to: shown(key, new) };
+    KEYS.iter().filter(|key| !key.field.same(old, new)).map(change).collect()
+}
 
 /// The dotted keys that differ between the two and that only a restart applies, in the order of the reference.
 /// What differs otherwise is in force as soon as the snapshot is.
@@ -32,6 +54,28 @@ mod tests {
         new.server.port = 9000;
         new.database.path = "other.db".into();
         assert_eq!(restart_needed(&old, &new), ["server.port", "database.path"]);
+    }
+
+    #[test]
+    fn every_changed_key_is_told_with_both_values_but_for_secrets() {
+        let old = Settings::default();
+        let mut new = old.clone();
+        assert_eq!(changed_settings(&old, &new), []);
+        new.proxy.max_attempts = 5;
+        new.proxy.default_channel = Some("east".into());
+        new.admin.token = Some(Secret::new("canary-0123456789-abcd".to_owned()));
+        let text = |text: &str| Some(text.to_owned());
+        let mut changes = changed_settings(&old, &new);
+        changes.sort_by_key(|change| change.key);
+        assert_eq!(
+            changes,
+            [
+                SettingChange { key: "admin.token", from: None, to: None },
+                SettingChange { key: "proxy.default_channel", from: text(""), to: text("east") },
+                SettingChange { key: "proxy.max_attempts", from: text("3"), to: text("5") },
+            ]
+        );
+        assert!(!format!("{changes:?}").contains("abcd"));
     }
 
     #[test]

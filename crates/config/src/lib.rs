@@ -39,11 +39,11 @@ mod snapshot;
 mod suggest;
 mod times;
 
-pub use change::restart_needed;
+pub use change::{SettingChange, changed_settings, restart_needed};
 pub use duration::{text_of_time, time_of_text};
 pub use example::example;
 pub use live::Live;
-pub use load::{Environment, Loaded, Source, load};
+pub use load::{Environment, Loaded, Source, load, load_text};
 pub use origin::{Origin, Origins};
 pub use problem::{Problem, Problems};
 pub use publish::{Cause, PublishError, PublishRequest, Published, Publisher, ReloadStatus};

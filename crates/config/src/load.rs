@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gateway_domain::Declaration;
 use toml::Spanned;
@@ -34,7 +35,7 @@ pub struct Loaded {
     /// The checked settings.
     pub settings: Settings,
     /// The channels, models and users that the file declares.
-    pub declaration: Declaration,
+    pub declaration: Arc<Declaration>,
     /// The file that was read; `None`: there is none, which is fine.
     ///
     /// Put it into [`Source::path`] before loading again: then a file that was deleted in between is a problem,
@@ -55,20 +56,41 @@ pub fn load(source: &Source, env: &Environment) -> Result<Loaded, Problems> {
         Found::File(document) => (Some(document), None),
         Found::Nothing(warning) => (None, warning),
     };
-    let (path, text) = match &document {
-        Some(document) => (Some(document.path.as_path()), document.text.as_str()),
-        None => (None, ""),
-    };
-    let mut findings = Findings::new(path.map(|path| (path, text)));
+    let at = document.as_ref().map(|document| (document.path.as_path(), document.text.as_str()));
+    judge(at, &source.directory, env, warning)
+}
+
+/// Reads the configuration as [`load`] would if the file held `text`. Nothing is taken from the file that is there.
+///
+/// Secrets are followed as in the file itself, so a variable or a file that is not there is a problem here too.
+pub fn load_text(text: &str, source: &Source, env: &Environment) -> Result<Loaded, Problems> {
+    let path = source.path.clone().unwrap_or_else(|| source.directory.join("gateway.toml"));
+    judge(Some((&path, text)), &source.directory, env, None)
+}
+
+fn judge(
+    document: Option<(&Path, &str)>,
+    directory: &Path,
+    env: &Environment,
+    warning: Option<Problem>,
+) -> Result<Loaded, Problems> {
+    let (path, text) = (document.map(|(path, _)| path), document.map_or("", |(_, text)| text));
+    let mut findings = Findings::new(document);
     if let Some(warning) = warning {
         findings.warn(warning);
     }
-    let folder = path.and_then(Path::parent).unwrap_or(&source.directory);
+    let folder = path.and_then(Path::parent).unwrap_or(directory);
     let (settings, declaration, origins) = read(text, Surroundings { folder, env }, &mut findings);
     let (problems, warnings) = findings.into_parts();
     match Problems::new(problems) {
         Some(problems) => Err(problems),
-        None => Ok(Loaded { settings, declaration, file: document.map(|it| it.path), origins, warnings }),
+        None => Ok(Loaded {
+            settings,
+            declaration: Arc::new(declaration),
+            file: path.map(Path::to_owned),
+            origins,
+            warnings,
+        }),
     }
 }
 

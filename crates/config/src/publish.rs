@@ -1,6 +1,7 @@
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use gateway_domain::UnixMillis;
+use gateway_domain::{Declaration, UnixMillis};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Origins, Problem, Problems};
@@ -80,6 +81,8 @@ pub struct ReloadStatus {
     pub file: Option<PathBuf>,
     /// Every key's live value and where it comes from.
     pub origins: Origins,
+    /// What the live configuration declares.
+    pub declared: Arc<Declaration>,
 }
 
 // === impl Publisher ===

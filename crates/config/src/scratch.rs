@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::{Environment, Loaded, Problem, Problems, Source, load};
+use crate::{Environment, Loaded, Problem, Problems, Source, load, load_text};
 
 pub(crate) struct Scratch {
     folder: TempDir,
@@ -43,6 +43,11 @@ impl Scratch {
 
     pub(crate) fn load(&self) -> Result<Loaded, Problems> {
         load(&Source { path: None, directory: self.folder.path().to_owned() }, &self.env)
+    }
+
+    /// What [`crate::load_text`] says about a text in this folder, in place of its file.
+    pub(crate) fn load_text(&self, text: &str) -> Result<Loaded, Problems> {
+        load_text(text, &Source { path: None, directory: self.folder.path().to_owned() }, &self.env)
     }
 
     pub(crate) fn problems(&self) -> String {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gateway_config::{
-    Cause, Live, Origin, Problem, PublishError, PublishRequest, Published, Publisher, ReloadStatus, Settings,
-    Snapshot,
+    Cause, Environment, Live, Origin, Problem, PublishError, PublishRequest, Published, Publisher,
+    ReloadStatus, Settings, Snapshot, Source, load_text,
 };
 use gateway_domain::UnixMillis;
 use gateway_health::{Board, HttpProbe, Rules};
@@ -104,6 +104,7 @@ impl Gateway {
             live: Arc::clone(&live),
             publisher: publisher.clone(),
             reload: Arc::clone(&reload),
+            trial: Arc::new(|text| load_text(text, &Source::default(), &Environment::new())),
             board: Arc::clone(&board),
             pools: Arc::clone(&pools),
             sessions: Arc::clone(&sessions),
@@ -363,6 +364,7 @@ fn a_reload() -> ReloadStatus {
             ("admin.token".to_owned(), Origin::Env("GATEWAY_ADMIN_TOKEN".to_owned()), "…".to_owned()),
             ("log.level".to_owned(), Origin::Default, "info".to_owned()),
         ],
+        declared: Arc::default(),
     }
 }
 

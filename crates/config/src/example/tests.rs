@@ -36,7 +36,7 @@ fn the_shipped_example_is_the_one_of_the_code() {
 fn the_example_as_it_is_changes_nothing() {
     let loaded = scratch().file("gateway.toml", &example()).load().unwrap();
     assert_eq!(loaded.settings, Settings::default());
-    assert_eq!(loaded.declaration, gateway_domain::Declaration::default());
+    assert_eq!(*loaded.declaration, gateway_domain::Declaration::default());
 }
 
 #[test]

@@ -242,3 +242,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_text_is_judged_as_the_file_would_be_and_the_file_is_not_read() {
+    let scratch = scratch()
+        .file("gateway.toml", "this is [not TOML")
+        .file("key", "sk-from-file")
+        .env("GATEWAY_SERVER__PORT", "9000");
+    let text = "[proxy]\nmax_attempts = 5\n[[channels]]\nname = \"a\"\nbase_url = \"http://x\"\napi_key = \"file:key\"\n";
+    let loaded = scratch.load_text(text).unwrap();
+    assert_eq!((loaded.settings.proxy.max_attempts, loaded.settings.server.port), (5, 9000));
+    assert_eq!(loaded.declaration.channels[0].api_key.expose(), "sk-from-file");
+    let problems = scratch.load_text("[server]\nprot = 1\n").unwrap_err();
+    let problem = &problems.as_slice()[0];
+    assert_eq!(
+        (problem.line, problem.column, problem.advice.as_str()),
+        (Some(2), Some(1), "did you mean `port`?")
+    );
+    assert!(problem.file.as_ref().is_some_and(|file| file.ends_with("gateway.toml")), "{problem}");
+}
