@@ -34,3 +34,21 @@ async fn a_call_goes_where_the_explanation_said() {
         pools[0]["channels"].as_array().unwrap().iter().map(|c| c["share"].as_f64().unwrap()).collect();
     assert!((shares.iter().fold(0.0, |most, share| f64::max(most, *share)) - 1.0).abs() < 1e-9, "{shares:?}");
 }
+
+#[tokio::test]
+async fn a_file_is_checked_and_what_it_would_change_is_told() {
+    let (gw, _up) = three().await;
+    let admin = gw.admin();
+    let check = async |toml: &str| {
+        let answer = admin.post("/api/config/check", &serde_json::json!({"toml": toml})).await;
+        assert_eq!(answer.status, 200, "{}", answer.body_text());
+        serde_json::from_str::<serde_json::Value>(&answer.body_text()).unwrap()
+    };
+    let wrong = check("[proxy]\nmax_attemps = 2\n").await;
+    assert_eq!((&wrong["ok"], &wrong["problems"][0]["line"]), (&false.into(), &2.into()), "{wrong}");
+    assert_eq!(wrong["problems"][0]["advice"], "did you mean `max_attempts`?");
+    let right = check("[proxy]\nmax_attempts = 2\n").await;
+    let change = serde_json::json!({"key": "proxy.max_attempts", "from": "3", "to": "2"});
+    assert!(right["changes"]["settings"].as_array().unwrap().contains(&change), "{right}");
+    gw.chat("m").say("hi").send().await.assert_text("ok");
+}

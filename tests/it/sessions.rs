@@ -78,6 +78,26 @@ async fn a_session_is_shown_and_its_deletion_frees_the_user() {
     assert_eq!(sessions(&admin).await.len(), 1);
 }
 
+/// Its home would take it back every time; two channels of equal weight share what is drawn.
+#[tokio::test]
+async fn a_session_that_was_ended_is_drawn_anew_and_then_stays() {
+    let (one, other) = two().await;
+    let gw = Gateway::serving("m", [&one, &other]).start().await;
+    let admin = gw.admin();
+    let home = ask(&gw, "m", gateway_tests::USER_KEY).await;
+    let mut moved = 0;
+    for _ in 0..40 {
+        let id = sessions(&admin).await[0]["id"].clone();
+        assert_eq!(admin.delete(&format!("/api/sessions/{id}")).await.status, 204);
+        let told = admin.read("/api/routing/explain?model=m&user=tester").await;
+        assert_eq!((&told["session"]["place"], &told["keyed"]), (&json!("redraw"), &json!(false)), "{told}");
+        let drawn = ask(&gw, "m", gateway_tests::USER_KEY).await;
+        assert_eq!(ask(&gw, "m", gateway_tests::USER_KEY).await, drawn, "once drawn, it stays");
+        moved += u32::from(drawn != home);
+    }
+    assert!((5..=35).contains(&moved), "{moved} of 40 left their home");
+}
+
 #[tokio::test]
 async fn an_idle_session_ends_by_itself() {
     let (one, other) = two().await;

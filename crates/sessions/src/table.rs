@@ -106,14 +106,6 @@ impl Sessions {
         self.lock(shard_of(key)).place_of(key, now, self.idle())
     }
 
-    /// The channel that served the key last; `None` when there is no session or it has been unused for too long.
-    pub fn channel_of(&self, key: &SessionKey, now: UnixMillis) -> Option<ChannelId> {
-        match self.place_of(key, now) {
-            Place::Known(channel) => Some(channel),
-            Place::Redraw | Place::Unknown => None,
-        }
-    }
-
     /// Notes that the key was served by the channel at `now`: begins a session, or moves and prolongs the one there
     /// is. Never refuses.
     pub fn remember(&self, key: &SessionKey, channel: ChannelId, now: UnixMillis) -> SessionId {
