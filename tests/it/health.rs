@@ -1,9 +1,10 @@
 //! Channels that fall ill leave rotation and come back by themselves.
 
 use gateway_tests::{
-    Gateway, GatewayBuilder, Upstream, chat, in_good_time, in_order, reset, status, until, user_keys,
+    Gateway, GatewayBuilder, Upstream, chat, in_good_time, in_order, json_body, reset, sse, status, until,
+    user_keys,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Probes every second, judges at the first word.
 fn watchful(upstreams: &[&Upstream]) -> GatewayBuilder {
@@ -171,4 +172,107 @@ async fn all_channels_ill_is_503_or_a_last_try_but_never_a_wait() {
         answer.assert_error(503, "no_channel_available");
         assert!(!answer.header("retry-after").is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_model_that_fails_alone_leaves_its_channel_to_the_other_models() {
+    let first = Upstream::answering(|request| match request.model().as_str() {
+        "ill" => status(500),
+        _ => chat("first"),
+    });
+    let (first, second) = (first.start().await, Upstream::answering(|_| chat("second")).start().await);
+    let keys = user_keys("scope", 40);
+    let gw = Gateway::serving_weighted("ill", in_order([&first, &second]))
+        .model("well", in_order([&first, &second]))
+        .users(&keys)
+        .start()
+        .await;
+
+    // Routing leaves the channel alone for this model soon: only sessions without a home try it again.
+    let shown = in_good_time("the model is in trouble", async || {
+        gw.admin().forget_sessions().await;
+        for key in &keys {
+            gw.chat("ill").say("hi").key(key).send().await.assert_text("second");
+        }
+        Some(health(&gw, &first).await).filter(|health| health["troubled_models"] != json!([]))
+    })
+    .await;
+
+    assert_eq!((&shown["usable"], &shown["troubled_models"][0]["model"]), (&json!(true), &json!("ill")));
+    assert_eq!(shown["troubled_models"][0]["last_error"], "answered 500 Internal Server Error");
+    for key in &keys {
+        gw.chat("well").say("hi").key(key).send().await.assert_text("first");
+    }
+}
+
+#[tokio::test]
+async fn channels_are_probed_for_what_they_serve() {
+    let vector = json!({"data": [{"embedding": [0.5, 0.25]}]});
+    let output = json!({"status": "completed", "error": null, "output": [{"type": "message"}]});
+    let embeds = Upstream::scripted().always(json_body(&vector)).start().await;
+    let responds = Upstream::scripted().always(json_body(&output)).start().await;
+    let streams = Upstream::scripted().always(sse(["p"])).start().await;
+    // A chat completion is no embedding.
+    let chats = Upstream::scripted().always(chat("p")).start().await;
+    let plan = |shape: &str| toml::Table::from_iter([(shape.to_owned(), "tiny".into())]);
+    let gw = watchful(&[&embeds, &responds, &streams, &chats])
+        .channel(&embeds, "probe", plan("embeddings"))
+        .channel(&responds, "probe", plan("responses"))
+        .channel(&streams, "probe", plan("chat_stream"))
+        .channel(&chats, "probe", plan("embeddings"))
+        .start()
+        .await;
+
+    for (upstream, path) in
+        [(&embeds, "/v1/embeddings"), (&responds, "/v1/responses"), (&streams, "/v1/chat/completions")]
+    {
+        becomes(&gw, upstream, "healthy").await;
+        let asked = &upstream.requests()[0];
+        assert_eq!((asked.target(), asked.model()), (path, "tiny".to_owned()));
+    }
+    assert!(streams.requests()[0].wants_stream());
+    let shown = becomes(&gw, &chats, "unhealthy").await;
+    assert_eq!(shown["last_error"], "answered 200 OK without an embedding");
+}
+
+#[tokio::test]
+async fn a_channel_whose_key_was_refused_is_back_as_soon_as_a_paid_probe_is_answered() {
+    let up = Upstream::scripted().always(status(401)).start().await;
+    let other = Upstream::answering(|_| chat("other")).start().await;
+    let gw = watchful(&[&up, &other])
+        .channel(&up, "probe", toml::Table::from_iter([("chat".to_owned(), "tiny".into())]))
+        .start()
+        .await;
+    becomes(&gw, &up, "unhealthy").await;
+    gw.chat("m").say("hi").send().await.assert_text("other");
+
+    up.set_always(chat("paid again"));
+
+    // Minutes before its pause would end.
+    becomes(&gw, &up, "healthy").await;
+    let labels = |to| [("channel", up.name()), ("to", to)];
+    let counted = async |to| gw.metrics().await.count("gateway_channel_transitions_total", &labels(to));
+    until("both transitions are counted", async || (counted("healthy").await == 1).then_some(())).await;
+    assert_eq!(counted("unhealthy").await, 1);
+    let shown = health(&gw, &up).await;
+    let history: Vec<_> = shown["history"].as_array().expect("a history").iter().collect();
+    let verdicts: Vec<_> = history.iter().map(|tick| tick["status"].as_str().expect("a word")).collect();
+    let turn = verdicts.iter().position(|status| *status == "healthy").expect("it became healthy");
+    assert!(turn > 0 && verdicts[..turn].iter().all(|status| *status == "unhealthy"), "{verdicts:?}");
+}
+
+#[tokio::test]
+async fn a_test_says_what_was_asked_and_what_came_back() {
+    let up = Upstream::scripted().always(sse(["p"])).start().await;
+    let gw = Gateway::empty().start().await;
+    let id = gw.admin().add_channel(&up, &["x"]).await;
+    let ask = json!({"model": "x", "shape": "chat_stream"});
+
+    let shown = gw.admin().post(&format!("/api/channels/{id}/test"), &ask).await.json();
+
+    assert_eq!((&shown["shape"], &shown["model"]), (&json!("chat_stream"), &json!("x")));
+    assert_eq!((&shown["ok"], &shown["outcome"]), (&json!(true), &json!("ok")));
+    assert!(
+        shown["latency_ms"].is_u64() && shown["reply"].as_str().is_some_and(|reply| reply.contains("data:"))
+    );
 }

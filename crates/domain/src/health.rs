@@ -27,7 +27,8 @@ pub struct HealthReport {
     pub last_error: Option<String>,
     /// Failures since the last success.
     pub consecutive_failures: u32,
-    /// The models whose calls fail on this channel, whatever the others do; the worst first, at most 32.
+    /// The models whose calls failed on this channel, three times in a row or more, whatever the others do; the worst
+    /// first, at most 32.
     pub troubled_models: Vec<ModelTrouble>,
 }
 

@@ -40,9 +40,10 @@ use window::Window;
 /// - Errors, silence and broken answers are the model's: an engine that is down, a deployment that was removed. One
 ///   model that fails, however often, says nothing of the others, and the routing of that model, which has a breaker of
 ///   its own, needs no help. It is shown as in trouble and the channel stays.
-/// - But an engine is rarely alone to fail when the host behind it does. When calls of at least two models fail again
-///   and again, each as often in a row as takes a channel out, both within the last half minute, and no call of any
-///   model was served since the later of the two began to fail, nor in the last ten seconds, then it is the channel.
+/// - But an engine is rarely alone to fail when the host behind it does. When calls of at least two models fail, each
+///   three times in a row (more may never come: routing leaves the channel alone for such a model), both within the last
+///   half minute, and no call of any model was served since the later of the two began to fail, nor in the last ten
+///   seconds, then it is the channel.
 /// - Where a channel serves one model only, that model and the channel are the same, and all its failures count.
 ///
 /// The rule waits rather than accuses: a channel that stays too long costs each of its models some failed attempts until
@@ -292,8 +293,7 @@ impl Status {
         if let Scope::Model(model) = scope
             && self.is_about(model, fault, now)
         {
-            let trouble = rules.ejected_after.max(1);
-            self.models.bad(model, why, now, trouble);
+            self.models.bad(model, why, now);
             if self.serves_several {
                 if self.is_usable() && self.models.are_several_down(model, now) {
                     self.leave_for_a_pause(now, rules);

@@ -7,6 +7,9 @@ use crate::Scope;
 /// How many failing models are kept of one channel. Those that fail least give way.
 const MOST: usize = 32;
 
+/// A model whose calls failed so often in a row is in trouble.
+const TROUBLE: u32 = 3;
+
 /// How long a failure counts as a sign that a model fails now, in milliseconds.
 const LATELY: u64 = 30_000;
 
@@ -36,8 +39,6 @@ struct Failing {
     since: UnixMillis,
     last: UnixMillis,
     failures: u32,
-    /// Whether it failed so often in a row that this is no accident.
-    in_trouble: bool,
     why: String,
 }
 
@@ -69,11 +70,10 @@ impl Models {
         self.served = Some(Served { at: now, model });
     }
 
-    /// A call of this model failed. With `trouble` failures in a row it is in trouble.
-    pub(super) fn bad(&mut self, model: &Arc<str>, why: String, now: UnixMillis, trouble: u32) {
+    /// A call of this model failed.
+    pub(super) fn bad(&mut self, model: &Arc<str>, why: String, now: UnixMillis) {
         if let Some(failing) = self.failing.iter_mut().find(|failing| failing.model == *model) {
             failing.failures = failing.failures.saturating_add(1);
-            failing.in_trouble |= failing.failures >= trouble;
             failing.last = now;
             failing.why = why;
             return;
@@ -86,28 +86,22 @@ impl Models {
             }
         }
         let model = Arc::clone(model);
-        self.failing.push(Failing {
-            model,
-            since: now,
-            last: now,
-            failures: 1,
-            in_trouble: trouble <= 1,
-            why,
-        });
+        self.failing.push(Failing { model, since: now, last: now, failures: 1, why });
     }
 
     /// The models in trouble, the worst first.
     pub(super) fn in_trouble(&self) -> Vec<ModelTrouble> {
         let mut troubles: Vec<_> =
-            self.failing.iter().filter(|failing| failing.in_trouble).map(Failing::report).collect();
+            self.failing.iter().filter(|failing| failing.is_in_trouble()).map(Failing::report).collect();
         troubles.sort_by(|a, b| b.failures.cmp(&a.failures).then_with(|| a.model.cmp(&b.model)));
         troubles
     }
 
     /// Whether this model and another are in trouble, and nothing speaks for the channel.
     pub(super) fn are_several_down(&self, model: &str, now: UnixMillis) -> bool {
-        let down =
-            || self.failing.iter().filter(|failing| failing.in_trouble && now.since(failing.last) < LATELY);
+        let down = || {
+            self.failing.iter().filter(|failing| failing.is_in_trouble() && now.since(failing.last) < LATELY)
+        };
         let Some(this) = down().find(|failing| *failing.model == *model) else { return false };
         let others = down().filter(|failing| *failing.model != *model);
         let Some(other_since) = others.map(|failing| failing.since).max() else { return false };
@@ -126,6 +120,10 @@ impl Models {
 // === impl Failing ===
 
 impl Failing {
+    const fn is_in_trouble(&self) -> bool {
+        self.failures >= TROUBLE
+    }
+
     fn report(&self) -> ModelTrouble {
         ModelTrouble {
             model: Arc::clone(&self.model),

@@ -368,7 +368,7 @@ fn when_two_models_fail_and_none_is_served_it_is_the_channel() {
     let mut story = Story::of_several();
     story.served("third");
     story.after(10);
-    for call in 0..4 {
+    for call in 0..2 {
         assert_eq!(
             [story.failed("a", Fault::Answer), story.failed("b", Fault::Answer)],
             [Healthy; 2],
