@@ -7,3 +7,6 @@
 mod cancels;
 mod cut_streams;
 mod dying;
+mod hedging;
+mod retries;
+mod sessions;

@@ -226,6 +226,15 @@ impl Reply {
         self
     }
 
+    /// Sends the head at once and waits before the body.
+    #[must_use]
+    pub fn silent_behind_its_head(mut self, pause: Duration) -> Self {
+        if let Some(first) = self.pieces.first_mut() {
+            first.wait.pause = pause;
+        }
+        self
+    }
+
     /// Waits for the gate before the head is sent.
     #[must_use]
     pub fn behind(mut self, gate: &Gate) -> Self {
