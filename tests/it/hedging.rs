@@ -1,0 +1,207 @@
+//! A second attempt beside a slow first one, and first tokens that are given up.
+
+use gateway_tests::{
+    Gate, Gateway, GatewayBuilder, Reply, Upstream, chat, eventually, hang, in_order, ms, sse, status,
+};
+use serde_json::{Value, json};
+
+fn hedged(upstreams: &[&Upstream], after: &str) -> GatewayBuilder {
+    let after = after.to_owned();
+    Gateway::serving_weighted("m", in_order(upstreams.iter().copied())).config(move |table| {
+        let models = table.get_mut("models").and_then(toml::Value::as_array_mut).expect("there are models");
+        let hedge = toml::Table::from_iter([
+            ("after".to_owned(), after.into()),
+            ("max_percent".to_owned(), 50.into()),
+        ]);
+        for model in models.iter_mut().filter_map(toml::Value::as_table_mut) {
+            model.insert("hedge".to_owned(), hedge.clone().into());
+        }
+    })
+}
+
+/// Calls that are answered at once, so that the budget knows of some requests.
+async fn save_up(gw: &Gateway, calls: usize) {
+    for _ in 0..calls {
+        gw.chat("m").say("hi").send().await.assert_text("quick");
+    }
+}
+
+/// Answers at once what does not stream, and streams as it is told.
+async fn streaming(reply: impl Into<Reply>) -> Upstream {
+    let reply = reply.into();
+    Upstream::answering(move |request| if request.wants_stream() { reply.clone() } else { chat("quick") })
+        .start()
+        .await
+}
+
+async fn attempts(gw: &Gateway, id: &str) -> Vec<Value> {
+    gw.admin().exchange(id).await;
+    let record = gw.admin().read(&format!("/api/exchanges/{id}")).await;
+    record["attempts"].as_array().expect("attempts are a list").clone()
+}
+
+#[tokio::test]
+async fn a_late_first_attempt_gets_company_and_the_first_answer_wins() {
+    let slow = streaming(hang()).await;
+    let quick = streaming(sse(["from", " the second"])).await;
+    let gw = hedged(&[&slow, &quick], "50ms").start().await;
+    save_up(&gw, 4).await;
+
+    let answer = gw.chat("m").say("hi").stream().send().await;
+
+    answer.assert_text("from the second");
+    assert_eq!((answer.channel(), answer.attempts()), (quick.name(), 2));
+    eventually("the slow one is left", || slow.departures() == 1 && slow.in_flight() == 0).await;
+    let attempts = attempts(&gw, answer.request_id()).await;
+    let told: Vec<_> =
+        attempts.iter().map(|a| (a["outcome"].as_str().unwrap(), a["hedge"] == true)).collect();
+    assert_eq!(told, [("superseded", false), ("ok", true)]);
+    let metrics = gw.metrics().await;
+    assert_eq!(metrics.count("gateway_extra_attempts_total", &[("model", "m"), ("kind", "hedge")]), 1);
+    // Who only was faster once does not take the session along.
+    gw.chat("m").say("hi").send().await;
+    assert_eq!(slow.count(), 6);
+}
+
+#[tokio::test]
+async fn a_first_attempt_that_is_late_but_faster_than_its_hedge_wins() {
+    let gate = Gate::shut();
+    let slow = streaming(sse(["from the first"]).hold_before(0, &gate)).await;
+    let slower = streaming(hang()).await;
+    let gw = hedged(&[&slow, &slower], "50ms").start().await;
+    save_up(&gw, 4).await;
+
+    let call = gw.chat("m").say("hi").stream();
+    let opener = async {
+        eventually("there is a hedge", || slower.in_flight() == 1).await;
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(call.send(), opener);
+
+    answer.assert_text("from the first");
+    eventually("the hedge is left", || slower.departures() == 1 && slower.in_flight() == 0).await;
+    let attempts = attempts(&gw, answer.request_id()).await;
+    let told: Vec<_> = attempts.iter().map(|a| a["outcome"].as_str().unwrap()).collect();
+    assert_eq!(told, ["ok", "superseded"]);
+}
+
+#[tokio::test]
+async fn a_hedge_that_fails_leaves_the_first_attempt_its_chance() {
+    let gate = Gate::shut();
+    let slow = streaming(sse(["from the first"]).hold_before(0, &gate)).await;
+    let broken = streaming(status(500)).await;
+    let gw = hedged(&[&slow, &broken], "50ms").start().await;
+    save_up(&gw, 4).await;
+
+    let call = gw.chat("m").say("hi").stream();
+    let opener = async {
+        eventually("the hedge has failed", || broken.count() == 1 && broken.in_flight() == 0).await;
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(call.send(), opener);
+
+    answer.assert_text("from the first");
+    assert_eq!(answer.attempts(), 2);
+}
+
+#[tokio::test]
+async fn a_first_attempt_that_fails_leaves_its_hedge_the_chance() {
+    let (breaking, gate) = (Gate::shut(), Gate::shut());
+    let breaks = streaming(sse(["never"]).hold_before(0, &breaking).reset_after(0)).await;
+    let slow = streaming(sse(["from the hedge"]).hold_before(0, &gate)).await;
+    let gw = hedged(&[&breaks, &slow], "50ms").start().await;
+    save_up(&gw, 4).await;
+
+    let call = gw.chat("m").say("hi").stream();
+    let opener = async {
+        eventually("there is a hedge", || slow.in_flight() == 1).await;
+        breaking.open();
+        eventually("the first has failed", || breaks.in_flight() == 0).await;
+        gate.open();
+    };
+    let (answer, ()) = tokio::join!(call.send(), opener);
+
+    answer.assert_text("from the hedge");
+    assert_eq!(answer.attempts(), 2);
+}
+
+#[tokio::test]
+async fn answers_in_one_piece_are_hedged_too() {
+    let slow =
+        Upstream::answering(|request| if request.json()["slow"] == true { hang() } else { chat("quick") });
+    let slow = slow.start().await;
+    let quick = streaming(hang()).await;
+    let gw = hedged(&[&slow, &quick], "50ms").start().await;
+    save_up(&gw, 4).await;
+    gw.chat("m").say("hi").with("slow", json!(true)).send().await.assert_text("quick");
+    assert_eq!(quick.count(), 1);
+}
+
+#[tokio::test]
+async fn calls_that_leave_something_behind_are_never_made_twice() {
+    let slow = streaming(Reply::from(sse(["from the first"])).after(ms(100))).await;
+    let quick = streaming(sse(["never asked"])).await;
+    let gw = hedged(&[&slow, &quick], "20ms").start().await;
+    save_up(&gw, 8).await;
+    let stateful =
+        [("store", json!(true)), ("previous_response_id", json!("r")), ("background", json!(true))];
+    for (field, value) in stateful {
+        let chat = gw.chat("m").say("hi").stream().with(field, value);
+        chat.send().await.assert_text("from the first");
+    }
+    assert_eq!(quick.count(), 0);
+}
+
+#[tokio::test]
+async fn hedges_are_a_share_of_the_requests() {
+    let slow = Upstream::answering(|_| chat("slow").after(ms(60))).start().await;
+    let quick = Upstream::answering(|_| chat("quick")).start().await;
+    let gw = Gateway::serving_weighted("m", in_order([&slow, &quick]))
+        .set("proxy.policy", "weighted")
+        .config(|table| {
+            let models =
+                table.get_mut("models").and_then(toml::Value::as_array_mut).expect("there are models");
+            for model in models.iter_mut().filter_map(toml::Value::as_table_mut) {
+                model.insert("hedge".to_owned(), "10ms".into());
+            }
+        })
+        .start()
+        .await;
+    for _ in 0..60 {
+        assert_eq!(gw.chat("m").say("hi").send().await.status, 200);
+    }
+    // Five of a hundred, by default.
+    assert_eq!(quick.count(), 3);
+}
+
+#[tokio::test]
+async fn without_being_told_nothing_is_hedged() {
+    let slow = Upstream::answering(|_| chat("slow").after(ms(100))).start().await;
+    let quick = Upstream::answering(|_| chat("quick")).start().await;
+    let gw = Gateway::serving_weighted("m", in_order([&slow, &quick])).start().await;
+    for _ in 0..5 {
+        gw.chat("m").say("hi").send().await.assert_text("slow");
+    }
+    assert_eq!(quick.count(), 0);
+}
+
+#[tokio::test]
+async fn a_first_token_that_hangs_is_given_up_for_a_channel_that_is_known_to_be_faster() {
+    let first = Upstream::answering(|_| sse(["first"]).into()).start().await;
+    let other = Upstream::answering(|_| sse(["other"]).into()).start().await;
+    let gw = Gateway::serving("m", [&first, &other]).start().await;
+    for session in 0..40 {
+        let chat = gw.chat("m").say("hi").stream().header("x-session-id", &session.to_string());
+        assert_eq!(chat.send().await.status, 200);
+    }
+    let home = gw.chat("m").say("hi").stream().send().await;
+    let (hangs, well) = if home.channel() == first.name() { (&first, &other) } else { (&other, &first) };
+    hangs.set_always(hang());
+
+    // The first token is expected within three seconds at the latest; the hard limit is a minute.
+    let answer = gw.chat("m").say("hi").stream().send().await;
+
+    assert_eq!((answer.channel(), answer.attempts()), (well.name(), 2));
+    let attempts = attempts(&gw, answer.request_id()).await;
+    assert_eq!(attempts[0]["outcome"], "cut");
+}
