@@ -104,7 +104,7 @@ pub(crate) static MODEL: &[EntryKey] = &[
         "slack_percent",
         "number from 100 to 10000",
         "proxy.slack_percent",
-        "How much of its share a session's channel may carry before its calls go elsewhere.",
+        "How slow a channel may be before it loses traffic, in percent of the others' latency.",
     ),
     entry("sticky", "true or false", "proxy.sticky", "Whether a session stays with its channel."),
     entry(

@@ -297,7 +297,8 @@ pub(crate) static KEYS: &[Key] = &[
     hot(
         "proxy.slack_percent",
         Field::Number(number!(proxy.slack_percent), 100, 10_000),
-        "How much of its share a session's channel may carry before its calls go elsewhere; 150 is 1.5 times.",
+        "How slow a channel may be before it loses traffic, in percent of the others' latency: 120 is fast first, \
+         300 weights first.",
     ),
     hot("proxy.sticky", Field::Flag(place!(proxy.sticky)), "Whether a session stays with its channel."),
     hot(

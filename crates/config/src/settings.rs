@@ -156,8 +156,8 @@ pub struct ProxySettings {
     pub pool_idle_timeout: Duration,
     /// How a channel is chosen.
     pub policy: Policy,
-    /// How much more than its share a session's home may carry before its calls go elsewhere, in percent of the
-    /// share: 150 is half as much again.
+    /// How slow a channel may be before it loses traffic, in percent of the fleet's latency: 120 is fast first, 300
+    /// weights first.
     pub slack_percent: u32,
     /// Whether a session stays with its channel.
     pub sticky: bool,

@@ -26,8 +26,8 @@ pub struct Model {
 pub struct ModelTuning {
     /// How a channel is chosen.
     pub policy: Option<Policy>,
-    /// How much more than its share a session's home may carry before its calls go elsewhere, in percent of the
-    /// share: 100 to 10 000, where 150 is half as much again.
+    /// How slow a channel may be before it loses traffic, in percent of the fleet's latency: 100 to 10 000, where
+    /// 120 is fast first and 300 weights first.
     pub slack_percent: Option<u32>,
     /// Whether a session stays with its channel.
     pub sticky: Option<bool>,

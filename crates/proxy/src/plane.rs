@@ -183,15 +183,12 @@ impl Draft {
             .into_iter()
             .map(|(target, backend_model, _)| {
                 let channel = Arc::clone(target.channel());
-                let tuning = &channel.tuning;
+                let times = settings.times_of(&channel.tuning);
                 let route = Route {
                     backend_model,
-                    timeouts: Timeouts {
-                        connect: tuning.connect_timeout.unwrap_or(settings.connect_timeout),
-                        idle: settings.pool_idle_timeout,
-                    },
-                    first_byte: tuning.first_byte_timeout.unwrap_or(settings.first_byte_timeout),
-                    stream_gap: tuning.stream_gap_timeout.unwrap_or(settings.stream_gap_timeout),
+                    timeouts: Timeouts { connect: times.connect, idle: settings.pool_idle_timeout },
+                    first_byte: times.first_byte,
+                    stream_gap: times.stream_gap,
                     channel_metrics: metrics.channel(&channel.name),
                     metrics: metrics.route(&channel.name, &self.name),
                     target,
