@@ -146,8 +146,9 @@ impl Heed<'_> {
         if !*self.output {
             *self.output = match event.heard {
                 Heard::Content => !is_preamble(event.data),
-                Heard::Finish | Heard::Done | Heard::Error => true,
-                Heard::Empty | Heard::Malformed => false,
+                Heard::Finish | Heard::Done => true,
+                // A stream that begins with an error can still be had elsewhere.
+                Heard::Empty | Heard::Malformed | Heard::Error => false,
             };
         }
         if let Some(found) = usage_of(event.data.as_bytes()) {

@@ -46,11 +46,17 @@ async fn when_all_are_throttled_the_soonest_counts() {
 
 #[tokio::test]
 async fn every_spelling_of_a_wait_is_understood_and_told_to_the_client() {
-    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(40));
+    let end = SystemTime::now() + Duration::from_secs(40);
+    let date = httpdate::fmt_http_date(end);
+    let moment = jiff::Timestamp::try_from(end).expect("a moment of this age").to_string();
     for (name, value) in [
         ("retry-after", "40"),
         ("retry-after", &date),
         ("retry-after-ms", "40000"),
+        ("anthropic-ratelimit-requests-reset", &moment),
+        ("anthropic-ratelimit-tokens-reset", &moment),
+        ("anthropic-ratelimit-input-tokens-reset", &moment),
+        ("anthropic-ratelimit-output-tokens-reset", &moment),
         ("x-ratelimit-reset-requests", "40s"),
         ("x-ratelimit-reset-requests", "0m40s"),
         ("x-ratelimit-reset-tokens", "40000ms"),
@@ -75,7 +81,7 @@ async fn the_channel_is_asked_again_when_its_wait_is_over_and_not_before() {
     for (name, value, wait) in [("retry-after-ms", "1200", ms(1_200)), ("retry-after", "1", ms(1_000))] {
         let limited = status(429).header(name, value);
         let limited = Upstream::scripted().reply(limited).then(chat("back")).start().await;
-        let gw = impatient(&[&limited]).start().await;
+        let gw = impatient(&[&limited]).set("proxy.total_timeout", "5s").start().await;
 
         in_good_time("the channel is back", async || {
             let answer = gw.chat("m").say("hi").send().await;
@@ -105,7 +111,8 @@ async fn no_wait_is_believed_that_would_take_a_channel_out_for_hours() {
 #[tokio::test]
 async fn without_a_time_the_pauses_grow_from_limit_to_limit_and_blame_nobody() {
     let limited = Upstream::scripted().times(5, status(429)).then(chat("back")).start().await;
-    let gw = impatient(&[&limited]).start().await;
+    // A call waits for a pause that is short.
+    let gw = impatient(&[&limited]).set("proxy.total_timeout", "5s").start().await;
 
     in_good_time("the channel is back", async || {
         let answer = gw.chat("m").say("hi").send().await;

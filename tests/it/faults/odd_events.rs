@@ -97,6 +97,21 @@ async fn the_longest_event_passes_and_a_longer_one_does_not() {
 }
 
 #[tokio::test]
+async fn the_longest_event_is_a_setting() {
+    let event = piece(&"a".repeat(40 << 10));
+    for (limit, passes) in [("16 KiB", false), ("64 KiB", true)] {
+        let up = Upstream::scripted()
+            .reply(body("text/event-stream", in_the_middle(event.as_bytes())))
+            .start()
+            .await;
+        let gw = impatient(&[&up]).set("proxy.max_event_bytes", limit).start().await;
+        let answer = gw.chat("m").say("hi").stream().send().await;
+        assert_eq!(answer.is_done(), passes, "{limit}");
+        nothing_is_left(&gw, &[&up]).await;
+    }
+}
+
+#[tokio::test]
 async fn a_line_without_an_end_is_given_up_at_the_limit() {
     let endless = || flood("text/event-stream", vec![b'a'; 64 << 10], 4_096);
     for (fault, text) in [(endless(), ""), (endless().preceded_by(piece("Hel")), "Hel")] {

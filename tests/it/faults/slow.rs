@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gateway_tests::{Gateway, Raw, USER_KEY, Upstream, chat, flood, in_good_time, ms, sse};
+use gateway_tests::{Gateway, Raw, USER_KEY, Upstream, chat, flood, hang, in_good_time, ms, sse};
 
 use super::{impatient, nothing_is_left, seen_alone};
 
@@ -66,6 +66,45 @@ async fn a_stream_that_drips_byte_for_byte_passes_as_it_comes() {
 async fn a_document_that_drips_past_the_deadline_is_504() {
     let slow = chat("a text of some length").chunks_of(1).paced(ms(20));
     seen_alone(slow).await.assert_error(504, "upstream_timeout");
+}
+
+// --- F6, F8: a channel's own patience ---
+
+#[tokio::test]
+async fn a_channel_may_be_silent_for_as_long_as_it_was_given_itself() {
+    let quick = Upstream::scripted().reply(sse(["a", "b"]).hang_after(1)).start().await;
+    let patient = Upstream::scripted().reply(sse(["a", "b"]).pause(ms(600))).start().await;
+    let gw = Gateway::serving("quick", [&quick])
+        .model("patient", gateway_tests::weighted([(&patient, 10)]))
+        .set("proxy.stream_gap_timeout", "300ms")
+        .channel(&quick, "stream_gap_timeout", "100ms")
+        .channel(&patient, "stream_gap_timeout", "20s")
+        .set("proxy.pool_idle_timeout", "50ms")
+        .start()
+        .await;
+
+    gw.chat("quick").say("hi").stream().send().await.assert_interrupted("stream_idle_timeout");
+    gw.chat("patient").say("hi").stream().send().await.assert_text("ab");
+
+    nothing_is_left(&gw, &[&quick, &patient]).await;
+}
+
+#[tokio::test]
+async fn a_channel_may_take_as_long_to_begin_as_it_was_given_itself() {
+    let quick = Upstream::scripted().reply(hang()).start().await;
+    let patient = Upstream::scripted().reply(chat("late").after(ms(600))).start().await;
+    let gw = impatient(&[&quick, &patient])
+        .set("proxy.first_byte_timeout", "300ms")
+        .set("proxy.total_timeout", "20s")
+        .channel(&quick, "first_byte_timeout", "250ms")
+        .channel(&patient, "first_byte_timeout", "20s")
+        .start()
+        .await;
+
+    let answer = gw.chat("m").say("hi").stream().send().await;
+
+    assert_eq!((answer.status, answer.text().as_str(), answer.attempts()), (200, "late", 2));
+    nothing_is_left(&gw, &[&quick, &patient]).await;
 }
 
 // --- F39: a client that does not read ---
