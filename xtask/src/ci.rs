@@ -3,12 +3,12 @@
 use anyhow::bail;
 
 use crate::shell::{cargo, say};
-use crate::{layers, tidy};
+use crate::{layers, threads, tidy};
 
 type Check = fn() -> anyhow::Result<()>;
 
 /// Cheapest first: whoever waits for the outcome learns of the likely faults soon.
-const CHECKS: [(&str, Check); 6] = [
+const CHECKS: [(&str, Check); 7] = [
     ("format", || cargo(["fmt", "--all", "--check"]).run()),
     ("layers", layers::run),
     ("tidy", tidy::run),
@@ -18,6 +18,7 @@ const CHECKS: [(&str, Check); 6] = [
     ("documentation", || {
         cargo(["doc", "--workspace", "--no-deps", "--locked"]).env("RUSTDOCFLAGS", "--deny warnings").run()
     }),
+    ("threads", threads::run),
     ("build", || cargo(["build", "--locked"]).run()),
 ];
 

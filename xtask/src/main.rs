@@ -12,6 +12,7 @@ mod shell;
 mod sim;
 mod tally;
 mod test;
+mod threads;
 mod tidy;
 
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ enum Task {
         /// Only the campaigns whose name holds this
         name: Option<String>,
     },
+    /// Try routing's atomics and locks on thousands of schedules
+    Threads,
     /// Check who depends on whom
     Layers,
     /// Check what no compiler checks: file sizes and names, forbidden words, links in documents
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(),
         Task::Test { no_clients } => test::run(!no_clients),
         Task::Campaign { full, seed, name } => campaign::run(full, seed, name.as_deref()),
+        Task::Threads => threads::run(),
         Task::Layers => layers::run(),
         Task::Tidy => tidy::run(),
         Task::Migrate { database } => migrate::run(&database),

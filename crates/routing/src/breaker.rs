@@ -25,9 +25,8 @@
 //!
 //! What decides is read and taken with one atomic word; the rest is kept under the slot's lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::hash::unit;
+use crate::sync::{AtomicU64, Ordering};
 use crate::{Cause, Micros, State};
 
 /// Failures in a row that open.
@@ -108,6 +107,13 @@ impl Gate {
         self.0
             .compare_exchange(encode(due), encode(Position::Trial), Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
+    }
+
+    /// Makes the trial that was taken due again; nothing when others have decided meanwhile.
+    pub(crate) fn give_back(&self, now: Micros) {
+        let due = encode(Position::Open { until: now });
+        let _decided =
+            self.0.compare_exchange(encode(Position::Trial), due, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 
@@ -222,8 +228,8 @@ impl Breaker {
 
     /// The attempt decided nothing; a trial is due again.
     pub(crate) fn undecided(gate: &Gate, evidence: Evidence) {
-        if evidence.trial && gate.get() == Position::Trial {
-            gate.set(Position::Open { until: evidence.now });
+        if evidence.trial {
+            gate.give_back(evidence.now);
         }
     }
 

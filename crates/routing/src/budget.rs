@@ -8,8 +8,7 @@
 //! upstream counted is settled at the end; an answer longer than what was left leaves a debt. A request that is larger
 //! than the whole bucket may go when the bucket is full: otherwise it could never.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::{ChannelSpec, Kind, Limited, Micros, Outcome};
 
 /// In nanoseconds.
@@ -235,7 +234,7 @@ mod tests {
             account.settle(taken, &Outcome { prompt_tokens, output_tokens, ..Outcome::of(kind) });
             // So long until all 6000 are there again.
             let wait = account.wait(TOKENS, 6000, s(500)).map_or(s(500), |(until, _)| until);
-            account.tokens.0.store(0, std::sync::atomic::Ordering::Relaxed);
+            account.tokens.0.store(0, crate::sync::Ordering::Relaxed);
             wait.since(s(500)).0 / 10_000
         };
         assert_eq!(cost(1000, Kind::Ok, (800, 500)), 1300);

@@ -10,12 +10,11 @@
 //! answers are scaled down to the streams' before they count, once there are streams. The scale moves slowly (2 % per answer) and is the same for
 //! all channels, so it does not blur the comparison between them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::Micros;
 use crate::atomic_f64::AtomicF64;
 use crate::estimate::PRIOR_LATENCY;
 use crate::lateness::Lateness;
+use crate::sync::{AtomicU64, Ordering};
 
 /// Requests per trial, and how many trials may come in a burst.
 const TRIALS: (u64, u64) = (50, 3);

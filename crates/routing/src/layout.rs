@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gateway_domain::ChannelId;
 
@@ -9,6 +8,7 @@ use crate::hash::{place, race, race_above};
 use crate::health::Crowd;
 use crate::limit::Limit;
 use crate::slot::{Slot, Surroundings};
+use crate::sync::{AtomicU64, Ordering};
 use crate::{ChannelSpec, Micros, Params, PolicyKind};
 
 /// A pool that has so many attempts in flight is busy: a channel that joins it starts slowly.

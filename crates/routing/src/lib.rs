@@ -141,9 +141,12 @@ mod policy;
 mod pool;
 mod pools;
 mod report;
+#[cfg(all(test, shuttle))]
+mod schedules;
 mod share;
 mod slot;
 mod spec;
+mod sync;
 mod ticket;
 mod time;
 mod view;

@@ -1,4 +1,4 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
 use gateway_domain::ChannelId;
@@ -10,6 +10,7 @@ use crate::fleet::Fleet;
 use crate::hash::{Purpose, draw};
 use crate::layout::Layout;
 use crate::report::Sent;
+use crate::sync::Mutex;
 use crate::{
     BuildError, ChannelSpec, ChannelView, Decision, Explain, Micros, NoRoute, Params, PolicyKind, Request,
     Ticket, spec,

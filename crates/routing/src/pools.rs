@@ -1,10 +1,11 @@
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwap;
 use gateway_domain::ChannelId;
 
 use crate::budget::Account;
+use crate::sync::{Mutex, MutexGuard};
 use crate::{BuildError, Pool, PoolSpec, spec};
 
 /// The pools of one configuration, by name.

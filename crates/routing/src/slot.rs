@@ -7,8 +7,7 @@
 //!
 //! What reports do to a slot is in `report.rs`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, PoisonError, TryLockError};
 
 use crate::atomic_f64::AtomicF64;
 use crate::block::{Block, Refusals};
@@ -19,6 +18,7 @@ use crate::fleet::Fleet;
 use crate::health::latency_factor;
 use crate::limit::{Limit, Observed};
 use crate::share::Firsts;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering};
 use crate::waiting::{Place, WaitingRoom};
 use crate::{Limited, Micros, Outcome};
 

@@ -15,10 +15,9 @@
 //! The epoch makes the word forgettable. When a breaker closes, attempts sent before say nothing of the channel that
 //! came back; the word starts at zero in a new epoch, and an attempt of an older epoch leaves without a trace.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use crate::Micros;
 use crate::estimate::Waiting;
+use crate::sync::{AtomicU64, Ordering};
 
 const EPOCH_BITS: u32 = 8;
 const COUNT_BITS: u32 = 20;
