@@ -1,5 +1,5 @@
-//! Keeps what must survive a restart: channels, models, users and their keys, settings, sessions and the story of
-//! past exchanges, in one SQLite file.
+//! Keeps what must survive a restart: channels, models, users and their keys, settings, sessions, whose objects are
+//! where, and the story of past exchanges, in one SQLite file.
 //!
 //! This is the only crate with SQL. Its API blocks: callers on an async runtime use their own blocking threads.
 //! One thread owns the only connection that writes (`writer`), readers share a pool of read-only connections
@@ -20,6 +20,7 @@ mod mailbox;
 mod mappings;
 mod metrics;
 mod models;
+mod objects;
 mod original;
 mod place;
 mod reader;
@@ -42,6 +43,7 @@ pub use keys::key_digest;
 pub use mappings::MappingPatch;
 pub use metrics::LifetimeMetrics;
 pub use models::ModelPatch;
+pub use objects::{Cursor, MAX_OBJECTS_PER_QUERY, ObjectPage, ObjectRow};
 pub use recorder::{Record, Recorder};
 pub use secrets::MasterKey;
 pub use sessions::SessionRow;

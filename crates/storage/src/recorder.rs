@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use gateway_domain::{Exchange, SessionId};
 
-use crate::SessionRow;
 use crate::mailbox::Mailbox;
+use crate::{ObjectRow, SessionRow};
 
 /// Something to keep that nobody waits for.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,6 +14,11 @@ pub enum Record {
     SessionPut(SessionRow),
     /// A session that is no more.
     SessionRemove(SessionId),
+    /// An object that was made. Dropped silently when its user or channel is gone by then, or when its id is another
+    /// user's.
+    ObjectPut(ObjectRow),
+    /// An object that is no more.
+    ObjectRemove(Arc<str>),
 }
 
 /// Takes records off the request path: never blocks, never fails, drops when the queue is full.

@@ -18,7 +18,7 @@ use crate::{Result, StorageError};
 /// Stands in the header of the gateway's files: "OAGW".
 const APPLICATION_ID: i64 = 0x4F41_4757;
 /// The newest schema version that this gateway knows.
-const NEWEST: i64 = 3;
+const NEWEST: i64 = 4;
 /// Sealed into `meta`: whoever can open it has the right master key.
 const CHECK_TEXT: &str = "openai-gateway";
 const CHECK_PLACE: &str = "meta:key_check";
@@ -155,6 +155,8 @@ fn migrations(
         }),
         // 3: how channels and models are routed.
         M::up(include_str!("migrations/0003_routing.sql")),
+        // 4: which channel made which object.
+        M::up(include_str!("migrations/0004_objects.sql")),
     ])
 }
 

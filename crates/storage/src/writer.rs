@@ -13,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::mailbox::{BATCH, Job, Mailbox, Trouble, Turn};
 use crate::place::{BUSY_TIMEOUT, Place};
-use crate::{Record, Result, StorageError, exchanges, schema, sessions};
+use crate::{Record, Result, StorageError, exchanges, objects, schema, sessions};
 
 /// After a failure that is not a lock, the disk is left alone for so long.
 const REST: Duration = Duration::from_millis(500);
@@ -195,6 +195,8 @@ impl Pen {
                 Record::Exchange(exchange) => exchanges::insert(&tx, exchange),
                 Record::SessionPut(row) => sessions::put(&tx, row),
                 Record::SessionRemove(id) => sessions::remove(&tx, *id),
+                Record::ObjectPut(row) => objects::put(&tx, row),
+                Record::ObjectRemove(id) => objects::remove(&tx, id),
             };
             written.map_err(|error| BatchError::of(at, error))?;
         }
