@@ -191,7 +191,7 @@ async fn a_stream_has_an_end_even_if_it_never_falls_silent() {
         .set("proxy.stream_timeout", "500ms")
         .start()
         .await;
-    gw.chat("m").say("hi").stream().send().await.assert_interrupted("stream_idle_timeout");
+    gw.chat("m").say("hi").stream().send().await.assert_interrupted("stream_timeout");
     endless.forgive();
 }
 

@@ -93,6 +93,8 @@ enum Break {
     Interrupted,
     /// The upstream fell silent.
     Idle,
+    /// The answer takes longer than any may.
+    Overdue,
     /// The upstream sent what no client could read.
     Malformed,
     /// The gateway is stopping.
@@ -183,7 +185,11 @@ impl Relay {
             let end = earlier(self.heard + silence, self.deadline);
             let now = Instant::now();
             if end <= now {
-                self.break_off(Break::Idle, "silent, or under way, for too long");
+                if self.deadline.is_some_and(|deadline| deadline <= now) {
+                    self.break_off(Break::Overdue, "under way for too long");
+                } else {
+                    self.break_off(Break::Idle, "silent for too long");
+                }
                 return Poll::Ready(());
             }
             let comment_at = self.comment_every.filter(|_| !self.whole).map(|every| self.spoke + every);
@@ -405,6 +411,11 @@ impl Break {
                 "the upstream fell silent; what came before this is not the whole answer",
                 "stream_idle_timeout",
             ),
+            Self::Overdue => (
+                "the answer took longer than this gateway allows (proxy.stream_timeout, proxy.total_timeout); what \
+                 came before this is not the whole answer",
+                "stream_timeout",
+            ),
             Self::Malformed => (
                 "the upstream sent an event that no client can read; the answer ends here",
                 "upstream_malformed_event",
@@ -417,7 +428,7 @@ impl Break {
 
     fn kind(self) -> &'static str {
         match self {
-            Self::Interrupted | Self::Idle | Self::Malformed => "upstream_error",
+            Self::Interrupted | Self::Idle | Self::Overdue | Self::Malformed => "upstream_error",
             Self::Stopping => "server_error",
         }
     }
@@ -425,7 +436,7 @@ impl Break {
     fn outcome(self) -> AttemptOutcome {
         match self {
             Self::Interrupted => AttemptOutcome::Broken,
-            Self::Idle => AttemptOutcome::Timeout,
+            Self::Idle | Self::Overdue => AttemptOutcome::Timeout,
             Self::Malformed => AttemptOutcome::BadAnswer,
             Self::Stopping => AttemptOutcome::Cancelled,
         }

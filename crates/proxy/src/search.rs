@@ -158,7 +158,9 @@ impl Search<'_> {
         if let Some(account) = account {
             entry.explains(explain(&account, self.served, self.call.session_source, spent.attempts));
         }
-        self.call.promise.take_back();
+        if !hedge {
+            self.call.promise.take_back();
+        }
         let began = Instant::now();
         let after = |span: Option<Micros>| span.map(|span| began + Duration::from_micros(span.0));
         let hedge_after = self.served.hedge.and_then(|hedge| match hedge.after {
