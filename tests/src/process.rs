@@ -74,6 +74,8 @@ impl GatewayProcess {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut process = Self { child, address, output, home: None };
         let status = process.wait().await;
+        // The pipes may still hold its last words: each reader keeps a share of the output until its pipe has ended.
+        eventually("all that it wrote is read", || Arc::strong_count(&process.output.0) == 1).await;
         Some((status.code().unwrap_or(-1), process.output()))
     }
 
