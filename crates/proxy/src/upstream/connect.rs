@@ -20,7 +20,7 @@ use crate::tasks;
 /// An HTTP/2 connection that is silent this long is asked whether it still lives.
 const H2_PING_AFTER: Duration = Duration::from_secs(20);
 /// How much of an HTTP/1 answer may wait in memory for a client that is slow to read; a head must fit into it, too.
-const H1_BUFFER: usize = 64 << 10;
+const H1_BUFFER: usize = 32 << 10;
 
 /// Makes connections.
 #[derive(Clone)]
