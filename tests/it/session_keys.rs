@@ -116,11 +116,7 @@ async fn a_channel_that_wants_one_gets_a_cache_key_where_the_caller_gave_none() 
     let body = r#"  { "model" : "m", "input" : "x" }"#;
     gw.post("/v1/embeddings", body).send().await;
     let sent = upstream.requests().last().unwrap().body.clone();
-    assert_eq!(
-        String::from_utf8_lossy(&sent),
-        body.replace("\"m\"", "\"m\""),
-        "embeddings have no such field"
-    );
+    assert_eq!(String::from_utf8_lossy(&sent), body, "embeddings have no such field");
 }
 
 #[tokio::test]
