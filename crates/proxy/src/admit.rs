@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::commit::Promise;
 use crate::error::ProxyError;
 use crate::headers;
-use crate::openai::{Endpoint, ModelRule, Peek, peek};
+use crate::openai::{Endpoint, ModelAt, PathParams, Peek, peek};
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
 static OTHER_KEY_HEADERS: [HeaderName; 2] =
@@ -134,14 +134,14 @@ async fn next_data(body: &mut Incoming, idle: Duration, end: Instant) -> Result<
 
 /// What the body asks for.
 pub(crate) fn understand(
-    endpoint: &'static Endpoint,
+    (endpoint, path): (&'static Endpoint, PathParams),
     head: &http::request::Parts,
     body: Bytes,
     user: Arc<User>,
     settings: &ProxySettings,
 ) -> Result<Call, ProxyError> {
     let seen = peek(&body)?;
-    if endpoint.model == ModelRule::Required {
+    if endpoint.model == (ModelAt::Body { required: true }) {
         seen.require_model()?;
     }
     let model: Option<(Arc<str>, _)> =
@@ -157,10 +157,11 @@ pub(crate) fn understand(
     let key = presented_key(&head.headers).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
     Ok(Call {
         endpoint,
+        path,
         query: head.uri.query().and_then(|query| headers::query_for_upstream(query, key)),
         headers: headers::for_upstream(&head.headers, key),
         lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
-        repeatable: is_repeatable(&seen, &head.headers),
+        repeatable: endpoint.repeatable && is_repeatable(&seen, &head.headers),
         patience: patience(&head.headers),
         explain: head.extensions.get::<MayExplain>().is_some()
             || (user.may_explain && wants_explanation(&head.headers)),

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, Usage};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Request, StatusCode, Uri};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
@@ -125,13 +125,13 @@ pub(crate) async fn attempt(
 fn uri_for(call: &Call, route: &Route) -> Result<Uri, Failure> {
     route
         .target
-        .uri(call.endpoint.upstream_path, call.query.as_deref())
+        .uri(call.path.as_str(), call.query.as_deref())
         .map_err(|_| Failure::internal("the upstream's URI cannot be built"))
 }
 
 fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
     let mut request = Request::new(call.body_for(route));
-    *request.method_mut() = Method::POST;
+    *request.method_mut() = call.endpoint.method.clone();
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = call.headers.clone();
     route.target.authorize(request.headers_mut());

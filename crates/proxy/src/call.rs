@@ -8,7 +8,7 @@ use gateway_sessions::{SessionKey, Source};
 use http::HeaderMap;
 
 use crate::commit::Promise;
-use crate::openai::{Endpoint, splice};
+use crate::openai::{Endpoint, PathParams, splice};
 use crate::plane::Route;
 use crate::upstream::Outgoing;
 
@@ -18,6 +18,8 @@ use crate::upstream::Outgoing;
 pub(crate) struct Call {
     /// Which endpoint.
     pub endpoint: &'static Endpoint,
+    /// Its path at the upstream, and what it names.
+    pub path: PathParams,
     /// What stood after `?`.
     pub query: Option<String>,
     /// The headers that go up, without the channel's key.

@@ -3,7 +3,7 @@ use gateway_domain::Usage;
 
 use std::ops::ControlFlow;
 
-use crate::openai::{Event, Heard, Scanner, StreamDialect, is_preamble, usage_of};
+use crate::openai::{Event, Heard, Scanner, StreamEnd, is_preamble, usage_of};
 use crate::scrub::scrub;
 
 /// An upstream's stream of events on its way to the client: what of it may pass, and what it says.
@@ -118,11 +118,11 @@ impl Events {
     }
 
     /// Whether the last event has come, after which clients listen no more.
-    pub(crate) fn is_over(&self, dialect: StreamDialect) -> bool {
+    pub(crate) fn is_over(&self, ends: StreamEnd) -> bool {
         let seen = self.scanner.seen();
-        match dialect {
-            StreamDialect::Chat => seen.done,
-            StreamDialect::Responses => seen.finish || seen.done,
+        match ends {
+            StreamEnd::Done | StreamEnd::LastOfSeveral | StreamEnd::Unannounced => seen.done,
+            StreamEnd::Response | StreamEnd::Named => seen.finish || seen.done,
         }
     }
 
@@ -208,7 +208,7 @@ mod tests {
         feed(&mut events, "data: [DONE]");
         let (last, turn) = events.close(KEY);
         assert_eq!(last, "data: [DONE]\n\n");
-        assert!(matches!(turn, Turn::GoesOn) && events.is_over(StreamDialect::Chat));
+        assert!(matches!(turn, Turn::GoesOn) && events.is_over(StreamEnd::Done));
 
         let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         feed(&mut events, "data: {\"a\":");
@@ -229,7 +229,7 @@ mod tests {
     fn a_stream_is_over_where_its_clients_stop_listening() {
         let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
         feed(&mut events, "data: {\"type\":\"response.completed\",\"response\":{}}\n\n");
-        assert!(events.has_finished() && events.is_over(StreamDialect::Responses));
-        assert!(!events.is_over(StreamDialect::Chat));
+        assert!(events.has_finished() && events.is_over(StreamEnd::Response));
+        assert!(!events.is_over(StreamEnd::Done));
     }
 }

@@ -24,7 +24,7 @@ use crate::error::ProxyError;
 use crate::explain::ROUTE;
 use crate::journal::{AttemptNumber, Entry, Journal};
 use crate::models;
-use crate::openai::{Endpoint, Lookup, lookup};
+use crate::openai::{Endpoint, Lookup, PathParams, Takes, lookup};
 use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
 use crate::request_id::{REQUEST_ID, RequestId};
@@ -37,6 +37,8 @@ const CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
 /// The endpoint label of paths that no row of the endpoint table knows.
 const OTHER: &str = "other";
+/// The endpoint label of all paths of administration.
+const ADMINISTRATION: &str = "administration";
 
 /// What all workers share. Read through arc-swap and atomics; no lock is held across an await.
 pub(crate) struct Shared {
@@ -95,7 +97,9 @@ impl Worker {
     ) -> Result<Admitted, ProxyError> {
         let board = &self.shared.board;
         match found {
-            Lookup::Forward(endpoint) => self.admit_call(plane, endpoint, head, body, entry).await,
+            Lookup::Forward { endpoint, path } if endpoint.asks() && endpoint.takes == Takes::Json => {
+                self.admit_call(plane, (endpoint, path), head, body, entry).await
+            }
             Lookup::ListModels => {
                 let user = self.reader(plane, head, entry)?;
                 Ok(Admitted::Own(models::list(plane, board, user.as_deref())))
@@ -107,14 +111,16 @@ impl Worker {
             Lookup::WrongMethod { allow } => {
                 Err(ProxyError::WrongMethod { method: cut(head.method.as_str()), allow })
             }
-            Lookup::Unknown => Err(ProxyError::UnknownPath { path: cut(head.uri.path()) }),
+            Lookup::Forward { .. } | Lookup::Administration(_) | Lookup::Other(_) | Lookup::Unknown => {
+                Err(ProxyError::UnknownPath { path: cut(head.uri.path()) })
+            }
         }
     }
 
     async fn admit_call(
         &self,
         plane: &Plane,
-        endpoint: &'static Endpoint,
+        found: (&'static Endpoint, PathParams),
         head: &http::request::Parts,
         body: Incoming,
         entry: &mut Entry,
@@ -127,7 +133,7 @@ impl Worker {
         admit::check_head(&head.headers)?;
         let body = admit::read_body(body, &settings.server).await?;
         entry.received(body.len());
-        let mut call = admit::understand(endpoint, head, body, user, &settings.proxy)?;
+        let mut call = admit::understand(found, head, body, user, &settings.proxy)?;
         // --- route ---
         let served = Arc::clone(route(plane, &call)?);
         entry.asks_for(&served.name);
@@ -312,10 +318,11 @@ fn refuse(error: &ProxyError, mut entry: Entry) -> Response<Body> {
 
 fn label(found: &Lookup) -> &'static str {
     match found {
-        Lookup::Forward(endpoint) => endpoint.template,
+        Lookup::Forward { endpoint, .. } => endpoint.template,
         Lookup::ListModels => "/v1/models",
         Lookup::Model(_) => "/v1/models/{id}",
-        Lookup::WrongMethod { .. } | Lookup::Unknown => OTHER,
+        Lookup::Administration(_) => ADMINISTRATION,
+        Lookup::WrongMethod { .. } | Lookup::Other(_) | Lookup::Unknown => OTHER,
     }
 }
 

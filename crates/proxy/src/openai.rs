@@ -19,7 +19,10 @@ mod upstream_error;
 mod usage;
 
 pub use choices::Choices;
-pub use endpoint::{Endpoint, EndpointKind, Lookup, ModelRule, StreamDialect, lookup};
+pub use endpoint::{
+    Endpoint, EndpointKind, Gives, Lookup, ModelAt, ObjectKind, PathParams, StreamDialect, StreamEnd, Takes,
+    endpoints, lookup,
+};
 pub use error_body::ErrorBody;
 pub use event::{Heard, hear};
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};

@@ -22,7 +22,7 @@ use crate::body::BodyError;
 use crate::drain::{Cut, CutWatch};
 use crate::events::{Events, Turn};
 use crate::journal::{AttemptNumber, Ending, Entry};
-use crate::openai::{Endpoint, EndpointKind, ErrorBody};
+use crate::openai::{Endpoint, ErrorBody, StreamEnd};
 use crate::plane::Route;
 use crate::upstream::Lease;
 
@@ -250,7 +250,7 @@ impl Relay {
             self.entry.speaks(self.number);
         }
         match turn {
-            Turn::GoesOn if events.is_over(self.endpoint.dialect) => {
+            Turn::GoesOn if events.is_over(self.endpoint.ends) => {
                 self.became_whole();
                 self.timer.as_mut().reset(self.heard + self.gap.min(CLOSE_WITHIN));
             }
@@ -267,7 +267,7 @@ impl Relay {
             return;
         };
         let (last, turn) = events.close(self.route.target.channel().api_key.expose());
-        let (finished, over) = (events.has_finished(), events.is_over(self.endpoint.dialect));
+        let (finished, over) = (events.has_finished(), events.is_over(self.endpoint.ends));
         self.entry.used(events.usage());
         match turn {
             Turn::Failed(_) => {
@@ -354,18 +354,12 @@ impl Relay {
 
     /// Whether a stream of this endpoint says when it is over, so that an end without it is a break.
     fn announces_its_end(&self) -> bool {
-        match self.endpoint.kind {
-            EndpointKind::ChatCompletions | EndpointKind::Completions | EndpointKind::Responses => true,
-            EndpointKind::Embeddings
-            | EndpointKind::Moderations
-            | EndpointKind::ImageGenerations
-            | EndpointKind::Speech => false,
-        }
+        self.endpoint.ends != StreamEnd::Unannounced
     }
 
     /// Whether the clients of this endpoint wait for `[DONE]`.
     fn ends_with_done(&self) -> bool {
-        matches!(self.endpoint.kind, EndpointKind::ChatCompletions | EndpointKind::Completions)
+        self.endpoint.ends == StreamEnd::Done
     }
 
     /// Whether everything has been said and sent.

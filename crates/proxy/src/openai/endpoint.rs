@@ -1,57 +1,151 @@
-//! The endpoints of the OpenAI API that the gateway serves, as one table.
+//! The endpoints of the OpenAI API that the gateway serves, as one table: a row for each operation of OpenAI's
+//! document, in files by group. A test holds it against the document.
+
+mod assistants;
+mod audio;
+mod batches;
+mod chat;
+mod chatkit;
+mod containers;
+mod conversations;
+mod evals;
+mod files;
+mod fine_tuning;
+mod images;
+mod lookup;
+mod models;
+mod object;
+mod path;
+mod realtime;
+mod responses;
+mod row;
+mod simple;
+mod skills;
+mod threads;
+mod uploads;
+mod vector_stores;
+mod videos;
 
 use http::Method;
 
-/// One endpoint that is carried to an upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub use lookup::{Lookup, endpoints, lookup};
+pub use object::ObjectKind;
+pub use path::PathParams;
+
+/// One operation that is carried to an upstream.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    /// GET, POST or DELETE.
+    pub method: Method,
     /// The path as documented: for logs and as a metric label, so never what a client sent.
     pub template: &'static str,
-    /// The path below a channel's base URL, which holds the version already.
-    pub upstream_path: &'static str,
-    /// Whether a call must name a model.
-    pub model: ModelRule,
-    /// Which of the endpoints it is.
+    /// Which group it belongs to.
     pub kind: EndpointKind,
+    /// Where a call says which model it is for.
+    pub model: ModelAt,
+    /// The body of a request.
+    pub takes: Takes,
+    /// The body of a good answer.
+    pub gives: Gives,
     /// How an error is told once an answer streams.
     pub dialect: StreamDialect,
+    /// How a stream says that it is whole.
+    pub ends: StreamEnd,
+    /// The parameters of the path that name objects, the outermost first.
+    pub names: &'static [(&'static str, ObjectKind)],
+    /// What the `id` at the top of the answer names, when it is new.
+    pub makes: Option<ObjectKind>,
+    /// What the answer lists.
+    pub lists: Option<ObjectKind>,
+    /// Whether doing it twice does no more than cost twice.
+    pub repeatable: bool,
 }
 
-// === impl Endpoint ===
-
-impl Endpoint {
-    /// Whether its requests may have a `prompt_cache_key`.
-    pub fn takes_cache_key(&self) -> bool {
-        matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Responses)
-    }
-}
-
-/// Whether a call must name a model.
+/// Where a call says which model it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModelRule {
-    /// Without one the call is refused.
-    Required,
-    /// Without one the call goes to the default channel.
-    Optional,
+pub enum ModelAt {
+    /// At the top of the body, JSON or multipart.
+    Body {
+        /// Without one the call is refused; otherwise it goes to the default channel.
+        required: bool,
+    },
+    /// `?model=`, if anywhere.
+    Query,
+    /// The last parameter of the path but those that name something within the model.
+    Path,
+    /// In a member of members of a JSON body, if anywhere.
+    Nested(&'static [&'static str]),
+    /// The call is for no model.
+    Nowhere,
 }
 
-/// The endpoints by name.
+/// The body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// None is needed.
+    Nothing,
+    /// A JSON object.
+    Json,
+    /// A form with files.
+    Multipart,
+    /// Either.
+    JsonOrMultipart,
+    /// Whatever it is.
+    Anything,
+}
+
+/// The body of a good answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gives {
+    /// A JSON document.
+    Json,
+    /// The same, or events when the client has asked for them.
+    Events,
+    /// A JSON document or nothing at all.
+    Little,
+    /// Sound, text or another document of the endpoint's own making; JSON when it says so, or events.
+    Media,
+    /// What somebody has put there, whatever its type says: it is not looked into, may be asked for in ranges, and may
+    /// be empty.
+    Bytes,
+}
+
+/// The groups of operations; those that ask a model stand alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each is the name of a group in OpenAI's documentation")]
 pub enum EndpointKind {
-    /// `/v1/chat/completions`
+    Assistants,
+    Batches,
     ChatCompletions,
-    /// `/v1/completions`
+    ChatKit,
+    Compact,
     Completions,
-    /// `/v1/embeddings`
+    Containers,
+    Conversations,
     Embeddings,
-    /// `/v1/responses`
-    Responses,
-    /// `/v1/moderations`
-    Moderations,
-    /// `/v1/images/generations`
+    Evals,
+    Files,
+    FineTuning,
+    ImageEdits,
     ImageGenerations,
-    /// `/v1/audio/speech`
+    ImageVariations,
+    InputTokens,
+    Models,
+    Moderations,
+    Provenance,
+    Realtime,
+    Responses,
+    Skills,
     Speech,
+    StoredCompletions,
+    StoredResponses,
+    Threads,
+    Transcriptions,
+    Translations,
+    Uploads,
+    VectorStores,
+    Videos,
+    Voices,
 }
 
 /// The two ways in which OpenAI's streams tell an error.
@@ -63,117 +157,53 @@ pub enum StreamDialect {
     Responses,
 }
 
-/// What stands at a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// A call to carry to an upstream.
-    Forward(&'static Endpoint),
-    /// The list of models, answered by the gateway itself.
-    ListModels,
-    /// One model, answered by the gateway itself: the decoded name, which may hold slashes.
-    Model(String),
-    /// The path exists, but not for this method.
-    WrongMethod {
-        /// The value of the `allow` header.
-        allow: &'static str,
-    },
-    /// Nothing.
-    Unknown,
+/// How a stream says that it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// `data: [DONE]`, which clients wait for.
+    Done,
+    /// The closing event of a response, after which clients listen no more.
+    Response,
+    /// An event whose type says that the answer is complete; the only one of its kind.
+    Named,
+    /// The same, but more of the kind may follow.
+    LastOfSeveral,
+    /// Not at all.
+    Unannounced,
 }
 
-const CHAT: Endpoint = Endpoint {
-    template: "/v1/chat/completions",
-    upstream_path: "/chat/completions",
-    model: ModelRule::Required,
-    kind: EndpointKind::ChatCompletions,
-    dialect: StreamDialect::Chat,
-};
+// === impl Endpoint ===
 
-static ENDPOINTS: [Endpoint; 7] = [
-    CHAT,
-    Endpoint {
-        template: "/v1/completions",
-        upstream_path: "/completions",
-        kind: EndpointKind::Completions,
-        ..CHAT
-    },
-    Endpoint {
-        template: "/v1/embeddings",
-        upstream_path: "/embeddings",
-        kind: EndpointKind::Embeddings,
-        ..CHAT
-    },
-    Endpoint {
-        template: "/v1/responses",
-        upstream_path: "/responses",
-        kind: EndpointKind::Responses,
-        dialect: StreamDialect::Responses,
-        ..CHAT
-    },
-    Endpoint {
-        template: "/v1/moderations",
-        upstream_path: "/moderations",
-        model: ModelRule::Optional,
-        kind: EndpointKind::Moderations,
-        ..CHAT
-    },
-    Endpoint {
-        template: "/v1/images/generations",
-        upstream_path: "/images/generations",
-        model: ModelRule::Optional,
-        kind: EndpointKind::ImageGenerations,
-        ..CHAT
-    },
-    Endpoint {
-        template: "/v1/audio/speech",
-        upstream_path: "/audio/speech",
-        kind: EndpointKind::Speech,
-        ..CHAT
-    },
-];
+impl Endpoint {
+    /// Whether its requests may have a `prompt_cache_key`.
+    pub fn takes_cache_key(&self) -> bool {
+        matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Responses)
+    }
 
-/// Finds what stands at `path` (no query). The prefix `/v1` may be left out, because a client's base URL may end
-/// before it.
-pub fn lookup(method: &Method, path: &str) -> Lookup {
-    let rest = match path.strip_prefix("/v1") {
-        Some(rest) if rest.starts_with('/') => rest,
-        _ => path,
-    };
-    if let Some(endpoint) = ENDPOINTS.iter().find(|endpoint| endpoint.upstream_path == rest) {
-        return if method == Method::POST {
-            Lookup::Forward(endpoint)
-        } else {
-            Lookup::WrongMethod { allow: "POST" }
+    /// Whether a model is asked and answers at once: its answers cost tokens, and an `error` inside one is a failure,
+    /// not the story of an object.
+    pub fn asks(&self) -> bool {
+        use EndpointKind::{
+            ChatCompletions, Compact, Completions, Embeddings, ImageEdits, ImageGenerations, ImageVariations,
+            InputTokens, Moderations, Responses, Speech, Transcriptions, Translations,
         };
+        matches!(
+            self.kind,
+            ChatCompletions
+                | Compact
+                | Completions
+                | Embeddings
+                | ImageEdits
+                | ImageGenerations
+                | ImageVariations
+                | InputTokens
+                | Moderations
+                | Responses
+                | Speech
+                | Transcriptions
+                | Translations
+        )
     }
-    let found = match rest.strip_prefix("/models") {
-        Some("") => Some(Lookup::ListModels),
-        Some(id) => id.strip_prefix('/').and_then(decode).map(Lookup::Model),
-        None => None,
-    };
-    match found {
-        Some(_) if method != Method::GET && method != Method::HEAD => {
-            Lookup::WrongMethod { allow: "GET, HEAD" }
-        }
-        Some(found) => found,
-        None => Lookup::Unknown,
-    }
-}
-
-/// Undoes percent-encoding. `None` for what is no name: nothing at all, a broken escape, or bytes that are no text.
-fn decode(encoded: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let value = digit()? * 16 + digit()?;
-        bytes.push(u8::try_from(value).ok()?);
-    }
-    String::from_utf8(bytes).ok().filter(|name| !name.is_empty())
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ pub enum Heard {
     Done,
     /// A part of the answer.
     Content,
-    /// A part that completes the answer, or one of its choices: it carries a `finish_reason`, or closes a response.
+    /// A part that completes the answer, or one of its choices: it carries a `finish_reason`, or is the closing event of its
+    /// kind of stream.
     Finish,
     /// The upstream says that it failed; see [`error_of`](super::error_of).
     Error,
@@ -43,7 +44,14 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Heard {
         "choices" => finished |= choices.read(value.get()),
         "type" => match text_of(value).as_deref() {
             Some("error" | "response.failed") => failed = true,
-            Some("response.completed" | "response.incomplete") => {
+            Some(
+                "response.completed"
+                | "response.incomplete"
+                | "image_generation.completed"
+                | "image_edit.completed"
+                | "transcript.text.done"
+                | "speech.audio.done",
+            ) => {
                 choices.finish_the_only_one();
                 finished = true;
             }
