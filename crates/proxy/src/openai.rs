@@ -9,6 +9,7 @@ mod endpoint;
 mod error_body;
 mod event;
 mod fields;
+mod multipart;
 mod peek;
 mod preamble;
 #[cfg(test)]
@@ -25,6 +26,9 @@ pub use endpoint::{
 };
 pub use error_body::ErrorBody;
 pub use event::{Heard, hear};
+pub use multipart::{
+    MAX_BOUNDARY, MAX_PART_HEAD, MAX_PARTS, MultipartPeek, MultipartScanner, boundary_of, is_multipart,
+};
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use preamble::is_preamble;
 pub use splice::{Spliced, splice};

@@ -160,15 +160,8 @@ impl<'a> Found<'a> {
         let Some(value) = text_of(raw) else {
             return Err(PeekError::model("invalid_value", "is not Unicode text (a lone surrogate)", start));
         };
-        if value.is_empty() {
-            return Err(PeekError::model("invalid_value", "is empty", start));
-        }
-        // Characters are counted only when the bytes leave a doubt.
-        if value.len() > MAX_MODEL_CHARS && value.chars().count() > MAX_MODEL_CHARS {
-            return Err(PeekError::model("invalid_value", "is longer than 512 characters", start));
-        }
-        if value.chars().any(char::is_control) {
-            return Err(PeekError::model("invalid_value", "holds a control character", start));
+        if let Some(flaw) = flaw_of_model(&value) {
+            return Err(PeekError::model("invalid_value", flaw, start));
         }
         Ok(Some(ModelSpan { value, span }))
     }
@@ -252,6 +245,34 @@ impl PeekError {
         }
     }
 
+    /// The form names no model, and the endpoint needs one.
+    pub(super) fn missing_model_part() -> Self {
+        Self {
+            message: "Missing required parameter: 'model'. Name the model in a part of the form.".into(),
+            ..Self::missing_model()
+        }
+    }
+
+    /// The body is no form that can be read in one way only.
+    pub(super) fn multipart(why: &str) -> Self {
+        let message = format!("The request body is not valid multipart/form-data: {why}.");
+        Self { message, param: None, code: "invalid_multipart" }
+    }
+
+    /// The header that says how a form is to be read.
+    pub(super) fn content_type(why: &str) -> Self {
+        let message = format!(
+            "Invalid content-type: it {why}; send multipart/form-data with a boundary of 1 to 70 characters."
+        );
+        Self { message, param: None, code: "invalid_multipart" }
+    }
+
+    /// A part of a form that is read.
+    pub(super) fn part(param: &'static str, code: &'static str, why: &str, at: u64) -> Self {
+        let message = format!("Invalid '{param}': the part at byte {at} of the form {why}.");
+        Self { message, param: Some(param), code }
+    }
+
     fn model(code: &'static str, why: &str, at: usize) -> Self {
         let message =
             format!("Invalid 'model': the value at byte {at} {why}; give the name of a model as a string.");
@@ -279,6 +300,18 @@ impl PeekError {
         let byte = (before + column.saturating_sub(1)).min(body.len());
         Self::invalid_json(&format!("{what} at line {line}, column {column} (byte {byte})"))
     }
+}
+
+/// What is wrong with the name of a model, if anything is: the end of a sentence.
+pub(super) fn flaw_of_model(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        return Some("is empty");
+    }
+    // Characters are counted only when the bytes leave a doubt.
+    if name.len() > MAX_MODEL_CHARS && name.chars().count() > MAX_MODEL_CHARS {
+        return Some("is longer than 512 characters");
+    }
+    name.chars().any(char::is_control).then_some("holds a control character")
 }
 
 /// The body as text, when it can be a JSON object at all.
