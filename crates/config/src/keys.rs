@@ -327,6 +327,16 @@ pub(crate) static KEYS: &[Key] = &[
         "Largest event of a streamed answer; a larger one breaks it off.",
     ),
     hot(
+        "proxy.max_upload_bytes",
+        Field::Size(number!(proxy.max_upload_bytes), 1 << 10, 1 << 40),
+        "Largest form with files, and largest body that is passed on unread; a larger one gets 413.",
+    ),
+    hot(
+        "proxy.spool_above",
+        Field::Size(number!(proxy.spool_above), 4 << 10, 64 << 20),
+        "Size from which such a body waits in a file without a name in the temporary folder instead of memory.",
+    ),
+    hot(
         "proxy.retry_percent",
         Field::Number(number!(proxy.retry_percent), 0, 100),
         "Further attempts allowed per hundred calls, beside those of retry_floor.",

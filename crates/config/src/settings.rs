@@ -172,6 +172,11 @@ pub struct ProxySettings {
     pub keep_alive_comment: Duration,
     /// The largest event of a streamed answer, in bytes.
     pub max_event_bytes: usize,
+    /// The largest form with files, and the largest body that is passed on unread, in bytes. JSON has
+    /// [`ServerSettings::max_body_bytes`].
+    pub max_upload_bytes: u64,
+    /// From how many bytes on such a body is kept in a temporary file instead of memory.
+    pub spool_above: usize,
     /// How many further attempts there may be to a hundred calls, beside those of [`ProxySettings::retry_floor`].
     pub retry_percent: u32,
     /// Further attempts that are always allowed, per second.
@@ -323,6 +328,8 @@ impl Default for ProxySettings {
             commit_after: Duration::from_secs(12),
             keep_alive_comment: Duration::from_secs(15),
             max_event_bytes: 1 << 20,
+            max_upload_bytes: 512 << 20,
+            spool_above: 1 << 20,
             retry_percent: 20,
             retry_floor: 10,
             retry_executed: true,

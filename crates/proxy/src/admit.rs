@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use gateway_config::{ProxySettings, ServerSettings, Snapshot};
+use gateway_config::{ProxySettings, ServerSettings, Settings, Snapshot};
 use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
 use gateway_sessions::{Naming, SessionKey};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -15,11 +15,12 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use crate::call::Call;
+use crate::call::{Call, Payload};
 use crate::commit::Promise;
 use crate::error::ProxyError;
 use crate::headers;
-use crate::openai::{Endpoint, ModelAt, PathParams, Peek, peek};
+use crate::openai::{Endpoint, ModelAt, MultipartPeek, PathParams, Peek, Takes, is_multipart, peek};
+use crate::upload;
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
 static OTHER_KEY_HEADERS: [HeaderName; 2] =
@@ -33,6 +34,11 @@ static PATIENCE_HEADERS: [HeaderName; 3] = [
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Asks for [`crate::ROUTE`] in the answer.
 const EXPLAIN: HeaderName = HeaderName::from_static("x-gateway-explain");
+
+const JSON: &str = "JSON: send it with content-type: application/json";
+const A_FORM: &str = "a form: send it with content-type: multipart/form-data";
+const JSON_OR_FORM: &str =
+    "JSON or a form: send it with content-type: application/json or multipart/form-data";
 
 /// An extension of requests whose sender the caller of [`crate::Worker::handle`] knows to be an administrator.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +77,47 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
 }
 
-/// Refuses what the body's headers say already.
-pub(crate) fn check_head(headers: &HeaderMap) -> Result<(), ProxyError> {
-    if !headers::is_json(headers.get(CONTENT_TYPE)) {
-        return Err(ProxyError::ContentType);
+/// A body that has come whole.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub body: Payload,
+    /// What it says, if it is a form.
+    form: Option<MultipartPeek>,
+}
+
+/// Reads the body as the endpoint takes it.
+pub(crate) async fn receive(
+    endpoint: &Endpoint,
+    headers: &HeaderMap,
+    body: Incoming,
+    settings: &Settings,
+) -> Result<Received, ProxyError> {
+    refuse_coding(headers)?;
+    let content_type = headers.get(CONTENT_TYPE);
+    let is_form = content_type.is_some_and(|value| is_multipart(value.as_bytes()));
+    match endpoint.takes {
+        Takes::Multipart | Takes::JsonOrMultipart if is_form => {
+            let (spool, form) = Box::pin(upload::read_form(body, headers, settings)).await?;
+            Ok(Received { body: Payload::Kept(spool), form: Some(form) })
+        }
+        Takes::Multipart => Err(ProxyError::ContentType { wanted: A_FORM }),
+        Takes::Json | Takes::JsonOrMultipart if !headers::is_json(content_type) => {
+            let wanted = if endpoint.takes == Takes::Json { JSON } else { JSON_OR_FORM };
+            Err(ProxyError::ContentType { wanted })
+        }
+        Takes::Json | Takes::JsonOrMultipart | Takes::Nothing => {
+            let body = Payload::Whole(read_body(body, &settings.server).await?);
+            Ok(Received { body, form: None })
+        }
+        Takes::Anything => {
+            let body = Payload::Kept(Box::pin(upload::read_unseen(body, settings)).await?);
+            Ok(Received { body, form: None })
+        }
     }
+}
+
+/// Refuses a compressed body.
+fn refuse_coding(headers: &HeaderMap) -> Result<(), ProxyError> {
     match headers.get(CONTENT_ENCODING) {
         Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Err(ProxyError::ContentEncoding)
@@ -85,9 +127,9 @@ pub(crate) fn check_head(headers: &HeaderMap) -> Result<(), ProxyError> {
 }
 
 /// Reads the whole body: it is needed whole to find the model, and kept whole so that another channel can be tried.
-pub(crate) async fn read_body(mut body: Incoming, limits: &ServerSettings) -> Result<Bytes, ProxyError> {
+async fn read_body(mut body: Incoming, limits: &ServerSettings) -> Result<Bytes, ProxyError> {
     let limit = limits.max_body_bytes as u64;
-    let too_large = || ProxyError::BodyTooLarge { limit };
+    let too_large = || ProxyError::BodyTooLarge { limit, key: "server.max_body_bytes" };
     let announced = body.size_hint().exact();
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
@@ -115,7 +157,15 @@ pub(crate) async fn read_body(mut body: Incoming, limits: &ServerSettings) -> Re
     }
 }
 
-async fn next_data(body: &mut Incoming, idle: Duration, end: Instant) -> Result<Option<Bytes>, ProxyError> {
+/// The next bytes of a body; none of them may be silent for longer than `idle`, nor come after `end`.
+pub(crate) async fn next_data<B>(
+    body: &mut B,
+    idle: Duration,
+    end: Instant,
+) -> Result<Option<Bytes>, ProxyError>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
     loop {
         let limit = end.min(Instant::now() + idle);
         match timeout_at(limit, body.frame()).await {
@@ -136,11 +186,16 @@ async fn next_data(body: &mut Incoming, idle: Duration, end: Instant) -> Result<
 pub(crate) fn understand(
     (endpoint, path): (&'static Endpoint, PathParams),
     head: &http::request::Parts,
-    body: Bytes,
+    received: Received,
     user: Arc<User>,
     settings: &ProxySettings,
 ) -> Result<Call, ProxyError> {
-    let seen = peek(&body)?;
+    let Received { body, form } = received;
+    let seen = match (&form, &body) {
+        (Some(form), _) => form.to_peek(),
+        (None, Payload::Whole(bytes)) => peek(bytes)?,
+        (None, Payload::Kept(_)) => Peek::default(),
+    };
     if endpoint.model == (ModelAt::Body { required: true }) {
         seen.require_model()?;
     }

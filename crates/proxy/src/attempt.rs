@@ -187,6 +187,11 @@ impl From<SendError> for Failure {
                 Repeat::PerhapsExecuted,
                 format!("closed before it answered: {error}"),
             ),
+            SendError::Body(error) => {
+                tracing::error!(%error, "a request that was kept cannot be sent");
+                let why = "the gateway could not read the request that it had kept".to_owned();
+                Self::blamed(ProxyError::DiskBroken, AttemptOutcome::CallerError, Repeat::Never, why)
+            }
             SendError::Protocol(error) => Self::blamed(
                 ProxyError::Protocol,
                 AttemptOutcome::BadAnswer,

@@ -10,6 +10,8 @@ use http::HeaderMap;
 use crate::commit::Promise;
 use crate::openai::{Endpoint, PathParams, splice};
 use crate::plane::Route;
+use crate::spool::Spool;
+use crate::upload;
 use crate::upstream::Outgoing;
 
 /// A request that was let in: everything an attempt needs, read once.
@@ -25,7 +27,7 @@ pub(crate) struct Call {
     /// The headers that go up, without the channel's key.
     pub headers: HeaderMap,
     /// The body as the client sent it.
-    pub body: Bytes,
+    pub body: Payload,
     /// The model's name and where it stands in the body; `None` when the body names none.
     pub model: Option<(Arc<str>, Range<usize>)>,
     /// Whether the client asked for a stream.
@@ -49,13 +51,49 @@ pub(crate) struct Call {
     pub promise: Promise,
 }
 
+/// A body as the client sent it.
+#[derive(Clone, Debug)]
+pub(crate) enum Payload {
+    /// JSON, or nothing.
+    Whole(Bytes),
+    /// An upload, large or not.
+    Kept(Spool),
+}
+
+// === impl Payload ===
+
+impl Payload {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Whole(bytes) => bytes.len() as u64,
+            Self::Kept(spool) => spool.len(),
+        }
+    }
+}
+
 // === impl Call ===
 
 impl Call {
     /// The body for one channel: the client's bytes, with the model's value replaced where the channel calls it
     /// otherwise, and a cache key where the channel is to get one.
     pub(crate) fn body_for(&self, route: &Route) -> Outgoing {
-        let [head, model, tail] = self.named_for(route.backend_model.as_deref());
+        let renamed = self.renamed(route.backend_model.as_deref());
+        let bytes = match &self.body {
+            Payload::Whole(bytes) => bytes,
+            Payload::Kept(spool) => {
+                let (name, span) = renamed.unwrap_or(("", 0..0));
+                let instead = Bytes::copy_from_slice(name.as_bytes());
+                return Outgoing::spooled(spool, span.start as u64..span.end as u64, instead);
+            }
+        };
+        let [head, model, tail] = match renamed {
+            Some((name, span)) => {
+                let spliced = splice(bytes, span, name);
+                [spliced.head, spliced.model, spliced.tail]
+            }
+            None => [bytes.clone(), Bytes::new(), Bytes::new()],
+        };
         if !self.lacks_cache_key || !route.target.channel().tuning.add_cache_key {
             return Outgoing::new([head, model, tail, Bytes::new(), Bytes::new()]);
         }
@@ -69,16 +107,24 @@ impl Call {
     pub(crate) fn prompt_tokens(&self) -> u32 {
         /// English prose in JSON; other text has fewer.
         const BYTES_PER_TOKEN: usize = 4;
-        u32::try_from(self.body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
+        match &self.body {
+            Payload::Whole(bytes) => u32::try_from(bytes.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX),
+            // The length of sound and pictures says nothing about it.
+            Payload::Kept(_) => 0,
+        }
     }
 
-    fn named_for(&self, backend_model: Option<&str>) -> [Bytes; 3] {
-        match (backend_model, &self.model) {
-            (Some(backend), Some((name, span))) if **name != *backend => {
-                let spliced = splice(&self.body, span.clone(), backend);
-                [spliced.head, spliced.model, spliced.tail]
-            }
-            _ => [self.body.clone(), Bytes::new(), Bytes::new()],
+    /// What the call may take longer than others for the sake of its body.
+    pub(crate) fn time_to_send(&self) -> Duration {
+        match &self.body {
+            Payload::Whole(_) => Duration::ZERO,
+            Payload::Kept(spool) => upload::allowance(spool.len()),
         }
+    }
+
+    /// The name that has to stand in the body instead of the client's, and where.
+    fn renamed<'a>(&self, backend_model: Option<&'a str>) -> Option<(&'a str, Range<usize>)> {
+        let (backend, (name, span)) = (backend_model?, self.model.as_ref()?);
+        (**name != *backend).then(|| (backend, span.clone()))
     }
 }

@@ -32,17 +32,22 @@ pub(crate) enum ProxyError {
         "no valid API key: send a gateway key as `Authorization: Bearer <key>` (it is not the upstream's key)"
     )]
     InvalidKey,
-    /// Not JSON.
-    #[error("the body must be JSON: send it with content-type: application/json")]
-    ContentType,
+    /// Not of the type that the endpoint takes.
+    #[error("the body must be {wanted}")]
+    ContentType {
+        /// What it must be, and how to say so.
+        wanted: &'static str,
+    },
     /// Compressed request bodies are not opened.
     #[error("the body must not be compressed: send it without content-encoding")]
     ContentEncoding,
-    /// Over `server.max_body_bytes`.
-    #[error("the body is larger than {limit} bytes, the most this gateway takes (server.max_body_bytes)")]
+    /// Over `server.max_body_bytes`, or `proxy.max_upload_bytes`.
+    #[error("the body is larger than {limit} bytes, the most this gateway takes ({key})")]
     BodyTooLarge {
         /// The limit.
         limit: u64,
+        /// Where it is set.
+        key: &'static str,
     },
     /// The body stopped coming.
     #[error("the body did not arrive in time")]
@@ -60,6 +65,9 @@ pub(crate) enum ProxyError {
         /// The machine-readable word.
         code: &'static str,
     },
+    /// A form that can be read in two ways, or not at all; it was not read to its end.
+    #[error("{0}")]
+    BadForm(PeekError),
     /// Not a model of this gateway, or not one for this key.
     #[error("the model `{model}` does not exist or you do not have access to it")]
     ModelNotFound {
@@ -120,6 +128,17 @@ pub(crate) enum ProxyError {
     /// The grace of a shutdown is over, and there was no answer yet.
     #[error("the gateway is stopping; send the request again")]
     Stopping,
+    /// No room to keep an upload that is too large for memory.
+    #[error(
+        "the gateway's disk is full, and the upload does not fit into its memory; try again later, or tell \
+             whoever runs this gateway"
+    )]
+    DiskFull,
+    /// The same for any other reason.
+    #[error(
+        "the gateway cannot keep the upload: its temporary folder cannot be used; tell whoever runs this gateway"
+    )]
+    DiskBroken,
     /// A defect: what cannot happen happened.
     #[error("the gateway failed; the request id names the log line that says why")]
     Internal,

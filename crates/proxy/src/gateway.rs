@@ -97,7 +97,7 @@ impl Worker {
     ) -> Result<Admitted, ProxyError> {
         let board = &self.shared.board;
         match found {
-            Lookup::Forward { endpoint, path } if endpoint.asks() && endpoint.takes == Takes::Json => {
+            Lookup::Forward { endpoint, path } if endpoint.asks() && endpoint.takes != Takes::Nothing => {
                 self.admit_call(plane, (endpoint, path), head, body, entry).await
             }
             Lookup::ListModels => {
@@ -130,10 +130,9 @@ impl Worker {
         let now = self.shared.journal.clock.unix();
         let (user, key) = admit::identify(&plane.snapshot, &head.headers, now)?;
         entry.identified(user.id, key);
-        admit::check_head(&head.headers)?;
-        let body = admit::read_body(body, &settings.server).await?;
-        entry.received(body.len());
-        let mut call = admit::understand(found, head, body, user, &settings.proxy)?;
+        let received = admit::receive(found.0, &head.headers, body, settings).await?;
+        entry.received(received.body.len());
+        let mut call = admit::understand(found, head, received, user, &settings.proxy)?;
         // --- route ---
         let served = Arc::clone(route(plane, &call)?);
         entry.asks_for(&served.name);

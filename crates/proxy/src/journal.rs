@@ -127,8 +127,8 @@ impl Entry {
     }
 
     /// The body was read.
-    pub(crate) fn received(&mut self, bytes: usize) {
-        self.0.exchange.bytes_in = bytes as u64;
+    pub(crate) fn received(&mut self, bytes: u64) {
+        self.0.exchange.bytes_in = bytes;
     }
 
     /// The model is one that the gateway serves.

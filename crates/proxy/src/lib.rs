@@ -33,7 +33,9 @@ mod request_id;
 mod respond;
 mod scrub;
 mod search;
+mod spool;
 mod tasks;
+mod upload;
 mod upstream;
 mod waiting;
 

@@ -94,7 +94,7 @@ impl ProxyError {
             Self::InvalidKey => {
                 look(StatusCode::UNAUTHORIZED, "authentication_error", None, "invalid_api_key")
             }
-            Self::ContentType => {
+            Self::ContentType { .. } => {
                 look(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, None, "unsupported_content_type")
             }
             Self::ContentEncoding => {
@@ -106,6 +106,7 @@ impl ProxyError {
             Self::BodyTimeout => look(StatusCode::REQUEST_TIMEOUT, INVALID, None, "request_timeout"),
             Self::BodyBroken => look(StatusCode::BAD_REQUEST, INVALID, None, "invalid_body"),
             Self::BadRequest { param, code, .. } => look(StatusCode::BAD_REQUEST, INVALID, *param, code),
+            Self::BadForm(error) => look(StatusCode::BAD_REQUEST, INVALID, error.param(), error.code()),
             Self::ModelNotFound { .. } => {
                 look(StatusCode::NOT_FOUND, INVALID, Some("model"), "model_not_found")
             }
@@ -136,6 +137,12 @@ impl ProxyError {
             Self::NoChannel { .. } => {
                 look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "no_channel_available")
             }
+            Self::DiskFull => {
+                look(StatusCode::INSUFFICIENT_STORAGE, "server_error", None, "upload_storage_full")
+            }
+            Self::DiskBroken => {
+                look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "upload_storage_unavailable")
+            }
             Self::Internal => look(StatusCode::INTERNAL_SERVER_ERROR, "server_error", None, "internal_error"),
         }
     }
@@ -145,7 +152,7 @@ impl ProxyError {
         let Look { status, kind, .. } = self.look();
         if kind == "upstream_error" || kind == "rate_limit_error" {
             ExchangeOutcome::UpstreamError
-        } else if matches!(self, Self::Internal | Self::Stopping) {
+        } else if matches!(self, Self::Internal | Self::Stopping | Self::DiskFull | Self::DiskBroken) {
             ExchangeOutcome::GatewayError
         } else if status.is_server_error() {
             ExchangeOutcome::UpstreamError
@@ -167,7 +174,15 @@ impl ProxyError {
 
     /// Whether bytes of the request are still on their way, so that the connection cannot be used again.
     fn leaves_body_unread(&self) -> bool {
-        matches!(self, Self::BodyTooLarge { .. } | Self::BodyTimeout | Self::BodyBroken)
+        matches!(
+            self,
+            Self::BodyTooLarge { .. }
+                | Self::BodyTimeout
+                | Self::BodyBroken
+                | Self::BadForm(_)
+                | Self::DiskFull
+                | Self::DiskBroken
+        )
     }
 
     /// Whether the same request may fare better in a moment. The SDKs would try again on every 5xx by themselves.

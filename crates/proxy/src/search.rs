@@ -308,13 +308,14 @@ impl Search<'_> {
         let own = if self.call.stream { settings.stream_timeout } else { settings.total_timeout };
         // A stream's client waits for the next byte, not for the last.
         let patience = self.call.patience.filter(|patience| !self.call.stream && *patience < own);
-        let now = Instant::now();
+        let (now, sending) = (Instant::now(), self.call.time_to_send());
         Schedule {
-            deadline: now + patience.unwrap_or(own),
+            deadline: now + patience.unwrap_or(own + sending),
             commit: (self.call.stream && !settings.commit_after.is_zero())
                 .then(|| now + settings.commit_after),
             wished: patience.is_some(),
             max_event_bytes: settings.max_event_bytes,
+            sending,
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) enum SendError {
     Closed(hyper::Error),
     /// What came is not HTTP.
     Protocol(hyper::Error),
+    /// The request's own body could not be read: the gateway's doing.
+    Body(hyper::Error),
 }
 
 // === impl Upstreams ===
@@ -104,6 +106,7 @@ impl Upstreams {
                 let lease = Lease::new(connection, Arc::clone(&self.pool), target.origin(), timeouts.idle);
                 Ok(Sent { response, lease })
             }
+            Err(error) if error.is_user() => Err(SendError::Body(error)),
             Err(error) if error.is_parse() => Err(SendError::Protocol(error)),
             Err(error) => Err(SendError::Closed(error)),
         }

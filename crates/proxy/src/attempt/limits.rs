@@ -29,6 +29,8 @@ pub(crate) struct Schedule {
     pub commit: Option<Instant>,
     pub wished: bool,
     pub max_event_bytes: usize,
+    /// What an attempt may take longer, for the sake of a large body; `deadline` has it already.
+    pub sending: Duration,
 }
 
 // === impl Schedule ===
@@ -37,8 +39,8 @@ impl Schedule {
     /// What an attempt may take that begins now; `first_byte` is given to streams only, other answers may come at any
     /// moment until the call's deadline.
     pub(crate) fn limits(&self, first_byte: Option<Duration>) -> Limits {
-        let own = first_byte.map_or(self.deadline, |patience| Instant::now() + patience);
-        let Self { deadline, commit, wished, max_event_bytes } = *self;
+        let own = first_byte.map_or(self.deadline, |patience| Instant::now() + patience + self.sending);
+        let Self { deadline, commit, wished, max_event_bytes, sending: _ } = *self;
         Limits { first_byte: own.min(deadline), deadline, commit, wished, max_event_bytes }
     }
 }

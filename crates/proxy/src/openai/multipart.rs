@@ -9,10 +9,11 @@ mod boundary;
 mod head;
 mod parameters;
 
+use std::borrow::Cow;
 use std::mem::take;
 use std::ops::Range;
 
-use super::peek::{MAX_MODEL_CHARS, PeekError, flaw_of_model};
+use super::peek::{MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, flaw_of_model};
 
 pub use boundary::{MAX_BOUNDARY, boundary_of, is_multipart};
 
@@ -96,9 +97,21 @@ enum Break {
 // === impl MultipartPeek ===
 
 impl MultipartPeek {
-    /// The model, for endpoints that cannot do without.
-    pub fn require_model(&self) -> Result<&(String, Range<u64>), PeekError> {
-        self.model.as_ref().ok_or_else(PeekError::missing_model_part)
+    /// The same in the words of a body in JSON; the span is that of the bare name.
+    pub fn to_peek(&self) -> Peek<'_> {
+        let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+        let model = self.model.as_ref().map(|(name, span)| ModelSpan {
+            value: Cow::Borrowed(&**name),
+            span: index(span.start)..index(span.end),
+        });
+        Peek {
+            model,
+            stream: self.stream,
+            prompt_cache_key: self.prompt_cache_key.as_deref().map(Cow::Borrowed),
+            has_prompt_cache_key: self.prompt_cache_key.is_some(),
+            user: self.user.as_deref().map(Cow::Borrowed),
+            ..Peek::default()
+        }
     }
 }
 

@@ -245,14 +245,6 @@ impl PeekError {
         }
     }
 
-    /// The form names no model, and the endpoint needs one.
-    pub(super) fn missing_model_part() -> Self {
-        Self {
-            message: "Missing required parameter: 'model'. Name the model in a part of the form.".into(),
-            ..Self::missing_model()
-        }
-    }
-
     /// The body is no form that can be read in one way only.
     pub(super) fn multipart(why: &str) -> Self {
         let message = format!("The request body is not valid multipart/form-data: {why}.");
@@ -260,7 +252,7 @@ impl PeekError {
     }
 
     /// The header that says how a form is to be read.
-    pub(super) fn content_type(why: &str) -> Self {
+    pub(crate) fn content_type(why: &str) -> Self {
         let message = format!(
             "Invalid content-type: it {why}; send multipart/form-data with a boundary of 1 to 70 characters."
         );

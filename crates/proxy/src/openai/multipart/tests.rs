@@ -73,7 +73,7 @@ fn the_other_values_that_matter_are_read() {
     assert_eq!(peek.user.as_deref(), Some("u\n1"));
     assert_eq!(peek.prompt_cache_key.as_deref(), Some(""));
     assert_eq!(peek.names, ["purpose", "user", "stream", "prompt_cache_key"]);
-    assert_eq!(peek.require_model().unwrap_err().param(), Some("model"));
+    assert_eq!(peek.to_peek().require_model().unwrap_err().param(), Some("model"));
 }
 
 #[test]
