@@ -122,6 +122,18 @@ async fn silence_inside_a_stream_is_bridged_with_comments() {
 }
 
 #[tokio::test]
+async fn in_a_numbered_stream_a_comment_is_no_event() {
+    let gate = gateway_tests::Gate::shut();
+    let slow =
+        Upstream::scripted().reply(sse(["a", "b"]).prefix(b"id: 1\n").hold_before(1, &gate)).start().await;
+    let gw = soon(&[&slow]).start().await;
+    let mut opened = gw.chat("m").say("hi").stream().open().await;
+    opened.read_until(": keep-alive\n: keep-alive\n").await;
+    gate.open();
+    opened.rest().await.assert_text("ab");
+}
+
+#[tokio::test]
 async fn comments_can_be_switched_off() {
     let slow = Upstream::scripted().reply(sse(["a", "b"]).pause(ms(150))).start().await;
     let gw = soon(&[&slow]).set("proxy.keep_alive_comment", "0s").start().await;

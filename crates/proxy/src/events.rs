@@ -81,14 +81,19 @@ impl Events {
             return (Bytes::new(), Turn::GoesOn);
         }
         let mut heed = Heed { usage: &mut self.usage, output: &mut self.output, failure: None };
-        let mut stopped = false;
+        let (mut stopped, mut says_something) = (false, false);
         let read = self.scanner.finish(|event| {
             let flow = heed.hear(&event);
             stopped |= flow.is_break();
+            says_something |= event.heard != Heard::Empty;
             flow
         });
         if read.is_err() || stopped {
             return (Bytes::new(), Turn::Broken("the stream ended inside an event".to_owned()));
+        }
+        if !says_something {
+            // The first letters of an event. Clients would take them, once ended, for one without data, and die of it.
+            return (Bytes::new(), Turn::GoesOn);
         }
         let failure = heed.failure;
         self.partial.extend_from_slice(b"\n\n");
@@ -109,6 +114,11 @@ impl Events {
     /// not.
     pub(crate) fn has_output(&self) -> bool {
         self.output || self.scanner.seen().done
+    }
+
+    /// Whether its events are numbered. To some clients a blank line behind a number is an event, even without data.
+    pub(crate) fn has_ids(&self) -> bool {
+        self.scanner.seen().ids
     }
 
     /// Whether the model has said its last word. Its usage may still follow.
@@ -223,6 +233,17 @@ mod tests {
         assert!(events.has_begun() && !events.has_output());
         feed(&mut events, "data: {\"choices\":[{\"delta\":{\"content\":\"H\"}}]}\n\n");
         assert!(events.has_output());
+    }
+
+    #[test]
+    fn the_first_letters_of_a_last_event_are_none() {
+        for letters in ["d", "data", "data:", "event: x", ": a comment"] {
+            let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+            feed(&mut events, "data: {\"choices\":[{\"delta\":{\"content\":\"H\"}}]}\n\n");
+            feed(&mut events, letters);
+            let (last, turn) = events.close(KEY);
+            assert!(last.is_empty() && matches!(turn, Turn::GoesOn), "{letters:?}: {last:?} {turn:?}");
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Says nothing; clients pass it over. Keeps proxies in between from taking a silent stream for a dead one.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+/// The same without the blank line, for streams in which a blank line would say something.
+const KEEP_ALIVE_LINE: &[u8] = b": keep-alive\n";
 
 /// What the body of an answer needs to know of the gateway.
 #[derive(Debug)]
@@ -196,7 +198,8 @@ impl Relay {
             if comment_at.is_some_and(|at| at <= now) {
                 self.spoke = now;
                 self.timer.as_mut().reset(now);
-                self.ready.push_back(Bytes::from_static(KEEP_ALIVE));
+                let numbered = self.events.as_ref().is_some_and(Events::has_ids);
+                self.ready.push_back(Bytes::from_static(if numbered { KEEP_ALIVE_LINE } else { KEEP_ALIVE }));
                 return Poll::Ready(());
             }
             self.timer.as_mut().reset(earlier(end, comment_at));

@@ -43,6 +43,7 @@ pub struct Scanner {
 
 /// What went by so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each was met or not, whatever the others")]
 pub struct Seen {
     /// An event that is part of an answer: no error, no keep-alive, not malformed.
     pub content: bool,
@@ -50,6 +51,8 @@ pub struct Seen {
     pub finish: bool,
     /// `data: [DONE]`
     pub done: bool,
+    /// An `id:` that is not empty.
+    pub ids: bool,
 }
 
 /// One event, shown while its chunk is at hand.
@@ -288,6 +291,7 @@ impl Scanner {
             return Ok(Line::Comment);
         }
         self.open = true;
+        self.seen.ids |= field == b"id" && !value.is_empty();
         if field == b"event" {
             value.clone_into(&mut self.name);
         }

@@ -180,7 +180,7 @@ fn what_went_by_is_remembered() {
     let mut scanner = Scanner::default();
     let mut step = |text: &str| {
         scanner.feed(text.as_bytes(), |_| ControlFlow::Continue(())).unwrap();
-        let Seen { content, finish, done } = scanner.seen();
+        let Seen { content, finish, done, ids: _ } = scanner.seen();
         (content, finish, done)
     };
     assert_eq!(step(": ping\n\ndata: \n\n"), (false, false, false));
