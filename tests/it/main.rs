@@ -19,6 +19,7 @@ mod late_heads;
 mod manners;
 mod metrics;
 mod models;
+mod objects;
 mod readme;
 mod reference;
 mod reload;

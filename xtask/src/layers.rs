@@ -22,7 +22,14 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("gateway-storage", &["gateway-domain"]),
     (
         "gateway-proxy",
-        &["gateway-config", "gateway-domain", "gateway-health", "gateway-routing", "gateway-sessions"],
+        &[
+            "gateway-config",
+            "gateway-domain",
+            "gateway-health",
+            "gateway-objects",
+            "gateway-routing",
+            "gateway-sessions",
+        ],
     ),
     (
         "gateway-admin",
@@ -42,6 +49,7 @@ const EDGES: [(&str, &[&str]); 14] = [
             "gateway-config",
             "gateway-domain",
             "gateway-health",
+            "gateway-objects",
             "gateway-proxy",
             "gateway-routing",
             "gateway-sessions",

@@ -11,6 +11,7 @@ use gateway_config::{
 };
 use gateway_domain::{Inventory, KeyDigest, UnixMillis};
 use gateway_health::{Board, HttpProbe, Lookup};
+use gateway_objects::{DEFAULT_MAX_OBJECTS, Objects};
 use gateway_proxy::{Clock, Metrics, Names, Proxy};
 use gateway_routing::Pools;
 use gateway_sessions::Sessions;
@@ -23,6 +24,7 @@ use crate::first_start::{self, FirstStart};
 use crate::follow;
 use crate::housekeeping;
 use crate::journal_sink::journal;
+use crate::objects;
 use crate::publisher;
 use crate::serve;
 use crate::telemetry::{LogControl, Meters};
@@ -72,6 +74,7 @@ pub(crate) struct Parts {
     pub(crate) board: Arc<Board>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) objects: Arc<Objects>,
     pub(crate) probe: Arc<HttpProbe>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) clock: Clock,
@@ -192,6 +195,8 @@ impl Parts {
         let pools = Arc::new(Pools::new());
         let sessions = Arc::new(Sessions::new(settings.session.idle_timeout));
         sessions.restore(housekeeping::sessions_of(store.sessions()?));
+        let objects = Arc::new(Objects::new());
+        objects.restore(objects::records_of(store.newest_objects(DEFAULT_MAX_OBJECTS)?));
         let client_tls = tls::client_config()?;
         let clock = Clock::start();
         let metrics = Metrics::new(meters.recorder());
@@ -199,6 +204,8 @@ impl Parts {
         let parts = gateway_proxy::Parts {
             pools: Arc::clone(&pools),
             sessions: Arc::clone(&sessions),
+            objects: Arc::clone(&objects),
+            recall: objects::recall(store.clone()),
             board: Arc::clone(&board),
             metrics,
             tls: Arc::clone(&client_tls),
@@ -216,6 +223,7 @@ impl Parts {
             board,
             pools,
             sessions,
+            objects,
             probe: Arc::new(HttpProbe::resolving(client_tls, lookup_by(names))),
             meters,
             clock,

@@ -5,6 +5,7 @@ use arc_swap::ArcSwapOption;
 use gateway_config::{Cause, HealthCheckSettings, Snapshot, TlsSettings};
 use gateway_domain::ChannelId;
 use gateway_health::{Board, ProbePlanSet, Rules};
+use gateway_objects::Objects;
 use gateway_proxy::Proxy;
 use gateway_sessions::Sessions;
 use gateway_storage::Store;
@@ -24,6 +25,7 @@ pub(crate) struct Followers {
     pub(crate) store: Store,
     pub(crate) board: Arc<Board>,
     pub(crate) sessions: Arc<Sessions>,
+    pub(crate) objects: Arc<Objects>,
     pub(crate) bridge: Arc<HealthBridge>,
     pub(crate) probes: watch::Sender<ProbePlanSet>,
     pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
@@ -82,6 +84,7 @@ impl Followers {
             match new.channels.get(id) {
                 None => {
                     self.sessions.forget_channel(*id);
+                    self.objects.forget_channel(*id);
                 }
                 // Another address or key is another account: what was learned of the old one is not its fault.
                 Some(now) if now.base_url != old.base_url || now.api_key != old.api_key => {
@@ -92,6 +95,7 @@ impl Followers {
         }
         for id in self.current.users.keys().filter(|id| !new.users.contains_key(id)) {
             self.sessions.forget_user(*id);
+            self.objects.forget_user(*id);
         }
         let known: Vec<ChannelId> = new.channels.keys().copied().collect();
         self.board.retain(&known);

@@ -22,6 +22,7 @@ mod gate;
 mod housekeeping;
 mod journal_sink;
 mod life;
+mod objects;
 mod panic;
 mod publisher;
 mod readiness;

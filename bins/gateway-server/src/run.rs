@@ -20,6 +20,7 @@ use crate::drain::Drain;
 use crate::follow::{self, Followers};
 use crate::housekeeping::{self, HealthBridge};
 use crate::life::{Life, LifeLine, LifeWatch};
+use crate::objects;
 use crate::panic::confine_now;
 use crate::publisher::{self, Press};
 use crate::readiness::Readiness;
@@ -104,6 +105,7 @@ fn start_machines(
         store: parts.store.clone(),
         board: Arc::clone(&parts.board),
         sessions: Arc::clone(&parts.sessions),
+        objects: Arc::clone(&parts.objects),
         bridge: Arc::clone(&bridge),
         probes: plan,
         tls: parts.tls.clone(),
@@ -141,6 +143,7 @@ fn start_housekeeping(
     let sessions = || Arc::clone(&parts.sessions);
     tasks.start("health bridge", bridge.run(Arc::clone(&parts.live)));
     tasks.start("sessions", housekeeping::keep_sessions(sessions(), Arc::clone(&parts.live), recorder()));
+    tasks.start("objects", objects::keep(Arc::clone(&parts.objects), recorder()));
     tasks.start("database watch", housekeeping::watch_database(parts.store.clone(), Arc::clone(readiness)));
     let meters = Arc::clone(&parts.meters);
     tasks.start("meters", housekeeping::keep_meters(meters, recorder(), sessions(), log));
@@ -161,6 +164,7 @@ async fn serve_until_stopped(mut drain: Drain, parts: &Parts, readiness: &Readin
 /// Brings what is only in memory to the database.
 async fn leave(parts: Parts) {
     housekeeping::save_sessions(&parts.sessions, &parts.store.recorder());
+    objects::save(&parts.objects, &parts.store.recorder());
     let store = parts.store.clone();
     let closing = tokio::task::spawn_blocking(move || store.close());
     match tokio::time::timeout(LAST_RECORDS, closing).await {

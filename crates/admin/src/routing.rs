@@ -16,6 +16,12 @@ pub(crate) const ANY: &str = "*";
 /// The pool of calls that name no model.
 pub(crate) const DEFAULT: &str = "";
 
+/// Whether a pool is one that people know: a model's or one of those above. The others have names that begin with a
+/// control character.
+pub(crate) fn is_shown(name: &str) -> bool {
+    !name.starts_with(char::is_control)
+}
+
 /// Which calls a pool is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PoolKind {
@@ -136,6 +142,7 @@ pub(crate) fn list(parts: &Parts, _call: &Call) -> Answered {
     let (pools, snapshot, now) = (parts.pools.load(), parts.live.load(), (parts.monotonic)());
     let mut shown: Vec<PoolOut<'_>> = pools
         .iter()
+        .filter(|(name, _)| is_shown(name))
         .map(|(name, pool)| {
             let mut views = pool.views(now);
             views.sort_unstable_by_key(|view| (view.tier, view.id));

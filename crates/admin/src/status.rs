@@ -10,6 +10,7 @@ use crate::clock::rfc3339;
 use crate::config::{RELOAD, reload_json};
 use crate::health::HealthOut;
 use crate::route::{Answer, Answered, Call};
+use crate::routing::is_shown;
 use crate::schema::{Field, Schema};
 
 /// `GET /api/status`.
@@ -91,7 +92,7 @@ pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
             "usable_channels": usable.count(),
             "models": snapshot.models.len(),
             "users": snapshot.users.len(),
-            "pools": parts.pools.load().len(),
+            "pools": parts.pools.load().keys().filter(|name| is_shown(name)).count(),
         },
         "channels": states,
         "active_sessions": parts.sessions.len(),

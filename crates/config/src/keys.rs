@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::duration::Unit::{Minutes, Seconds};
 use crate::field::{Field, Place, check_host, check_level};
-use crate::{AdminAuth, LogFormat, Policy, Reload, Settings, TlsSettings};
+use crate::{AdminAuth, Isolation, LogFormat, Policy, Reload, Settings, TlsSettings, UnknownIds};
 
 /// One key of the configuration.
 pub(crate) struct Key {
@@ -355,6 +355,16 @@ pub(crate) static KEYS: &[Key] = &[
         "proxy.dns_servers",
         Field::Addresses(place!(proxy.dns_servers)),
         "Name servers for the hosts of channels, such as \"1.1.1.1:53\"; empty: the system's.",
+    ),
+    hot(
+        "objects.unknown_ids",
+        word!(UnknownIds, objects.unknown_ids),
+        "What becomes of calls that name a file, response or other object of which nothing is recorded.",
+    ),
+    hot(
+        "objects.isolation",
+        word!(Isolation, objects.isolation),
+        "Whether users may use their own objects only.",
     ),
     cold(
         "log.format",

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use gateway_domain::{Policy, Secret};
 
+use crate::ObjectSettings;
+
 /// Everything that can be set, with every value checked.
 ///
 /// Which of these a reload applies at once and which need a restart is said by [`crate::reference`].
@@ -23,6 +25,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// `[proxy]`: how calls are carried.
     pub proxy: ProxySettings,
+    /// `[objects]`: who may use what was made at an upstream, and what becomes of unknown ids.
+    pub objects: ObjectSettings,
     /// `[log]`: what is written to standard error.
     pub log: LogSettings,
     /// `database.master_key`: encrypts the channel keys in the database. `None`: a key file beside the database.

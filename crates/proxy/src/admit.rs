@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
+use crate::affinity::Pull;
 use crate::call::{Call, Payload};
 use crate::commit::Promise;
 use crate::error::ProxyError;
@@ -217,6 +218,9 @@ pub(crate) fn understand(
         headers: headers::for_upstream(&head.headers, key),
         lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
         repeatable: endpoint.repeatable && is_repeatable(&seen, &head.headers),
+        store: seen.store,
+        pull: Pull::None { unknown: false },
+        asks_around: false,
         patience: patience(&head.headers),
         explain: head.extensions.get::<MayExplain>().is_some()
             || (user.may_explain && wants_explanation(&head.headers)),

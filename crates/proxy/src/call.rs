@@ -7,6 +7,7 @@ use gateway_domain::User;
 use gateway_sessions::{SessionKey, Source};
 use http::HeaderMap;
 
+use crate::affinity::Pull;
 use crate::commit::Promise;
 use crate::openai::{Endpoint, PathParams, splice};
 use crate::plane::Route;
@@ -41,6 +42,12 @@ pub(crate) struct Call {
     /// Whether doing it twice does no more than cost twice: not for calls that leave something behind at the upstream or
     /// go on from there, nor for those that ask to be done once.
     pub repeatable: bool,
+    /// Whether the client wants what it makes to be kept; `None`: as the endpoint does by itself.
+    pub store: Option<bool>,
+    /// Where the call belongs because of the objects that it names.
+    pub pull: Pull,
+    /// It names an object that nobody knows, and may be asked for at one channel after the other.
+    pub asks_around: bool,
     /// Where a `prompt_cache_key` may be put, for channels that want one: the endpoint knows it and the body has none.
     pub lacks_cache_key: bool,
     /// How long the client itself is willing to wait.
@@ -68,6 +75,14 @@ impl Payload {
         match self {
             Self::Whole(bytes) => bytes.len() as u64,
             Self::Kept(spool) => spool.len(),
+        }
+    }
+
+    /// The bytes of a body that was read whole; empty of an upload.
+    pub(crate) fn text(&self) -> &[u8] {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Kept(_) => &[],
         }
     }
 }

@@ -77,6 +77,26 @@ pub(crate) enum ProxyError {
     /// No model named, and nobody to take such calls.
     #[error("you must provide a model parameter")]
     ModelMissing,
+    /// An object that nobody knows, or that is another user's: the two look the same from outside.
+    #[error("no object with the id `{id}` exists, or you do not have access to it")]
+    ObjectNotFound {
+        /// As the client gave it, cut.
+        id: String,
+    },
+    /// The objects of one call are at different channels, and no channel has all of them.
+    #[error(
+        "`{one}` and `{other}` were made on different channels, which cannot see each other's objects; make one of them \
+         again where the other is"
+    )]
+    ObjectsApart {
+        /// One of them, cut.
+        one: String,
+        /// One that is elsewhere, cut.
+        other: String,
+    },
+    /// The channel that has the call's objects is disabled.
+    #[error("the channel that has the objects of this call is disabled; tell whoever runs this gateway")]
+    ObjectsAway,
 
     // --- behind the gateway ---
     /// The upstream's own error answer, kept: status, body and the headers that matter.
@@ -165,6 +185,16 @@ impl ProxyError {
         Self::ModelNotFound { model: model.chars().take(100).collect() }
     }
 
+    /// The object is nobody's, or another user's.
+    pub(crate) fn object_not_found(id: &str) -> Self {
+        Self::ObjectNotFound { id: shown(id) }
+    }
+
+    /// Two objects of a call are at different channels.
+    pub(crate) fn objects_apart(one: &str, other: &str) -> Self {
+        Self::ObjectsApart { one: shown(one), other: shown(other) }
+    }
+
     /// Routing found nobody, and nobody had been tried before.
     pub(crate) fn no_route(no_route: &NoRoute, call: &Call) -> Self {
         let model = call.model.as_ref().map_or("", |(name, _)| name).chars().take(100).collect();
@@ -178,6 +208,11 @@ impl ProxyError {
         };
         Self::NoChannel { model, why }
     }
+}
+
+/// The beginning of an id, short enough to be repeated to whoever sent it.
+fn shown(id: &str) -> String {
+    id.chars().take(100).collect()
 }
 
 impl From<PeekError> for ProxyError {

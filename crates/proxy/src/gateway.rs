@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::admit;
+use crate::affinity::{Directory, Pull, named_by};
 use crate::attempt::{Answer, Content};
 use crate::body::Body;
 use crate::call::Call;
@@ -44,6 +45,7 @@ const ADMINISTRATION: &str = "administration";
 pub(crate) struct Shared {
     pub plane: ArcSwap<Plane>,
     pub sessions: Arc<Sessions>,
+    pub directory: Directory,
     pub board: Arc<Board>,
     pub journal: Arc<Journal>,
 }
@@ -134,6 +136,9 @@ impl Worker {
         entry.received(received.body.len());
         let mut call = admit::understand(found, head, received, user, &settings.proxy)?;
         // --- route ---
+        let named = named_by(call.endpoint, &call.path, call.body.text());
+        call.pull = self.shared.directory.place(&named, call.user.id, settings.objects).await?;
+        call.asks_around = call.endpoint.method == Method::GET && call.pull == Pull::None { unknown: true };
         let served = Arc::clone(route(plane, &call)?);
         entry.asks_for(&served.name);
         // --- session ---
@@ -203,6 +208,10 @@ impl Worker {
         &self.shared.sessions
     }
 
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.shared.directory
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         self.shared.journal.clock
     }
@@ -229,6 +238,11 @@ enum Admitted {
 
 /// The model's mappings, or the wildcard channels; the default channel for calls that name no model.
 fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyError> {
+    if let Pull::To { channel, .. } = call.pull
+        && !plane.snapshot.channels.get(&channel).is_some_and(|channel| channel.enabled)
+    {
+        return Err(ProxyError::ObjectsAway);
+    }
     match &call.model {
         Some((name, _)) if call.user.may_use(name) => {
             plane.model(name).ok_or_else(|| ProxyError::model_not_found(name))
@@ -236,6 +250,9 @@ fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyErro
         Some((name, _)) => Err(ProxyError::model_not_found(name)),
         // A key that is for some models only may not reach others by naming none.
         None if call.user.allowed_models.is_some() => Err(ProxyError::ModelMissing),
+        // Its objects say where it belongs, or are looked for.
+        None if call.asks_around => plane.everyone().ok_or(ProxyError::ModelMissing),
+        None if call.pull.is_to() => plane.default().or(plane.everyone()).ok_or(ProxyError::ModelMissing),
         None => plane.default().ok_or(ProxyError::ModelMissing),
     }
 }

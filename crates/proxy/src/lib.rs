@@ -6,10 +6,12 @@
 //! **Must never know:** storage, the admin API, SQL. Records leave through the [`Sink`], which must not block.
 //!
 //! **Invariants.** One [`Snapshot`] per call. Bytes that need not change are not changed. Nothing on the path of a
-//! request waits for a database, for a lock held across an await, or for another request. A client that leaves
+//! request waits for a database, for a lock held across an await, or for another request; only a call that names an object
+//! that memory does not hold asks storage, through [`Recall`], for a second at most. A client that leaves
 //! cancels its upstream call. No key reaches an answer, a log line or a metric.
 
 mod admit;
+mod affinity;
 mod attempt;
 mod body;
 mod budget;
@@ -45,10 +47,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use gateway_config::Snapshot;
 use gateway_health::Board;
+use gateway_objects::Objects;
 use gateway_routing::Pools;
 use gateway_sessions::Sessions;
 
 pub use admit::{MayExplain, wants_explanation};
+pub use affinity::{Recall, Recalled};
 pub use body::{Body, BodyError};
 pub use clock::Clock;
 pub use explain::ROUTE;
@@ -59,6 +63,7 @@ pub use plane::AdoptError;
 pub use request_id::{REQUEST_ID, RequestId, seed};
 pub use upstream::Names;
 
+use affinity::Directory;
 use drain::Cut;
 use gateway::Shared;
 use journal::Journal;
@@ -71,6 +76,10 @@ pub struct Parts {
     pub pools: Arc<Pools>,
     /// Which channel served whom last.
     pub sessions: Arc<Sessions>,
+    /// Which channel made which object, and whose it is.
+    pub objects: Arc<Objects>,
+    /// How objects are found that memory does not hold.
+    pub recall: Recall,
     /// What is known of the channels' health.
     pub board: Arc<Board>,
     /// What Prometheus reads.
@@ -101,10 +110,11 @@ pub struct Proxy {
 impl Proxy {
     /// A data plane that serves this first snapshot.
     pub fn new(parts: Parts, first: Arc<Snapshot>) -> Result<Self, AdoptError> {
-        let Parts { pools, sessions, board, metrics, tls, names, sink, clock } = parts;
+        let Parts { pools, sessions, objects, recall, board, metrics, tls, names, sink, clock } = parts;
         let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics, None)?);
         let journal = Arc::new(Journal { clock, board: Arc::clone(&board), metrics: metrics.clone(), sink });
-        let shared = Arc::new(Shared { plane, sessions, board, journal });
+        let directory = Directory { objects, recall };
+        let shared = Arc::new(Shared { plane, sessions, directory, board, journal });
         Ok(Self { shared, pools, metrics, tls, names, cuts: Mutex::default() })
     }
 

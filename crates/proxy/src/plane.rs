@@ -16,6 +16,9 @@ use crate::upstream::{Target, Timeouts};
 const ANY: &str = "*";
 /// The pool of calls that name no model. No model can be called so: model names are not empty.
 const DEFAULT: &str = "";
+/// The pool of all channels, for calls that belong to a channel whatever it serves. No model can be called so: names of
+/// models have no control characters.
+const EVERYONE: &str = "\u{1}everyone";
 
 /// What a call sees of the configuration, from its beginning to its end.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct Plane {
     any: Option<Arc<Served>>,
     /// Who serves calls that name no model.
     default: Option<Arc<Served>>,
+    /// All channels, those that are drained too; `None` when there is none.
+    everyone: Option<Arc<Served>>,
 }
 
 /// One public model and the channels that serve it.
@@ -88,11 +93,18 @@ impl Plane {
                 let pool = Arc::clone(pools.get(&draft.name)?);
                 let budget =
                     former.and_then(|former| former.named(&draft.name)).map(|was| Arc::clone(&was.budget));
+                let draft_name = Arc::clone(&draft.name);
                 let served = draft.serve(pool, budget.unwrap_or_default(), settings, metrics);
-                Some((Arc::clone(&served.name), Arc::new(served)))
+                Some((draft_name, Arc::new(served)))
             })
             .collect();
-        Ok(Self { any: models.remove(ANY), default: models.remove(DEFAULT), models, snapshot })
+        Ok(Self {
+            any: models.remove(ANY),
+            default: models.remove(DEFAULT),
+            everyone: models.remove(EVERYONE),
+            models,
+            snapshot,
+        })
     }
 
     /// Who serves a model: its mappings, or else the wildcard channels, if there are any.
@@ -105,11 +117,17 @@ impl Plane {
         self.default.as_ref()
     }
 
+    /// All channels, if there is one.
+    pub(crate) fn everyone(&self) -> Option<&Arc<Served>> {
+        self.everyone.as_ref()
+    }
+
     /// The one of this name, those that clients cannot name included.
     fn named(&self, name: &str) -> Option<&Arc<Served>> {
         match name {
             ANY => self.any.as_ref(),
             DEFAULT => self.default.as_ref(),
+            EVERYONE => self.everyone.as_ref(),
             name => self.models.get(name),
         }
     }
@@ -178,6 +196,8 @@ impl Draft {
         settings: &ProxySettings,
         metrics: &Metrics,
     ) -> Served {
+        // To people, whoever names no model is one of those.
+        let name = if &*self.name == EVERYONE { Arc::from(DEFAULT) } else { self.name };
         let routes = self
             .routes
             .into_iter()
@@ -190,14 +210,14 @@ impl Draft {
                     first_byte: times.first_byte,
                     stream_gap: times.stream_gap,
                     channel_metrics: metrics.channel(&channel.name),
-                    metrics: metrics.route(&channel.name, &self.name),
+                    metrics: metrics.route(&channel.name, &name),
                     target,
                 };
                 (channel.id, Arc::new(route))
             })
             .collect();
-        let metrics = metrics.model(&self.name);
-        Served { name: self.name, pool, hedge: self.tuning.hedge, budget, metrics, routes }
+        let metrics = metrics.model(&name);
+        Served { name, pool, hedge: self.tuning.hedge, budget, metrics, routes }
     }
 }
 
@@ -239,7 +259,12 @@ fn drafts_of(snapshot: &Snapshot, targets: &HashMap<ChannelId, Arc<Target>>) -> 
     };
     let any = snapshot.wildcard_channels().filter_map(as_named).collect();
     let default = snapshot.default_channel().into_iter().filter_map(as_named).collect();
-    for (name, routes) in [(ANY, any), (DEFAULT, default)] {
+    // An object does not leave a channel because the channel is drained.
+    let everyone = targets
+        .values()
+        .map(|target| (Arc::clone(target), None, f64::from(target.channel().weight.max(1))))
+        .collect();
+    for (name, routes) in [(ANY, any), (DEFAULT, default), (EVERYONE, everyone)] {
         let draft = Draft { name: name.into(), tuning: ModelTuning::default(), routes };
         drafts.extend(Some(draft).filter(|draft| !draft.routes.is_empty()));
     }

@@ -110,6 +110,11 @@ impl ProxyError {
             Self::ModelNotFound { .. } => {
                 look(StatusCode::NOT_FOUND, INVALID, Some("model"), "model_not_found")
             }
+            Self::ObjectNotFound { .. } => look(StatusCode::NOT_FOUND, INVALID, None, "object_not_found"),
+            Self::ObjectsApart { .. } => {
+                look(StatusCode::CONFLICT, INVALID, None, "objects_on_different_channels")
+            }
+            Self::ObjectsAway => look(StatusCode::CONFLICT, INVALID, None, "object_channel_disabled"),
             Self::ModelMissing => look(StatusCode::BAD_REQUEST, INVALID, Some("model"), "missing_model"),
             Self::Upstream(answer) => {
                 let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);

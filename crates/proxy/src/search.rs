@@ -15,11 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_config::ProxySettings;
-use gateway_domain::HedgeAfter;
-use gateway_routing::{ChannelSet, Micros, NoRoute, Request as Wish, SessionKey as RoutingKey};
+use gateway_domain::{ChannelId, HedgeAfter};
+use gateway_routing::{ChannelSet, Decision, Micros, NoRoute, Request as Wish, SessionKey as RoutingKey};
 use gateway_sessions::Place;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use crate::affinity::Pull;
 use crate::attempt::{Answer, Failure, Limits, Pace, Repeat, Schedule, attempt};
 use crate::budget::Allowance;
 use crate::call::Call;
@@ -131,6 +132,7 @@ impl Search<'_> {
         let clock = self.worker.clock();
         let place = self.worker.sessions().place_of(&self.call.session, clock.unix());
         let session = RoutingKey(self.call.session.hash64());
+        let only = self.only(spent);
         let wish = Wish {
             // A session that an administrator has ended draws a new home by chance.
             session: (place != Place::Redraw).then_some(session),
@@ -138,14 +140,14 @@ impl Search<'_> {
             streaming: self.call.stream,
             attempt: spent.attempts,
             excluded: &spent.tried,
-            filter: None,
+            filter: only.as_ref(),
             prompt_tokens: self.call.prompt_tokens(),
         };
         let (now, seed) = (clock.now(), seed());
         let account = self.call.explain.then(|| self.served.pool.explain(&wish, now, seed));
-        let decision = self.served.pool.decide(&wish, now, seed)?;
+        let decision = self.decide(&wish, now, seed)?;
         // A pool may be a moment newer than this call's snapshot: then the channel is not this call's.
-        let Some(route) = self.served.route(decision.channel) else {
+        let Some(route) = self.route(decision.channel) else {
             spent.tried.insert(decision.channel);
             return self.next_leg(spent, entry, hedge);
         };
@@ -180,6 +182,38 @@ impl Search<'_> {
         Ok(leg)
     }
 
+    /// The channels that the call must go to, if it may not go to all.
+    fn only(&self, spent: &Spent) -> Option<ChannelSet> {
+        let channel = match self.call.pull {
+            Pull::To { channel, .. } => Some(channel),
+            // Whoever asks around begins where a call without a known object would go.
+            Pull::None { .. } if self.call.asks_around && spent.attempts == 0 => {
+                self.plane.default()?.channels().next().map(|channel| channel.id)
+            }
+            Pull::None { .. } => None,
+        };
+        channel.map(|channel| {
+            let mut only = ChannelSet::new();
+            only.insert(channel);
+            only
+        })
+    }
+
+    /// Among the model's channels; where a call belongs to a channel that is none of them, among all.
+    fn decide(&self, wish: &Wish<'_>, now: Micros, seed: u64) -> Result<Decision, NoRoute> {
+        match (self.served.pool.decide(wish, now, seed), self.plane.everyone()) {
+            (Err(NoRoute::Empty), Some(everyone)) if wish.filter.is_some() => {
+                everyone.pool.decide(wish, now, seed)
+            }
+            (decided, _) => decided,
+        }
+    }
+
+    fn route(&self, channel: ChannelId) -> Option<&Arc<Route>> {
+        let beyond = || self.plane.everyone().filter(|_| self.call.pull.is_to())?.route(channel);
+        self.served.route(channel).or_else(beyond)
+    }
+
     /// Runs an attempt, and watches over it.
     async fn run_leg(
         &self,
@@ -202,7 +236,7 @@ impl Search<'_> {
                         return Ok(self.won(answer, &leg, entry));
                     }
                     Err(failure) => {
-                        let is_final = spent.fail(failure, &leg, entry);
+                        let is_final = spent.fail(self.tempered(failure), &leg, entry);
                         if second.is_none() || is_final {
                             return Err(Lost);
                         }
@@ -219,7 +253,7 @@ impl Search<'_> {
                             return Ok(self.won(answer, &leg_of_second, entry));
                         }
                         Err(failure) => {
-                            let is_final = spent.fail(failure, &leg_of_second, entry);
+                            let is_final = spent.fail(self.tempered(failure), &leg_of_second, entry);
                             if first_failed || is_final {
                                 return Err(Lost);
                             }
@@ -239,6 +273,14 @@ impl Search<'_> {
         attempt(self.worker.upstreams(), self.call, &leg.route, leg.limits, &leg.pace).await
     }
 
+    /// Whoever asks around does not take one channel's word for it that there is no such object.
+    fn tempered(&self, mut failure: Failure) -> Failure {
+        if self.call.asks_around && failure.ending.status == Some(404) {
+            failure.repeat = Repeat::NotExecuted;
+        }
+        failure
+    }
+
     /// An attempt has an answer for the client.
     fn won(&self, answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
         if let Some(at) = leg.pace.first_byte_at() {
@@ -247,10 +289,12 @@ impl Search<'_> {
         if let Some(wait) = answer.exhausted {
             entry.exhausted(leg.number, wait);
         }
-        // Whoever only was faster this once does not take the session along, and its caches.
-        if !leg.hedge {
-            let channel = leg.route.target.channel().id;
-            self.worker.sessions().remember(&self.call.session, channel, self.worker.clock().unix());
+        let (channel, now) = (leg.route.target.channel().id, self.worker.clock().unix());
+        self.worker.directory().learn(self.call, &answer, now);
+        // Whoever only was faster this once does not take the session along, and its caches; nor does a channel that
+        // has an object but not the model.
+        if !leg.hedge && !self.call.asks_around && self.served.route(channel).is_some() {
+            self.worker.sessions().remember(&self.call.session, channel, now);
         }
         (answer, leg.number)
     }

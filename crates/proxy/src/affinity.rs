@@ -1,0 +1,15 @@
+//! Calls that name what an upstream has made go to the channel that made it, and belong to the user who asked for it.
+//!
+//! [`named_by`] reads which objects a call names, [`Directory::place`] finds where it belongs because of them, and
+//! [`Directory::learn`] takes down what its answer makes. Bytes are only read, never changed.
+
+mod call;
+mod directory;
+mod learn;
+mod made;
+mod named;
+mod walk;
+
+pub(crate) use call::named_by;
+pub(crate) use directory::{Directory, Pull};
+pub use directory::{Recall, Recalled};

@@ -1,0 +1,156 @@
+//! Which objects an answer makes, read from its first bytes.
+
+use std::borrow::Cow;
+
+use super::walk::{Map, walk};
+
+/// How much of an answer is looked at. Ids stand in front.
+pub(super) const LOOK_AT: usize = 64 << 10;
+
+/// What a value in an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// A whole answer.
+    Answer,
+    /// What an event of a stream of responses says.
+    Event,
+    /// What such an event tells of.
+    Inner,
+    /// The id of what was made.
+    Id,
+    /// Ids of what came with it.
+    File,
+    FileObject,
+    Container,
+    Thread,
+    Plain,
+}
+
+/// What an answer tells the gateway to remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Made<'a> {
+    /// The object that the call was for.
+    Itself(Cow<'a, str>),
+    /// A file that came of it: a batch's output, an upload's file.
+    File(Cow<'a, str>),
+    /// A container that a response has opened.
+    Container(Cow<'a, str>),
+    /// The thread that a run was made with.
+    Thread(Cow<'a, str>),
+}
+
+struct Answer;
+
+// === impl Answer ===
+
+impl Map<Role> for Answer {
+    fn member(&self, of: Role, key: &str) -> Role {
+        match (of, key) {
+            (Role::Answer | Role::Inner, "id") => Role::Id,
+            (Role::Answer, "output_file_id" | "error_file_id" | "result_files")
+            | (Role::FileObject, "id") => Role::File,
+            (Role::Answer, "file") => Role::FileObject,
+            (Role::Answer, "thread_id") => Role::Thread,
+            (Role::Event, "response") => Role::Inner,
+            (_, "container_id") => Role::Container,
+            _ => Role::Plain,
+        }
+    }
+
+    fn element(&self, of: Role) -> Role {
+        if of == Role::File { Role::File } else { Role::Plain }
+    }
+}
+
+/// What a JSON answer, or the beginning of one, makes.
+pub(crate) fn made_by_answer(body: &[u8]) -> Vec<Made<'_>> {
+    let mut made = Vec::new();
+    gather(body.get(..LOOK_AT).unwrap_or(body), Role::Answer, &mut made);
+    made
+}
+
+/// What the first events of a stream make. `responses` says that it is a stream of responses, where the object stands
+/// inside of `response`; elsewhere each event is the object.
+pub(crate) fn made_by_events(stream: &[u8], responses: bool) -> Vec<Made<'_>> {
+    let top = if responses { Role::Event } else { Role::Answer };
+    let mut made = Vec::new();
+    for line in stream.get(..LOOK_AT).unwrap_or(stream).split(|byte| matches!(byte, b'\n' | b'\r')) {
+        if let Some(data) = line.strip_prefix(b"data:") {
+            gather(data, top, &mut made);
+        }
+    }
+    made
+}
+
+fn gather<'a>(text: &'a [u8], top: Role, made: &mut Vec<Made<'a>>) {
+    walk(text, top, &Answer, |role, value| {
+        let found = match role {
+            _ if value.is_empty() => return,
+            Role::Id => Made::Itself(value),
+            Role::File => Made::File(value),
+            Role::Container => Made::Container(value),
+            Role::Thread => Made::Thread(value),
+            Role::Answer | Role::Event | Role::Inner | Role::FileObject | Role::Plain => return,
+        };
+        if !made.contains(&found) {
+            made.push(found);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn itself(id: &str) -> Made<'_> {
+        Made::Itself(id.into())
+    }
+
+    #[test]
+    fn the_id_of_an_answer_is_the_one_at_its_top() {
+        let body = br#"{"output":[{"id":"msg_1"}],"conversation":{"id":"conv_1"},"id":"resp_1","object":"response"}"#;
+        assert_eq!(made_by_answer(body), [itself("resp_1")]);
+        assert_eq!(made_by_answer(br#"{"object":"list","data":[{"id":"file-1"}]}"#), []);
+    }
+
+    #[test]
+    fn files_that_come_of_batches_uploads_and_fine_tunes_are_found() {
+        let file = |id: &'static str| Made::File(id.into());
+        let batch = br#"{"id":"batch_1","input_file_id":"file-0","output_file_id":"file-1","error_file_id":"file-2"}"#;
+        assert_eq!(made_by_answer(batch), [itself("batch_1"), file("file-1"), file("file-2")]);
+        assert_eq!(made_by_answer(br#"{"id":"b","output_file_id":null}"#), [itself("b")]);
+        let upload = br#"{"id":"upload_1","file":{"id":"file-3","object":"file"}}"#;
+        assert_eq!(made_by_answer(upload), [itself("upload_1"), file("file-3")]);
+        let job = br#"{"id":"ftjob-1","result_files":["file-4"]}"#;
+        assert_eq!(made_by_answer(job), [itself("ftjob-1"), file("file-4")]);
+    }
+
+    #[test]
+    fn containers_and_threads_that_come_along_are_found() {
+        let response =
+            br#"{"id":"resp_1","output":[{"type":"code_interpreter_call","container_id":"cntr_1"}]}"#;
+        assert_eq!(made_by_answer(response), [itself("resp_1"), Made::Container("cntr_1".into())]);
+        let run = br#"{"id":"run_1","thread_id":"thread_1"}"#;
+        assert_eq!(made_by_answer(run), [itself("run_1"), Made::Thread("thread_1".into())]);
+    }
+
+    #[test]
+    fn an_id_is_found_in_the_beginning_of_a_long_answer_and_not_looked_for_at_its_end() {
+        let long = "A".repeat(LOOK_AT);
+        let front = format!(r#"{{"id":"resp_1","output":"{long}"#);
+        assert_eq!(made_by_answer(front.as_bytes()), [itself("resp_1")]);
+        let back = format!(r#"{{"output":"{long}","id":"resp_1"}}"#);
+        assert_eq!(made_by_answer(back.as_bytes()), []);
+        let cut = br#"{"id":"resp_12"#;
+        assert_eq!(made_by_answer(cut), [], "half an id is none");
+    }
+
+    #[test]
+    fn a_stream_tells_its_response_in_its_first_event() {
+        let stream = b"event: response.created\r\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\r\n\r\n\
+            data: {\"type\":\"response.output_item.added\",\"item\":{\"id\":\"msg_1\"},\"item_id\":\"x\"}\n\n";
+        assert_eq!(made_by_events(stream, true), [itself("resp_1")]);
+        let chat = b"data: {\"id\":\"chatcmpl-1\",\"choices\":[]}\n\ndata: {\"id\":\"chatcmpl-1\"}\n\ndata: [DONE]\n\n";
+        assert_eq!(made_by_events(chat, false), [itself("chatcmpl-1")]);
+    }
+}

@@ -1,0 +1,144 @@
+//! Which objects a request's body names.
+
+use std::borrow::Cow;
+
+use super::walk::{Map, walk};
+
+/// What a value in a request is, by the way that leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// The body itself.
+    Body,
+    /// An id, or a list of them.
+    Id,
+    /// An id, or an object that has it as its `id`.
+    Reference,
+    /// The list of tools, and a tool.
+    Tools,
+    Tool,
+    /// Where data comes from: a file's `id` among other things.
+    Source,
+    /// The client's own, whatever its members are called.
+    Opaque,
+    /// Anything else.
+    Plain,
+}
+
+struct Request;
+
+// === impl Request ===
+
+impl Map<Role> for Request {
+    fn member(&self, of: Role, key: &str) -> Role {
+        match (of, key) {
+            (Role::Opaque, _)
+            | (
+                _,
+                "metadata" | "attributes" | "parameters" | "properties" | "schema" | "json_schema"
+                | "input_schema" | "arguments" | "filters",
+            ) => Role::Opaque,
+            (_, "file_id" | "file_ids" | "vector_store_id" | "vector_store_ids")
+            | (Role::Reference | Role::Source, "id")
+            | (
+                Role::Body,
+                "previous_response_id"
+                | "input_file_id"
+                | "training_file"
+                | "validation_file"
+                | "assistant_id"
+                | "thread_id",
+            ) => Role::Id,
+            (Role::Body, "conversation") | (Role::Body | Role::Tool, "container") => Role::Reference,
+            (Role::Body, "tools") => Role::Tools,
+            (_, "source") => Role::Source,
+            _ => Role::Plain,
+        }
+    }
+
+    fn element(&self, of: Role) -> Role {
+        match of {
+            Role::Id | Role::Opaque => of,
+            Role::Tools => Role::Tool,
+            Role::Body | Role::Reference | Role::Tool | Role::Source | Role::Plain => Role::Plain,
+        }
+    }
+}
+
+/// The ids that a JSON body names, each once, in the order in which they stand.
+///
+/// Ids that stand where they belong to the client (metadata, schemas, arguments of functions) are not among them, nor
+/// is what only looks like an id.
+pub(crate) fn ids_in(body: &[u8]) -> Vec<Cow<'_, str>> {
+    let mut ids: Vec<Cow<'_, str>> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    walk(body, Role::Body, &Request, |role, value| {
+        if matches!(role, Role::Id | Role::Reference) && !value.is_empty() && seen.insert(value.clone()) {
+            ids.push(value);
+        }
+    });
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_place_where_a_body_names_an_object_is_known() {
+        let rows: &[(&str, &[&str])] = &[
+            (r#"{"model":"m","previous_response_id":"resp_1"}"#, &["resp_1"]),
+            (r#"{"conversation":"conv_1"}"#, &["conv_1"]),
+            (r#"{"conversation":{"id":"conv_1"}}"#, &["conv_1"]),
+            (r#"{"input_file_id":"file-1","endpoint":"/v1/responses"}"#, &["file-1"]),
+            (r#"{"training_file":"file-1","validation_file":"file-2"}"#, &["file-1", "file-2"]),
+            (r#"{"file_ids":["file-1","file-2","file-1"]}"#, &["file-1", "file-2"]),
+            (r#"{"file_id":"file-1"}"#, &["file-1"]),
+            (r#"{"files":[{"file_id":"file-1"},{"file_id":"file-2"}]}"#, &["file-1", "file-2"]),
+            (r#"{"tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}"#, &["vs_1"]),
+            (r#"{"tools":[{"type":"code_interpreter","container":"cntr_1"}]}"#, &["cntr_1"]),
+            (r#"{"tools":[{"container":{"type":"auto","file_ids":["file-1"]}}]}"#, &["file-1"]),
+            (r#"{"container":"cntr_1"}"#, &["cntr_1"]),
+            (
+                r#"{"tool_resources":{"file_search":{"vector_store_ids":["vs_1"]},"code_interpreter":{"file_ids":["f"]}}}"#,
+                &["vs_1", "f"],
+            ),
+            (
+                r#"{"tool_resources":{"file_search":{"vector_stores":[{"file_ids":["file-1"]}]}}}"#,
+                &["file-1"],
+            ),
+            (r#"{"assistant_id":"asst_1","thread_id":"thread_1"}"#, &["asst_1", "thread_1"]),
+            (r#"{"input":[{"content":[{"type":"input_file","file_id":"file-1"}]}]}"#, &["file-1"]),
+            (r#"{"messages":[{"content":[{"type":"file","file":{"file_id":"file-1"}}]}]}"#, &["file-1"]),
+            (r#"{"thread":{"messages":[{"attachments":[{"file_id":"file-1"}]}]}}"#, &["file-1"]),
+            (r#"{"data_source":{"source":{"type":"file_id","id":"file-1"}}}"#, &["file-1"]),
+            (r#"{"image":{"file_id":"file-1"}}"#, &["file-1"]),
+        ];
+        for (body, ids) in rows {
+            assert_eq!(ids_in(body.as_bytes()), *ids, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_the_clients_own_names_nothing() {
+        let rows = [
+            r#"{"metadata":{"file_id":"mine","conversation":"mine"}}"#,
+            r#"{"tools":[{"type":"function","parameters":{"properties":{"file_id":{"enum":["a"]}}}}]}"#,
+            r#"{"tools":[{"parameters":{"file_id":"default"}}]}"#,
+            r#"{"prompt":{"id":"pmpt_1"}}"#,
+            r#"{"input":[{"arguments":"{\"file_id\":\"a\"}"}]}"#,
+            r#"{"input":"file_id","user":"conversation"}"#,
+            r#"{"messages":[{"conversation":"deeper than the top","previous_response_id":"x"}]}"#,
+            r#"{"attributes":{"file_id":"a"}}"#,
+            r#"{"previous_response_id":null,"conversation":{"name":"x"},"file_ids":[],"file_id":""}"#,
+        ];
+        for body in rows {
+            assert_eq!(ids_in(body.as_bytes()), Vec::<String>::new(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_large_text_before_an_id_does_not_hide_it() {
+        let body = format!(r#"{{"input":"{}","previous_response_id":"resp_1"}}"#, "A".repeat(20 << 20));
+        assert_eq!(ids_in(body.as_bytes()), ["resp_1"]);
+    }
+}

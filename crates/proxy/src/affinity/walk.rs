@@ -1,0 +1,179 @@
+//! Goes once through JSON text and stops at its strings, without building values.
+
+use std::borrow::Cow;
+
+/// What a walk looks for: `R` says what a value is by the way that leads to it.
+pub(super) trait Map<R> {
+    /// What a member of an object is.
+    fn member(&self, of: R, key: &str) -> R;
+    /// What the elements of an array are.
+    fn element(&self, of: R) -> R;
+}
+
+/// An object or array that is open.
+struct Open<R> {
+    role: R,
+    is_object: bool,
+    /// What the next value in it is; in an object, `None` while a key is awaited.
+    next: Option<R>,
+}
+
+/// Calls `take` with each string value and what it is. Text that ends early or is no JSON is walked as far as it goes;
+/// a string that is cut off is not taken. Nothing here recurses, so deep nesting costs a few bytes for each level.
+pub(super) fn walk<'t, R: Copy, M: Map<R>>(
+    text: &'t [u8],
+    top: R,
+    map: &M,
+    mut take: impl FnMut(R, Cow<'t, str>),
+) {
+    let mut open: Vec<Open<R>> = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'"' => {
+                let Some(end) = string_end(text, at + 1) else { return };
+                string(text.get(at + 1..end).unwrap_or_default(), &mut open, map, &mut take);
+                at = end;
+            }
+            b'{' | b'[' => {
+                let role = open.last().map_or(Some(top), |inside| inside.next).unwrap_or(top);
+                let is_object = *byte == b'{';
+                open.push(Open { role, is_object, next: (!is_object).then(|| map.element(role)) });
+            }
+            b'}' | b']' => {
+                open.pop();
+            }
+            b',' => {
+                if let Some(inside) = open.last_mut().filter(|inside| inside.is_object) {
+                    inside.next = None;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+}
+
+fn string<'t, R: Copy, M: Map<R>>(
+    inner: &'t [u8],
+    open: &mut [Open<R>],
+    map: &M,
+    take: &mut impl FnMut(R, Cow<'t, str>),
+) {
+    let Some(inside) = open.last_mut() else { return };
+    let text = decoded(inner);
+    if let Some(role) = inside.next {
+        if let Some(value) = text {
+            take(role, value);
+        }
+    } else {
+        inside.next = Some(map.member(inside.role, &text.unwrap_or_default()));
+    }
+}
+
+/// The text between two quotes; `None` where it is no Unicode text.
+fn decoded(inner: &[u8]) -> Option<Cow<'_, str>> {
+    if !inner.contains(&b'\\') {
+        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
+    }
+    let quoted = [b"\"", inner, b"\""].concat();
+    serde_json::from_slice(&quoted).ok().map(Cow::Owned)
+}
+
+/// The index of the quote that closes the string whose text starts at `from`.
+fn string_end(text: &[u8], from: usize) -> Option<usize> {
+    let mut from = from;
+    loop {
+        let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at);
+        }
+        from = at + 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Knows where it is by the keys that lead there.
+    struct Ways;
+
+    impl Map<u64> for Ways {
+        fn member(&self, of: u64, key: &str) -> u64 {
+            key.bytes().fold(of.wrapping_mul(31), |sum, byte| sum.wrapping_mul(31) ^ u64::from(byte))
+        }
+
+        fn element(&self, of: u64) -> u64 {
+            of.wrapping_mul(7)
+        }
+    }
+
+    fn walked(text: &[u8]) -> Vec<(u64, String)> {
+        let mut found = Vec::new();
+        walk(text, 1, &Ways, |way, value| found.push((way, value.into_owned())));
+        found
+    }
+
+    /// The same by way of a tree.
+    fn climbed(value: &serde_json::Value, way: u64, into: &mut Vec<(u64, String)>) {
+        if let Some(text) = value.as_str() {
+            into.push((way, text.to_owned()));
+        }
+        for value in value.as_array().into_iter().flatten() {
+            climbed(value, Ways.element(way), into);
+        }
+        for (key, value) in value.as_object().into_iter().flatten() {
+            climbed(value, Ways.member(way, key), into);
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<String>().prop_map(Into::into),
+        ];
+        leaf.prop_recursive(5, 60, 6, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+                prop::collection::vec((any::<String>(), inner), 0..6)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_walk_meets_the_strings_that_a_tree_has(value in any_json(), pretty: bool) {
+            prop_assume!(value.is_object() || value.is_array());
+            let text = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) }.unwrap();
+            let mut expected = Vec::new();
+            climbed(&value, 1, &mut expected);
+            prop_assert_eq!(walked(&text), expected);
+        }
+
+        #[test]
+        fn text_that_ends_early_gives_the_beginning_of_what_the_whole_gives(value in any_json(), part in 0.0..1.0_f64) {
+            let text = serde_json::to_vec(&value).unwrap();
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
+                reason = "any place in a short text will do")]
+            let end = (text.len() as f64 * part) as usize;
+            prop_assert!(walked(&text).starts_with(&walked(&text[..end])));
+        }
+
+        #[test]
+        fn no_bytes_make_it_fail(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            walked(&bytes);
+        }
+    }
+
+    #[test]
+    fn keys_and_values_that_are_spelled_with_escapes_are_what_they_mean() {
+        assert_eq!(walked(br#"{"\u0069d":"f\u0069le"}"#), walked(br#"{"id":"file"}"#));
+        assert_eq!(walked(br#"{"id":"\ud800"}"#), [], "a lone surrogate is no text, and nobody's id");
+    }
+}
