@@ -34,3 +34,4 @@ mod storage_down;
 mod streaming;
 mod the_harness;
 mod tls;
+mod uploads;

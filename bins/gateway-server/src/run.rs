@@ -33,6 +33,9 @@ use crate::watch::watch;
 /// Threads of the control runtime: two, so that a long answer does not keep the others waiting.
 const CONTROL_THREADS: usize = 2;
 
+/// Threads of one worker for the files of large uploads: a slow disk makes uploads wait, not threads pile up.
+const FILE_THREADS: usize = 16;
+
 /// How long the end waits for the last records to reach a database that somebody holds.
 const LAST_RECORDS: Duration = Duration::from_secs(15);
 
@@ -240,7 +243,11 @@ impl Floor<'_> {
         let (house, life) = (Arc::clone(&self.house), self.line.watch());
         let (proxy, tls) = (Arc::clone(&self.parts.proxy), self.parts.tls.clone());
         // The runtime is made here, so that its failure is the app's.
-        let runtime = Builder::new_current_thread().enable_all().build().context("a worker cannot start")?;
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(FILE_THREADS)
+            .enable_all()
+            .build()
+            .context("a worker cannot start")?;
         let serve = {
             let (house, life) = (Arc::clone(&house), life.clone());
             move || {
