@@ -61,6 +61,8 @@ pub struct MultipartScanner {
     held: Vec<u8>,
     /// The part under way, if its value is read: its name, and where the value begins.
     reading: Option<(&'static str, u64)>,
+    /// Where the value under way ends by its own account.
+    announced_end: Option<u64>,
     /// One bit per name in [`READ`], set once the name was met.
     seen: u8,
     parts: usize,
@@ -128,6 +130,7 @@ impl MultipartScanner {
             at: 0,
             held: Vec::new(),
             reading: None,
+            announced_end: None,
             seen: 0,
             parts: 0,
             peek: MultipartPeek::default(),
@@ -281,6 +284,7 @@ impl MultipartScanner {
         let head = head::read(head, &self.delimiter).map_err(|(why, at)| {
             PeekError::multipart(&format!("the part at byte {begin} {why} (byte {})", begin + at as u64))
         })?;
+        self.announced_end = head.length.map(|length| value.saturating_add(length));
         let (most, bytes) = NAMES_KEPT;
         if self.peek.names.len() < most {
             let name = head.name.get(..bytes).unwrap_or(head.name);
@@ -308,6 +312,10 @@ impl MultipartScanner {
             let why = format!(
                 "the boundary at byte {delimiter} does not stand behind a line of its part and CR LF"
             );
+            return Err(PeekError::multipart(&why));
+        }
+        if self.announced_end.take().is_some_and(|end| end != delimiter - 2) {
+            let why = format!("the part before byte {delimiter} is not as long as its content-length says");
             return Err(PeekError::multipart(&why));
         }
         self.state = State::Delimited(None);

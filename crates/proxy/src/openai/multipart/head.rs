@@ -11,6 +11,8 @@ pub(super) struct PartHead<'a> {
     pub(super) has_filename: bool,
     /// Whether its text is in another encoding than UTF-8.
     pub(super) has_foreign_text: bool,
+    /// How long its value says it is. Some readers go by that and not by the boundary.
+    pub(super) length: Option<u64>,
 }
 
 /// The headers that are read, each of them at most once.
@@ -18,7 +20,9 @@ pub(super) struct PartHead<'a> {
 struct Lines<'a> {
     disposition: Option<&'a [u8]>,
     content_type: Option<&'a [u8]>,
+    transfer_encoding: Option<&'a [u8]>,
     encoding: Option<&'a [u8]>,
+    length: Option<&'a [u8]>,
 }
 
 /// Reads a head: lines that each end in CR LF, without the empty one behind them. An error says what is wrong, as the
@@ -57,7 +61,11 @@ impl<'a> Lines<'a> {
         } else if name.eq_ignore_ascii_case(b"content-type") {
             &mut self.content_type
         } else if name.eq_ignore_ascii_case(b"content-transfer-encoding") {
+            &mut self.transfer_encoding
+        } else if name.eq_ignore_ascii_case(b"content-encoding") {
             &mut self.encoding
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            &mut self.length
         } else {
             return Ok(());
         };
@@ -80,16 +88,27 @@ impl<'a> Lines<'a> {
         if name.contains(&b'\\') {
             return Err("has a backslash in its name");
         }
-        if self.encoding.is_some_and(|encoding| !is_identity(encoding)) {
+        if self.transfer_encoding.is_some_and(|encoding| !is_identity(encoding)) {
             return Err("has a content-transfer-encoding, which the gateway does not undo");
+        }
+        if self.encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+            return Err("has a content-encoding, which the gateway does not undo");
         }
         let (file, encoded) = (disposition.one("filename")?, disposition.one("filename*")?);
         Ok(PartHead {
             name,
             has_filename: file.is_some() || encoded.is_some(),
             has_foreign_text: self.content_type.map_or(Ok(false), is_foreign)?,
+            length: self.length.map(number).transpose()?,
         })
     }
+}
+
+/// A length as every reader reads it.
+fn number(digits: &[u8]) -> Result<u64, &'static str> {
+    let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(digits).ok().filter(|_| plain).and_then(|digits| digits.parse().ok());
+    number.ok_or("has a content-length that is no number")
 }
 
 /// Whether the text means its own bytes.

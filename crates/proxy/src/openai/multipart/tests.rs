@@ -195,6 +195,11 @@ fn part_heads_that_could_be_read_two_ways_are_refused() {
         (good, "same header twice"),
         ("Content-Type: multipart/mixed; boundary=x", "holds parts of its own"),
         ("Content-Transfer-Encoding: base64", "content-transfer-encoding"),
+        ("Content-Encoding: gzip", "content-encoding"),
+        ("Content-Length: 0", "not as long as its content-length"),
+        ("Content-Length: 200", "not as long as its content-length"),
+        ("Content-Length: +1", "no number"),
+        ("Content-Length: 99999999999999999999", "no number"),
         ("Content-Transfer-Encoding: quoted-printable", "content-transfer-encoding"),
     ] {
         let (message, _) = refused(&[with(&format!("{good}\r\n{line}"))]);

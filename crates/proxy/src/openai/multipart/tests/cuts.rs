@@ -40,14 +40,18 @@ fn value() -> impl Strategy<Value = String> {
 
 /// A form that is well, and the model in it.
 fn forms() -> impl Strategy<Value = (Vec<u8>, Option<String>)> {
-    let others = vec((select(&["file", "prompt", "mode", "models"][..]), value(), any::<bool>()), 0..5);
+    let others = vec((select(&["file", "prompt", "mode", "models"][..]), value(), 0_u8..3), 0..5);
     let name = "[a-z0-9/._:-]{1,40}";
     (others, option::of(name), any::<prop::sample::Index>()).prop_map(|(others, name, at)| {
         let mut parts: Vec<String> = others
             .iter()
-            .map(|(name, value, is_file)| {
-                let file = if *is_file { "; filename=\"f\"" } else { "" };
-                part(&format!("name=\"{name}\"{file}"), value)
+            .map(|(name, value, kind)| {
+                let more = match kind {
+                    0 => String::new(),
+                    1 => "; filename=\"f\"".to_owned(),
+                    _ => format!("\r\nContent-Length: {}", value.len()),
+                };
+                part(&format!("name=\"{name}\"{more}"), value)
             })
             .collect();
         if let Some(name) = &name {
@@ -104,6 +108,9 @@ fn naive(body: &[u8]) -> Option<Vec<(String, Range<u64>)>> {
         let part = &body[begin..end];
         let head = if part.starts_with(b"\r\n") { 0 } else { find(part, b"\r\n\r\n")? + 2 };
         let read = head::read(&part[..head], delimiter).ok()?;
+        if read.length.is_some_and(|length| length != (part.len() - head - 2) as u64) {
+            return None;
+        }
         if read.name == b"model" {
             let name = std::str::from_utf8(&part[head + 2..]).ok()?;
             if !found.is_empty()
