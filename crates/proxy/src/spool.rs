@@ -217,6 +217,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_piece_is_read_when_it_is_asked_for_and_not_before() {
+        let spool = spooled(&content(PIECE * 3), 10, PIECE).await;
+        let mut reader = spool.read(0..u64::MAX);
+        let first = poll_fn(|cx| reader.poll_next(cx)).await.unwrap().unwrap();
+        assert_eq!((first.len(), reader.left()), (PIECE, 2 * PIECE as u64));
+        assert!(reader.reading.is_none(), "nothing is read ahead");
+    }
+
+    #[tokio::test]
     async fn two_readers_of_one_file_do_not_disturb_each_other() {
         let content = content(PIECE * 2 + 1);
         let spool = spooled(&content, 10, 9_999).await;
