@@ -32,6 +32,7 @@ mod sessions;
 mod shutdown;
 mod storage_down;
 mod streaming;
+mod surface;
 mod the_harness;
 mod tls;
 mod uploads;

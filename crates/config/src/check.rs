@@ -36,7 +36,13 @@ pub(crate) fn check(lowering: &mut Lowering<'_, '_>, declaration: &Declaration) 
     check_tls(settings, known, findings);
     check_admin(settings, known, findings);
     check_ports(settings, known, findings);
-    check_default_channel(settings, known, findings, declaration);
+    let proxy = &settings.proxy;
+    for (key, name) in [
+        ("proxy.default_channel", &proxy.default_channel),
+        ("proxy.administration_channel", &proxy.administration_channel),
+    ] {
+        check_channel(key, name.as_deref(), known, findings, declaration);
+    }
 }
 
 /// An inner time that somebody wrote must fit into its outer one; a default gives way by itself, so that whoever
@@ -144,21 +150,22 @@ fn may_be_the_same(host: &str, address: IpAddr) -> bool {
 
 /// The channel may have been made through the admin API, so an undeclared name is no error; a near miss of a
 /// declared one is worth a word.
-fn check_default_channel(
-    settings: &Settings,
+fn check_channel(
+    key: &'static str,
+    name: Option<&str>,
     known: &Known,
     findings: &mut Findings<'_>,
     declaration: &Declaration,
 ) {
-    let Some(name) = &settings.proxy.default_channel else { return };
+    let Some(name) = name else { return };
     let declared = || declaration.channels.iter().map(|channel| &*channel.name);
     if declared().any(|channel| channel == name) {
         return;
     }
     if let Some(meant) = suggest::did_you_mean(name, declared()) {
-        let spot: Spot = known.spot("proxy.default_channel");
+        let spot: Spot = known.spot(key);
         let refused = Refused::new("no channel of this name is declared").advise(meant);
-        findings.warning(&spot, "proxy.default_channel", refused);
+        findings.warning(&spot, key, refused);
     }
 }
 

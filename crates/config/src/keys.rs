@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::duration::Unit::{Minutes, Seconds};
 use crate::field::{Field, Place, check_host, check_level};
-use crate::{AdminAuth, Isolation, LogFormat, Policy, Reload, Settings, TlsSettings, UnknownIds};
+use crate::{
+    AdminAuth, Isolation, LogFormat, Policy, Reload, Settings, TlsSettings, UnknownIds, UnknownPaths,
+};
 
 /// One key of the configuration.
 pub(crate) struct Key {
@@ -253,6 +255,20 @@ pub(crate) static KEYS: &[Key] = &[
             "Channel of calls that name no model; without it the only channel that serves any model.",
         )
     },
+    Key {
+        example: "\"openai\"",
+        ..hot(
+            "proxy.administration_channel",
+            Field::OptionalText(place!(proxy.administration_channel)),
+            "Channel of /v1/organization and /v1/projects, for whoever has a key for all models; without it they are \
+             refused.",
+        )
+    },
+    hot(
+        "proxy.unknown_paths",
+        word!(UnknownPaths, proxy.unknown_paths),
+        "Whether paths below /v1 that the gateway does not know are refused or passed on.",
+    ),
     hot(
         "proxy.public_models",
         Field::Flag(place!(proxy.public_models)),

@@ -39,6 +39,7 @@ mod size;
 mod snapshot;
 mod suggest;
 mod times;
+mod unknown_paths;
 
 pub use change::{SettingChange, changed_settings, restart_needed};
 pub use duration::{text_of_time, time_of_text};
@@ -56,5 +57,6 @@ pub use settings::{
 };
 pub use snapshot::Snapshot;
 pub use times::{ChannelTimes, Misfit};
+pub use unknown_paths::UnknownPaths;
 
 pub use gateway_domain::Policy;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gateway_domain::{Policy, Secret};
 
-use crate::ObjectSettings;
+use crate::{ObjectSettings, UnknownPaths};
 
 /// Everything that can be set, with every value checked.
 ///
@@ -142,6 +142,10 @@ pub enum AdminAuth {
 pub struct ProxySettings {
     /// The channel of calls that name no model; `None`: the only channel that serves any model.
     pub default_channel: Option<String>,
+    /// The channel that carries the administration of OpenAI organizations; `None`: it is refused.
+    pub administration_channel: Option<String>,
+    /// What becomes of paths below `/v1` that the gateway does not know.
+    pub unknown_paths: UnknownPaths,
     /// Whether `GET /v1/models` answers without a key.
     pub public_models: bool,
     /// The most channels tried for one call.
@@ -316,6 +320,8 @@ impl Default for ProxySettings {
     fn default() -> Self {
         Self {
             default_channel: None,
+            administration_channel: None,
+            unknown_paths: UnknownPaths::Refuse,
             public_models: false,
             max_attempts: 3,
             connect_timeout: Duration::from_secs(3),

@@ -1,26 +1,23 @@
-//! Who may come in, and with what: key → user, then the body within its limits, then what the body asks for.
+//! Who may come in, and with what: key → user, then the body within its limits.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use gateway_config::{ProxySettings, ServerSettings, Settings, Snapshot};
+use gateway_config::{ServerSettings, Settings, Snapshot};
 use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
-use gateway_sessions::{Naming, SessionKey};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use crate::affinity::Pull;
-use crate::call::{Call, Payload};
-use crate::commit::Promise;
+use crate::call::Payload;
 use crate::error::ProxyError;
 use crate::headers;
-use crate::openai::{Endpoint, ModelAt, MultipartPeek, PathParams, Peek, Takes, is_multipart, peek};
+use crate::openai::{Endpoint, MultipartPeek, Takes, is_multipart};
 use crate::upload;
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
@@ -32,7 +29,6 @@ static PATIENCE_HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("x-stainless-timeout"),
     HeaderName::from_static("x-request-timeout"),
 ];
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Asks for [`crate::ROUTE`] in the answer.
 const EXPLAIN: HeaderName = HeaderName::from_static("x-gateway-explain");
 
@@ -62,7 +58,7 @@ pub(crate) fn identify(
 
 /// The one key of a request. Where several headers bear one they must agree: another gateway before or behind this one
 /// might take the other.
-fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
+pub(crate) fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
     let bearers = headers.get_all(AUTHORIZATION).iter().map(|value| bearer(value.as_bytes()));
     let others = OTHER_KEY_HEADERS
         .iter()
@@ -83,7 +79,7 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 pub(crate) struct Received {
     pub body: Payload,
     /// What it says, if it is a form.
-    form: Option<MultipartPeek>,
+    pub form: Option<MultipartPeek>,
 }
 
 /// Reads the body as the endpoint takes it.
@@ -106,12 +102,12 @@ pub(crate) async fn receive(
             let wanted = if endpoint.takes == Takes::Json { JSON } else { JSON_OR_FORM };
             Err(ProxyError::ContentType { wanted })
         }
-        Takes::Json | Takes::JsonOrMultipart | Takes::Nothing => {
-            let body = Payload::Whole(read_body(body, &settings.server).await?);
+        Takes::Anything if content_type.is_none() || !headers::is_json(content_type) => {
+            let body = Payload::Kept(Box::pin(upload::read_unseen(body, settings)).await?);
             Ok(Received { body, form: None })
         }
-        Takes::Anything => {
-            let body = Payload::Kept(Box::pin(upload::read_unseen(body, settings)).await?);
+        Takes::Json | Takes::JsonOrMultipart | Takes::Nothing | Takes::Anything => {
+            let body = Payload::Whole(read_body(body, &settings.server).await?);
             Ok(Received { body, form: None })
         }
     }
@@ -183,72 +179,13 @@ where
     }
 }
 
-/// What the body asks for.
-pub(crate) fn understand(
-    (endpoint, path): (&'static Endpoint, PathParams),
-    head: &http::request::Parts,
-    received: Received,
-    user: Arc<User>,
-    settings: &ProxySettings,
-) -> Result<Call, ProxyError> {
-    let Received { body, form } = received;
-    let seen = match (&form, &body) {
-        (Some(form), _) => form.to_peek(),
-        (None, Payload::Whole(bytes)) => peek(bytes)?,
-        (None, Payload::Kept(_)) => Peek::default(),
-    };
-    if endpoint.model == (ModelAt::Body { required: true }) {
-        seen.require_model()?;
-    }
-    let model: Option<(Arc<str>, _)> =
-        seen.model.as_ref().map(|model| (Arc::from(&*model.value), model.span.clone()));
-    let naming = Naming {
-        prompt_cache_key: seen.prompt_cache_key.as_deref(),
-        header: head.headers.get(&*settings.session_header).map(HeaderValue::as_bytes),
-        metadata: seen.session.as_deref(),
-        user: seen.user.as_deref(),
-    };
-    let name = model.as_ref().map_or_else(Arc::default, |(name, _)| Arc::clone(name));
-    let (session, session_source) = SessionKey::named(user.id, name, &naming);
-    let key = presented_key(&head.headers).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
-    Ok(Call {
-        endpoint,
-        path,
-        query: head.uri.query().and_then(|query| headers::query_for_upstream(query, key)),
-        headers: headers::for_upstream(&head.headers, key),
-        lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
-        repeatable: endpoint.repeatable && is_repeatable(&seen, &head.headers),
-        store: seen.store,
-        pull: Pull::None { unknown: false },
-        asks_around: false,
-        patience: patience(&head.headers),
-        explain: head.extensions.get::<MayExplain>().is_some()
-            || (user.may_explain && wants_explanation(&head.headers)),
-        promise: if seen.stream { Promise::of_stream() } else { Promise::default() },
-        stream: seen.stream,
-        model,
-        user,
-        session,
-        session_source,
-        body,
-    })
-}
-
 /// Whether the request asks why it goes where it goes. Not everybody gets an answer.
 pub fn wants_explanation(headers: &HeaderMap) -> bool {
     headers.get(&EXPLAIN).is_some_and(|value| value == "1" || value == "true")
 }
 
-/// Whether doing the call twice does no more than cost twice.
-fn is_repeatable(seen: &Peek<'_>, headers: &HeaderMap) -> bool {
-    seen.store != Some(true)
-        && seen.previous_response_id.is_none()
-        && !seen.background
-        && !headers.contains_key(&IDEMPOTENCY_KEY)
-}
-
 /// How long the client waits before it gives up, as OpenAI's SDKs and some proxies tell it: in seconds.
-fn patience(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn patience(headers: &HeaderMap) -> Option<Duration> {
     PATIENCE_HEADERS
         .iter()
         .filter_map(|name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok())

@@ -110,8 +110,9 @@ pub(crate) async fn attempt(
         .map_err(|_| limits.out_of_time())?
         .map_err(Failure::from)?;
     let key = route.target.channel().api_key.expose();
-    if !response.status().is_success() {
-        let refused = refusal::read(response, lease, key, limits.first_byte, route.backend_model.is_some());
+    if !content::is_good(response.status(), call) {
+        let mapped = route.backend_model.is_some();
+        let refused = refusal::read(response, lease, key, limits.first_byte, mapped, call.endpoint.asks());
         return Err(Box::pin(refused).await);
     }
     let exhausted = retry_after::exhausted(response.headers(), SystemTime::now());
@@ -123,15 +124,16 @@ pub(crate) async fn attempt(
 }
 
 fn uri_for(call: &Call, route: &Route) -> Result<Uri, Failure> {
+    let (path, query) = call.target_for(route);
     route
         .target
-        .uri(call.path.as_str(), call.query.as_deref())
+        .uri(&path, query.as_deref())
         .map_err(|_| Failure::internal("the upstream's URI cannot be built"))
 }
 
 fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
     let mut request = Request::new(call.body_for(route));
-    *request.method_mut() = call.endpoint.method.clone();
+    *request.method_mut() = call.method.clone();
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = call.headers.clone();
     route.target.authorize(request.headers_mut());

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_domain::User;
 use gateway_sessions::{SessionKey, Source};
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 use crate::affinity::Pull;
 use crate::commit::Promise;
-use crate::openai::{Endpoint, PathParams, splice};
+use crate::openai::{Endpoint, Gives, PathParams, splice, uri};
 use crate::plane::Route;
 use crate::spool::Spool;
 use crate::upload;
@@ -19,6 +20,8 @@ use crate::upstream::Outgoing;
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each answers one question of its own")]
 pub(crate) struct Call {
+    /// As the client said it.
+    pub method: Method,
     /// Which endpoint.
     pub endpoint: &'static Endpoint,
     /// Its path at the upstream, and what it names.
@@ -29,8 +32,8 @@ pub(crate) struct Call {
     pub headers: HeaderMap,
     /// The body as the client sent it.
     pub body: Payload,
-    /// The model's name and where it stands in the body; `None` when the body names none.
-    pub model: Option<(Arc<str>, Range<usize>)>,
+    /// The model's name and where it stands; `None` when the call names none.
+    pub model: Option<(Arc<str>, Place)>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// Who asks.
@@ -67,6 +70,17 @@ pub(crate) enum Payload {
     Kept(Spool),
 }
 
+/// Where a call names its model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the body: a JSON string with its quotes, or the value of a part of a form.
+    Body(Range<usize>),
+    /// In the path below the version.
+    Path(Range<usize>),
+    /// In the query.
+    Query(Range<usize>),
+}
+
 // === impl Payload ===
 
 impl Payload {
@@ -93,7 +107,10 @@ impl Call {
     /// The body for one channel: the client's bytes, with the model's value replaced where the channel calls it
     /// otherwise, and a cache key where the channel is to get one.
     pub(crate) fn body_for(&self, route: &Route) -> Outgoing {
-        let renamed = self.renamed(route.backend_model.as_deref());
+        let renamed = match self.renamed(route.backend_model.as_deref()) {
+            Some((name, Place::Body(span))) => Some((name, span)),
+            Some((_, Place::Path(_) | Place::Query(_))) | None => None,
+        };
         let bytes = match &self.body {
             Payload::Whole(bytes) => bytes,
             Payload::Kept(spool) => {
@@ -118,14 +135,37 @@ impl Call {
         Outgoing::new([head.slice(..opened), Bytes::from(key), head.slice(opened..), model, tail])
     }
 
+    /// The path below the version and the query for one channel, with the model's name replaced where the channel calls
+    /// it otherwise.
+    pub(crate) fn target_for(&self, route: &Route) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
+        let (path, query) = (self.path.as_str(), self.query.as_deref());
+        let named = |text: &str, span: Range<usize>, backend: &str| {
+            Cow::Owned(uri::with(text, span, &uri::encoded(backend)))
+        };
+        match self.renamed(route.backend_model.as_deref()) {
+            Some((backend, Place::Path(span))) => (named(path, span, backend), query.map(Cow::Borrowed)),
+            Some((backend, Place::Query(span))) => {
+                (Cow::Borrowed(path), query.map(|query| named(query, span, backend)))
+            }
+            Some((_, Place::Body(_))) | None => (Cow::Borrowed(path), query.map(Cow::Borrowed)),
+        }
+    }
+
+    /// Whether its answer may take as long as a stream does: what is fetched may be large.
+    pub(crate) fn is_long(&self) -> bool {
+        self.stream || self.endpoint.gives == Gives::Bytes
+    }
+
     /// About how many tokens the prompt has, for budgets that are settled by the upstream's own count.
     pub(crate) fn prompt_tokens(&self) -> u32 {
         /// English prose in JSON; other text has fewer.
         const BYTES_PER_TOKEN: usize = 4;
         match &self.body {
-            Payload::Whole(bytes) => u32::try_from(bytes.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX),
-            // The length of sound and pictures says nothing about it.
-            Payload::Kept(_) => 0,
+            Payload::Whole(bytes) if self.endpoint.asks() => {
+                u32::try_from(bytes.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)
+            }
+            // The length of sound and pictures says nothing about it, and what goes into stores is no prompt.
+            Payload::Kept(_) | Payload::Whole(_) => 0,
         }
     }
 
@@ -137,9 +177,9 @@ impl Call {
         }
     }
 
-    /// The name that has to stand in the body instead of the client's, and where.
-    fn renamed<'a>(&self, backend_model: Option<&'a str>) -> Option<(&'a str, Range<usize>)> {
-        let (backend, (name, span)) = (backend_model?, self.model.as_ref()?);
-        (**name != *backend).then(|| (backend, span.clone()))
+    /// The name that has to stand instead of the client's, and where.
+    fn renamed<'a>(&self, backend_model: Option<&'a str>) -> Option<(&'a str, Place)> {
+        let (backend, (name, place)) = (backend_model?, self.model.as_ref()?);
+        (**name != *backend).then(|| (backend, place.clone()))
     }
 }

@@ -32,6 +32,12 @@ pub(crate) enum ProxyError {
         "no valid API key: send a gateway key as `Authorization: Bearer <key>` (it is not the upstream's key)"
     )]
     InvalidKey,
+    /// `/v1/organization` and `/v1/projects`, where no channel is named for them or the key is not for all models.
+    #[error(
+        "administration of an OpenAI organization is not routed for this key: use OpenAI's own address, or have whoever \
+         runs this gateway name a channel for it (proxy.administration_channel)"
+    )]
+    AdministrationNotRouted,
     /// Not of the type that the endpoint takes.
     #[error("the body must be {wanted}")]
     ContentType {

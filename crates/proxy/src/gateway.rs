@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_domain::ExchangeOutcome;
+use gateway_config::UnknownPaths;
+use gateway_domain::{ExchangeOutcome, User};
 use gateway_health::Board;
 use gateway_sessions::Sessions;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -17,7 +18,7 @@ use crate::admit;
 use crate::affinity::{Directory, Pull, named_by};
 use crate::attempt::{Answer, Content};
 use crate::body::Body;
-use crate::call::Call;
+use crate::call::{Call, Place};
 use crate::clock::Clock;
 use crate::commit::{Awaited, found_or_promised};
 use crate::drain::Cut;
@@ -25,21 +26,18 @@ use crate::error::ProxyError;
 use crate::explain::ROUTE;
 use crate::journal::{AttemptNumber, Entry, Journal};
 use crate::models;
-use crate::openai::{Endpoint, Lookup, PathParams, Takes, lookup};
+use crate::openai::{ADMINISTRATION, Endpoint, EndpointKind, Lookup, OTHER, PathParams, lookup};
 use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::respond::respond;
 use crate::search::{Found, Search};
+use crate::understand::understand;
 use crate::upstream::Upstreams;
 use crate::waiting::Waiting;
 
 const CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
-/// The endpoint label of paths that no row of the endpoint table knows.
-const OTHER: &str = "other";
-/// The endpoint label of all paths of administration.
-const ADMINISTRATION: &str = "administration";
 
 /// What all workers share. Read through arc-swap and atomics; no lock is held across an await.
 pub(crate) struct Shared {
@@ -99,8 +97,14 @@ impl Worker {
     ) -> Result<Admitted, ProxyError> {
         let board = &self.shared.board;
         match found {
-            Lookup::Forward { endpoint, path } if endpoint.asks() && endpoint.takes != Takes::Nothing => {
+            Lookup::Forward { endpoint, path } => {
                 self.admit_call(plane, (endpoint, path), head, body, entry).await
+            }
+            Lookup::Administration(path) => {
+                self.admit_call(plane, (&ADMINISTRATION, path), head, body, entry).await
+            }
+            Lookup::Other(path) if plane.snapshot.settings.proxy.unknown_paths == UnknownPaths::Pass => {
+                self.admit_call(plane, (&OTHER, path), head, body, entry).await
             }
             Lookup::ListModels => {
                 let user = self.reader(plane, head, entry)?;
@@ -113,9 +117,7 @@ impl Worker {
             Lookup::WrongMethod { allow } => {
                 Err(ProxyError::WrongMethod { method: cut(head.method.as_str()), allow })
             }
-            Lookup::Forward { .. } | Lookup::Administration(_) | Lookup::Other(_) | Lookup::Unknown => {
-                Err(ProxyError::UnknownPath { path: cut(head.uri.path()) })
-            }
+            Lookup::Other(_) | Lookup::Unknown => Err(ProxyError::UnknownPath { path: cut(head.uri.path()) }),
         }
     }
 
@@ -132,9 +134,13 @@ impl Worker {
         let now = self.shared.journal.clock.unix();
         let (user, key) = admit::identify(&plane.snapshot, &head.headers, now)?;
         entry.identified(user.id, key);
-        let received = admit::receive(found.0, &head.headers, body, settings).await?;
+        let endpoint = found.0;
+        if endpoint.kind == EndpointKind::Administration {
+            check_administration(plane, &user)?;
+        }
+        let received = admit::receive(endpoint, &head.headers, body, settings).await?;
         entry.received(received.body.len());
-        let mut call = admit::understand(found, head, received, user, &settings.proxy)?;
+        let mut call = understand(found, head, received, user, &settings.proxy)?;
         // --- route ---
         let named = named_by(call.endpoint, &call.path, call.body.text());
         call.pull = self.shared.directory.place(&named, call.user.id, settings.objects).await?;
@@ -184,7 +190,7 @@ impl Worker {
         plane: &Plane,
         head: &http::request::Parts,
         entry: &mut Entry,
-    ) -> Result<Option<Arc<gateway_domain::User>>, ProxyError> {
+    ) -> Result<Option<Arc<User>>, ProxyError> {
         let now = self.shared.journal.clock.unix();
         match admit::identify(&plane.snapshot, &head.headers, now) {
             Ok((user, key)) => {
@@ -238,14 +244,21 @@ enum Admitted {
 
 /// The model's mappings, or the wildcard channels; the default channel for calls that name no model.
 fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyError> {
+    if call.endpoint.kind == EndpointKind::Administration {
+        let why = "the channel of proxy.administration_channel is missing or disabled".to_owned();
+        let unserved = || ProxyError::NoChannel { model: "administration".to_owned(), why };
+        return plane.administration().ok_or_else(unserved);
+    }
     if let Pull::To { channel, .. } = call.pull
         && !plane.snapshot.channels.get(&channel).is_some_and(|channel| channel.enabled)
     {
         return Err(ProxyError::ObjectsAway);
     }
     match &call.model {
-        Some((name, _)) if call.user.may_use(name) => {
-            plane.model(name).ok_or_else(|| ProxyError::model_not_found(name))
+        Some((name, at)) if call.user.may_use(name) => {
+            // A model in a path is one that was made at a channel. Few of them are known by name.
+            let owner = || plane.default().filter(|_| matches!(at, Place::Path(_)));
+            plane.model(name).or_else(owner).ok_or_else(|| ProxyError::model_not_found(name))
         }
         Some((name, _)) => Err(ProxyError::model_not_found(name)),
         // A key that is for some models only may not reach others by naming none.
@@ -255,6 +268,12 @@ fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyErro
         None if call.pull.is_to() => plane.default().or(plane.everyone()).ok_or(ProxyError::ModelMissing),
         None => plane.default().ok_or(ProxyError::ModelMissing),
     }
+}
+
+/// Administration is carried only where a channel is named for it, and for whoever may use all models.
+fn check_administration(plane: &Plane, user: &User) -> Result<(), ProxyError> {
+    let routed = plane.snapshot.settings.proxy.administration_channel.is_some();
+    if routed && user.allowed_models.is_none() { Ok(()) } else { Err(ProxyError::AdministrationNotRouted) }
 }
 
 /// Gives the client what a search has found.
@@ -337,8 +356,8 @@ fn label(found: &Lookup) -> &'static str {
         Lookup::Forward { endpoint, .. } => endpoint.template,
         Lookup::ListModels => "/v1/models",
         Lookup::Model(_) => "/v1/models/{id}",
-        Lookup::Administration(_) => ADMINISTRATION,
-        Lookup::WrongMethod { .. } | Lookup::Other(_) | Lookup::Unknown => OTHER,
+        Lookup::Administration(_) => ADMINISTRATION.template,
+        Lookup::WrongMethod { .. } | Lookup::Other(_) | Lookup::Unknown => OTHER.template,
     }
 }
 

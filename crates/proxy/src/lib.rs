@@ -37,6 +37,7 @@ mod scrub;
 mod search;
 mod spool;
 mod tasks;
+mod understand;
 mod upload;
 mod upstream;
 mod waiting;

@@ -10,6 +10,7 @@ mod error_body;
 mod event;
 mod fields;
 mod multipart;
+mod nested;
 mod peek;
 mod preamble;
 #[cfg(test)]
@@ -17,18 +18,20 @@ mod random_json;
 mod splice;
 mod sse;
 mod upstream_error;
+pub mod uri;
 mod usage;
 
 pub use choices::Choices;
 pub use endpoint::{
-    Endpoint, EndpointKind, Gives, Lookup, ModelAt, ObjectKind, PathParams, StreamDialect, StreamEnd, Takes,
-    endpoints, lookup,
+    ADMINISTRATION, Endpoint, EndpointKind, Gives, Lookup, ModelAt, OTHER, ObjectKind, PathParams,
+    StreamDialect, StreamEnd, Takes, endpoints, lookup,
 };
 pub use error_body::ErrorBody;
 pub use event::{Heard, hear};
 pub use multipart::{
     MAX_BOUNDARY, MAX_PART_HEAD, MAX_PARTS, MultipartPeek, MultipartScanner, boundary_of, is_multipart,
 };
+pub use nested::nested_model;
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use preamble::is_preamble;
 pub use splice::{Spliced, splice};

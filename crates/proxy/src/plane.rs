@@ -19,6 +19,8 @@ const DEFAULT: &str = "";
 /// The pool of all channels, for calls that belong to a channel whatever it serves. No model can be called so: names of
 /// models have no control characters.
 const EVERYONE: &str = "\u{1}everyone";
+/// The pool of administration. No model can be called so: their names hold no control characters.
+const ADMINISTRATION: &str = "\u{1}administration";
 
 /// What a call sees of the configuration, from its beginning to its end.
 #[derive(Debug)]
@@ -31,6 +33,8 @@ pub(crate) struct Plane {
     default: Option<Arc<Served>>,
     /// All channels, those that are drained too; `None` when there is none.
     everyone: Option<Arc<Served>>,
+    /// Who carries administration.
+    administration: Option<Arc<Served>>,
 }
 
 /// One public model and the channels that serve it.
@@ -90,18 +94,19 @@ impl Plane {
         let mut models: HashMap<Arc<str>, Arc<Served>> = drafts
             .into_iter()
             .filter_map(|draft| {
-                let pool = Arc::clone(pools.get(&draft.name)?);
+                let name = Arc::clone(&draft.name);
+                let pool = Arc::clone(pools.get(&name)?);
                 let budget =
                     former.and_then(|former| former.named(&draft.name)).map(|was| Arc::clone(&was.budget));
-                let draft_name = Arc::clone(&draft.name);
                 let served = draft.serve(pool, budget.unwrap_or_default(), settings, metrics);
-                Some((draft_name, Arc::new(served)))
+                Some((name, Arc::new(served)))
             })
             .collect();
         Ok(Self {
             any: models.remove(ANY),
             default: models.remove(DEFAULT),
             everyone: models.remove(EVERYONE),
+            administration: models.remove(ADMINISTRATION),
             models,
             snapshot,
         })
@@ -122,12 +127,18 @@ impl Plane {
         self.everyone.as_ref()
     }
 
+    /// Who carries administration, if anyone.
+    pub(crate) fn administration(&self) -> Option<&Arc<Served>> {
+        self.administration.as_ref()
+    }
+
     /// The one of this name, those that clients cannot name included.
     fn named(&self, name: &str) -> Option<&Arc<Served>> {
         match name {
             ANY => self.any.as_ref(),
             DEFAULT => self.default.as_ref(),
             EVERYONE => self.everyone.as_ref(),
+            ADMINISTRATION => self.administration.as_ref(),
             name => self.models.get(name),
         }
     }
@@ -196,8 +207,12 @@ impl Draft {
         settings: &ProxySettings,
         metrics: &Metrics,
     ) -> Served {
-        // To people, whoever names no model is one of those.
-        let name = if &*self.name == EVERYONE { Arc::from(DEFAULT) } else { self.name };
+        // To people, whoever names no model is one of those; administration goes by its name.
+        let name = match &*self.name {
+            EVERYONE => Arc::from(DEFAULT),
+            ADMINISTRATION => Arc::from(ADMINISTRATION.trim_start_matches('\u{1}')),
+            _ => self.name,
+        };
         let routes = self
             .routes
             .into_iter()
@@ -264,7 +279,15 @@ fn drafts_of(snapshot: &Snapshot, targets: &HashMap<ChannelId, Arc<Target>>) -> 
         .values()
         .map(|target| (Arc::clone(target), None, f64::from(target.channel().weight.max(1))))
         .collect();
-    for (name, routes) in [(ANY, any), (DEFAULT, default), (EVERYONE, everyone)] {
+    let administration = snapshot.settings.proxy.administration_channel.as_deref();
+    let administration = administration
+        .and_then(|name| snapshot.channels.values().find(|channel| *channel.name == *name))
+        .into_iter()
+        .filter_map(as_named)
+        .collect();
+    for (name, routes) in
+        [(ANY, any), (DEFAULT, default), (EVERYONE, everyone), (ADMINISTRATION, administration)]
+    {
         let draft = Draft { name: name.into(), tuning: ModelTuning::default(), routes };
         drafts.extend(Some(draft).filter(|draft| !draft.routes.is_empty()));
     }

@@ -248,7 +248,9 @@ impl Relay {
             }
             return;
         }
-        self.entry.used(events.usage());
+        if self.endpoint.counts() {
+            self.entry.used(events.usage());
+        }
         if events.has_output() {
             self.entry.speaks(self.number);
         }
@@ -271,7 +273,9 @@ impl Relay {
         };
         let (last, turn) = events.close(self.route.target.channel().api_key.expose());
         let (finished, over) = (events.has_finished(), events.is_over(self.endpoint.ends));
-        self.entry.used(events.usage());
+        if self.endpoint.counts() {
+            self.entry.used(events.usage());
+        }
         match turn {
             Turn::Failed(_) => {
                 self.ready.push_back(last);

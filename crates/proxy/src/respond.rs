@@ -94,6 +94,9 @@ impl ProxyError {
             Self::InvalidKey => {
                 look(StatusCode::UNAUTHORIZED, "authentication_error", None, "invalid_api_key")
             }
+            Self::AdministrationNotRouted => {
+                look(StatusCode::FORBIDDEN, "permission_error", None, "administration_not_routed")
+            }
             Self::ContentType { .. } => {
                 look(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, None, "unsupported_content_type")
             }

@@ -349,9 +349,9 @@ impl Search<'_> {
 
     fn schedule(&self) -> Schedule {
         let settings = self.settings();
-        let own = if self.call.stream { settings.stream_timeout } else { settings.total_timeout };
+        let own = if self.call.is_long() { settings.stream_timeout } else { settings.total_timeout };
         // A stream's client waits for the next byte, not for the last.
-        let patience = self.call.patience.filter(|patience| !self.call.stream && *patience < own);
+        let patience = self.call.patience.filter(|patience| !self.call.is_long() && *patience < own);
         let (now, sending) = (Instant::now(), self.call.time_to_send());
         Schedule {
             deadline: now + patience.unwrap_or(own + sending),

@@ -118,6 +118,12 @@ fn listeners_that_would_meet_are_refused() {
 }
 
 #[test]
+fn an_administration_channel_that_is_nearly_a_declared_one_is_warned_about() {
+    let file = "[proxy]\nadministration_channel = 'opneai'\n[[channels]]\nname = 'openai'\nbase_url = 'https://api.openai.com'";
+    assert_snapshot!(scratch().file("gateway.toml", file).warnings(), @"gateway.toml:2:26: proxy.administration_channel: no channel of this name is declared — did you mean `openai`?");
+}
+
+#[test]
 fn a_default_channel_that_is_nearly_a_declared_one_is_warned_about() {
     let file = "[proxy]\ndefault_channel = 'opneai'\n[[channels]]\nname = 'openai'\nbase_url = 'https://api.openai.com'";
     assert_snapshot!(scratch().file("gateway.toml", file).warnings(), @"gateway.toml:2:19: proxy.default_channel: no channel of this name is declared — did you mean `openai`?");

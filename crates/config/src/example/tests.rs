@@ -59,9 +59,13 @@ fn the_example_with_every_line_uncommented_gives_the_defaults() {
         settings.admin.listen.take().map(|address| address.to_string()),
         settings.metrics.port.take(),
         settings.proxy.default_channel.take(),
+        settings.proxy.administration_channel.take(),
     );
     let listen = Some("127.0.0.1:9000".to_owned());
-    assert_eq!(optional, (true, true, true, listen, Some(9090), Some("openai".to_owned())));
+    assert_eq!(
+        optional,
+        (true, true, true, listen, Some(9090), Some("openai".to_owned()), Some("openai".to_owned()))
+    );
     assert_eq!(settings, Settings::default());
     let declared = loaded.declaration;
     assert_eq!((declared.channels.len(), declared.models.len(), declared.users.len()), (1, 1, 1));

@@ -5,9 +5,10 @@
 //! bodies, and JSON too large to keep, are let through after their first bytes.
 
 use bytes::{Bytes, BytesMut};
-use gateway_domain::AttemptOutcome;
+use gateway_domain::{AttemptOutcome, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::de::IgnoredAny;
@@ -18,7 +19,7 @@ use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::events::{Events, Turn};
 use crate::headers;
-use crate::openai::{EndpointKind, error_of, is_error_body, usage_of};
+use crate::openai::{Endpoint, Gives, error_of, is_error_body, usage_of};
 use crate::plane::Route;
 use crate::scrub::scrub;
 use crate::upstream::Lease;
@@ -49,23 +50,66 @@ pub(crate) async fn take(
     let key = route.target.channel().api_key.expose();
     let (head, body) = response.into_parts();
     let (status, headers) = (head.status, head.headers);
-    let taken = if headers::is_event_stream(&headers) {
-        call.promise.give();
-        first_output(body, lease, key, limits, pace).await
-    } else if is_opaque(call.endpoint.kind, &headers) {
-        first_bytes(body, lease, &headers, limits, pace).await
-    } else {
-        whole_json(body, lease, key, limits, pace).await
+    let taken = match shape_of(call.endpoint, status, &headers) {
+        Shape::Nothing => Ok(nothing(&body, lease, pace)),
+        Shape::Events => {
+            call.promise.give();
+            first_output(body, lease, key, limits, pace).await
+        }
+        Shape::Bytes => first_bytes(body, lease, call.endpoint, &headers, limits, pace).await,
+        Shape::Json => whole_json(body, lease, key, call.endpoint, limits, pace).await,
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
     Ok((status, client_headers(headers, key, &content), content))
 }
 
-/// Whether a body is passed on without a look into it: speech, and what is encoded. An endpoint of speech has JSON to
-/// say only when it failed.
-fn is_opaque(kind: EndpointKind, headers: &HeaderMap) -> bool {
+/// Whether a status comes with an answer for the client: 2xx, and "not modified" for whoever asked that way.
+pub(super) fn is_good(status: StatusCode, call: &Call) -> bool {
+    status.is_success() || (status == StatusCode::NOT_MODIFIED && call.method == Method::GET)
+}
+
+/// How the body of an answer is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// There is none.
+    Nothing,
+    Events,
+    /// It is passed on without a look into it.
+    Bytes,
+    Json,
+}
+
+/// What an endpoint gives, and what this answer says of itself. Speech and its like have JSON to say only when they
+/// failed; what somebody has stored may say of itself whatever it likes.
+fn shape_of(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap) -> Shape {
     let says_json = || headers.get(CONTENT_TYPE).is_some_and(|value| headers::is_json(Some(value)));
-    headers.contains_key(CONTENT_ENCODING) || (kind == EndpointKind::Speech && !says_json())
+    // "Nothing" is an answer about an object; a model that was asked has not answered with it.
+    let has_none =
+        matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    if has_none && !endpoint.asks() {
+        return Shape::Nothing;
+    }
+    match endpoint.gives {
+        Gives::Bytes => Shape::Bytes,
+        _ if headers::is_event_stream(headers) => Shape::Events,
+        _ if headers.contains_key(CONTENT_ENCODING) => Shape::Bytes,
+        Gives::Media | Gives::Little if !says_json() => Shape::Bytes,
+        Gives::Json | Gives::Events | Gives::Media | Gives::Little => Shape::Json,
+    }
+}
+
+/// Whether a good answer may have no body at all.
+fn may_be_empty(endpoint: &Endpoint) -> bool {
+    matches!(endpoint.gives, Gives::Bytes | Gives::Little)
+}
+
+/// An answer that is all in its head.
+fn nothing(body: &Incoming, lease: Lease, pace: &Pace) -> Content {
+    if body.is_end_stream() {
+        lease.release();
+    }
+    pace.first_byte();
+    Content::Whole { body: Bytes::new(), usage: Usage::default() }
 }
 
 /// A stream as far as the first event that says something, with whatever came before it: until then the call can still
@@ -130,12 +174,15 @@ fn no_event(mut events: Events, key: &str) -> Failure {
 async fn first_bytes(
     mut body: Incoming,
     lease: Lease,
+    endpoint: &Endpoint,
     headers: &HeaderMap,
     limits: Limits,
     pace: &Pace,
 ) -> Result<Content, Failure> {
-    let html = headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
+    let html = endpoint.gives != Gives::Bytes
+        && headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     match next(&mut body, limits).await? {
+        None if may_be_empty(endpoint) => Ok(nothing(&body, lease, pace)),
         Some(first) if !html => {
             pace.first_byte();
             Ok(Content::Coming(Box::new(Coming {
@@ -156,10 +203,14 @@ async fn whole_json(
     mut body: Incoming,
     lease: Lease,
     key: &str,
+    endpoint: &Endpoint,
     limits: Limits,
     pace: &Pace,
 ) -> Result<Content, Failure> {
-    let Some(first) = next(&mut body, limits).await? else { return Err(invalid("the answer is empty")) };
+    let Some(first) = next(&mut body, limits).await? else {
+        let fits = may_be_empty(endpoint);
+        return if fits { Ok(nothing(&body, lease, pace)) } else { Err(invalid("the answer is empty")) };
+    };
     pace.first_byte();
     if first.trim_ascii_start().first().is_some_and(|byte| *byte != b'{' && *byte != b'[') {
         return Err(invalid("the answer is not a JSON document"));
@@ -173,10 +224,11 @@ async fn whole_json(
             lease.release();
             serde_json::from_slice::<IgnoredAny>(&body)
                 .map_err(|error| invalid(&format!("the answer is not JSON: {error}")))?;
-            if error_of(&body).is_some() {
+            // The `error` of an object is part of its story: the job failed, not the question after it.
+            if endpoint.asks() && error_of(&body).is_some() {
                 return Err(error_inside(&body, key));
             }
-            let usage = usage_of(&body).unwrap_or_default();
+            let usage = if endpoint.counts() { usage_of(&body) } else { None }.unwrap_or_default();
             Ok(Content::Whole { body, usage })
         }
         Collected::Over(read, rest) => Ok(Content::Coming(Box::new(Coming {

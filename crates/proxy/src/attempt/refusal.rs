@@ -25,13 +25,15 @@ const ERROR_BODY_LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads the refusal and says what follows from it.
 ///
-/// `mapped` says that the model's upstream name comes from the configuration, not from the client.
+/// `mapped` says that the model's upstream name comes from the configuration, not from the client; `asks` that the call
+/// was for a model.
 pub(super) async fn read(
     response: Response<Incoming>,
     lease: Lease,
     key: &str,
     limit: Instant,
     mapped: bool,
+    asks: bool,
 ) -> Failure {
     let (head, body) = response.into_parts();
     let status = head.status;
@@ -50,7 +52,7 @@ pub(super) async fn read(
     let retry_after = retry_after(&head.headers, now).or_else(limited);
     let readable = !head.headers.contains_key(CONTENT_ENCODING) && is_error_body(&body);
     let body = readable.then(|| scrub(body, key));
-    let verdict = judge(status, body.as_deref(), mapped);
+    let verdict = judge(status, body.as_deref(), mapped).of_call(asks);
     let failure = Failure {
         error: match verdict.shown {
             Shown::AsItIs => ProxyError::Upstream(Box::new(UpstreamAnswer {
@@ -88,6 +90,19 @@ struct Verdict {
     outcome: AttemptOutcome,
     shown: Shown,
     repeat: Repeat,
+}
+
+// === impl Verdict ===
+
+impl Verdict {
+    /// A key may well be good for models and not for files, or for administration: what it is refused there does not
+    /// take its channel out of rotation.
+    fn of_call(mut self, asks: bool) -> Self {
+        if !asks && self.outcome == AttemptOutcome::Credentials {
+            self.outcome = AttemptOutcome::CallerError;
+        }
+        self
+    }
 }
 
 fn judge(status: StatusCode, body: Option<&[u8]>, mapped: bool) -> Verdict {
@@ -175,6 +190,15 @@ mod tests {
         for verdict in [judged(402, None, true), judged(429, Some(quota), true)] {
             assert_eq!((verdict.outcome, verdict.shown), (AttemptOutcome::Quota, Shown::Credentials));
         }
+    }
+
+    #[test]
+    fn a_key_that_is_refused_beside_models_does_not_take_its_channel_out() {
+        let refused = |asks| judged(403, None, true).of_call(asks);
+        assert_eq!(refused(true).outcome, AttemptOutcome::Credentials);
+        assert_eq!(refused(false).outcome, AttemptOutcome::CallerError);
+        assert_eq!(refused(false).shown, Shown::Credentials);
+        assert_eq!(judged(429, None, true).of_call(false).outcome, AttemptOutcome::RateLimited);
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod videos;
 
 use http::Method;
 
-pub use lookup::{Lookup, endpoints, lookup};
+pub use lookup::{ADMINISTRATION, Lookup, OTHER, endpoints, lookup};
 pub use object::ObjectKind;
 pub use path::PathParams;
 
@@ -112,8 +112,12 @@ pub enum Gives {
 
 /// The groups of operations; those that ask a model stand alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each is the name of a group in OpenAI's documentation")]
+#[expect(
+    missing_docs,
+    reason = "each is the name of a group in OpenAI's documentation, but for what is in none"
+)]
 pub enum EndpointKind {
+    Administration,
     Assistants,
     Batches,
     ChatCompletions,
@@ -132,6 +136,7 @@ pub enum EndpointKind {
     InputTokens,
     Models,
     Moderations,
+    Other,
     Provenance,
     Realtime,
     Responses,
@@ -178,6 +183,11 @@ impl Endpoint {
     /// Whether its requests may have a `prompt_cache_key`.
     pub fn takes_cache_key(&self) -> bool {
         matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Responses)
+    }
+
+    /// Whether what its answers say of tokens is what this call has used; others tell of what was used before.
+    pub fn counts(&self) -> bool {
+        self.asks() || (self.kind == EndpointKind::Threads && self.method == Method::POST)
     }
 
     /// Whether a model is asked and answers at once: its answers cost tokens, and an `error` inside one is a failure,

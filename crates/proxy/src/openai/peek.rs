@@ -126,7 +126,7 @@ impl<'a> Found<'a> {
         }
         self.seen |= bit;
         match *name {
-            "model" => match self.model(value) {
+            "model" => match model_in(self.text, value) {
                 Ok(model) => self.peek.model = model,
                 Err(error) => self.refuse(error),
             },
@@ -146,24 +146,6 @@ impl<'a> Found<'a> {
 
     fn refuse(&mut self, error: PeekError) {
         self.refused.get_or_insert(error);
-    }
-
-    fn model(&self, raw: &'a RawValue) -> Result<Option<ModelSpan<'a>>, PeekError> {
-        let start = raw.get().as_ptr().addr() - self.text.as_ptr().addr();
-        let span = start..start + raw.get().len();
-        if raw.get() == "null" {
-            return Ok(None);
-        }
-        if !raw.get().starts_with('"') {
-            return Err(PeekError::model("invalid_type", "must be a string", start));
-        }
-        let Some(value) = text_of(raw) else {
-            return Err(PeekError::model("invalid_value", "is not Unicode text (a lone surrogate)", start));
-        };
-        if let Some(flaw) = flaw_of_model(&value) {
-            return Err(PeekError::model("invalid_value", flaw, start));
-        }
-        Ok(Some(ModelSpan { value, span }))
     }
 
     /// The gateway acts upon it, so it must mean the same here and upstream.
@@ -271,7 +253,7 @@ impl PeekError {
         Self { message, param: Some("model"), code }
     }
 
-    fn duplicate(param: &'static str) -> Self {
+    pub(super) fn duplicate(param: &'static str) -> Self {
         let what =
             if param == "metadata" { "it, or one of its members that name the conversation," } else { "it" };
         let message = format!("Duplicate parameter '{param}': {what} is given twice; send it once.");
@@ -292,6 +274,25 @@ impl PeekError {
         let byte = (before + column.saturating_sub(1)).min(body.len());
         Self::invalid_json(&format!("{what} at line {line}, column {column} (byte {byte})"))
     }
+}
+
+/// The model that the value of a member of `text` names; `None` for `null`.
+pub(super) fn model_in<'a>(text: &str, raw: &'a RawValue) -> Result<Option<ModelSpan<'a>>, PeekError> {
+    let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
+    let span = start..start + raw.get().len();
+    if raw.get() == "null" {
+        return Ok(None);
+    }
+    if !raw.get().starts_with('"') {
+        return Err(PeekError::model("invalid_type", "must be a string", start));
+    }
+    let Some(value) = text_of(raw) else {
+        return Err(PeekError::model("invalid_value", "is not Unicode text (a lone surrogate)", start));
+    };
+    if let Some(flaw) = flaw_of_model(&value) {
+        return Err(PeekError::model("invalid_value", flaw, start));
+    }
+    Ok(Some(ModelSpan { value, span }))
 }
 
 /// What is wrong with the name of a model, if anything is: the end of a sentence.

@@ -3,10 +3,13 @@
 use http::Method;
 
 use super::path::{fits, is_plain};
+use super::row::anything;
+use crate::openai::uri::decoded;
+
 use super::{
-    Endpoint, PathParams, assistants, audio, batches, chat, chatkit, containers, conversations, evals, files,
-    fine_tuning, images, models, realtime, responses, simple, skills, threads, uploads, vector_stores,
-    videos,
+    Endpoint, EndpointKind, ModelAt, PathParams, assistants, audio, batches, chat, chatkit, containers,
+    conversations, evals, files, fine_tuning, images, models, realtime, responses, simple, skills, threads,
+    uploads, vector_stores, videos,
 };
 
 /// What stands at a path.
@@ -58,6 +61,12 @@ static GROUPS: [&[Endpoint]; 20] = [
     chatkit::ROWS,
     skills::ROWS,
 ];
+
+/// What all of administration is carried as. Its method is no matter.
+pub static ADMINISTRATION: Endpoint = anything("administration", EndpointKind::Administration);
+
+/// What paths are carried as that no row knows. Its method is no matter.
+pub static OTHER: Endpoint = anything("other", EndpointKind::Other).model(ModelAt::Body { required: false });
 
 /// All rows of the table.
 pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
@@ -137,7 +146,7 @@ fn of_models(method: &Method, rest: &str) -> Lookup {
     match rest.strip_prefix("/models") {
         Some("") if read => Lookup::ListModels,
         Some("") => Lookup::WrongMethod { allow: "GET, HEAD" },
-        Some(id) => match id.strip_prefix('/').and_then(decode) {
+        Some(id) => match id.strip_prefix('/').and_then(decoded) {
             Some(name) if read => Lookup::Model(name),
             Some(_) => match models::ROWS.iter().find(|row| row.method == *method && is_plain(rest)) {
                 Some(endpoint) => Lookup::Forward { endpoint, path: PathParams::of(endpoint.template, rest) },
@@ -181,20 +190,4 @@ impl Allowed {
             (false, false, _) => "DELETE",
         }
     }
-}
-
-/// Undoes percent-encoding. `None` for what is no name: nothing at all, a broken escape, or bytes that are no text.
-pub(super) fn decode(encoded: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || char::from(rest.next()?).to_digit(16);
-        let value = digit()? * 16 + digit()?;
-        bytes.push(u8::try_from(value).ok()?);
-    }
-    String::from_utf8(bytes).ok().filter(|name| !name.is_empty())
 }

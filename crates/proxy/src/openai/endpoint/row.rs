@@ -27,6 +27,11 @@ pub(super) const fn ask(template: &'static str, kind: EndpointKind) -> Endpoint 
     post(template, kind, &[]).model(ModelAt::Body { required: true }).repeatable()
 }
 
+/// Whatever it is, in either direction.
+pub(super) const fn anything(template: &'static str, kind: EndpointKind) -> Endpoint {
+    row(Method::POST, template, kind, &[]).takes(Takes::Anything).gives(Gives::Bytes)
+}
+
 const fn row(method: Method, template: &'static str, kind: EndpointKind, names: Names) -> Endpoint {
     Endpoint {
         method,
