@@ -1,37 +1,14 @@
 //! What was made at one channel is used there, and by whoever made it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+mod account;
 
-use gateway_tests::{Answer, Gateway, Reply, Upstream, body, json_body, status, until};
+use gateway_tests::{Answer, Gateway, Upstream, until};
+use http::Method;
 use serde_json::{Value, json};
 
+use account::{account, account_of};
+
 const OTHER_KEY: &str = "sk-canaryuser-the-other-tenant";
-
-/// An account that keeps responses: it answers to ids of its own, and knows no others.
-async fn account(tag: &'static str) -> Upstream {
-    let made = Arc::new(AtomicU32::new(0));
-    let answering = Upstream::answering(move |request| {
-        let named = request.json()["previous_response_id"].as_str().map(str::to_owned);
-        if named.is_some_and(|id| !id.starts_with(&format!("resp_{tag}_"))) {
-            return status(404);
-        }
-        let id = format!("resp_{tag}_{}", made.fetch_add(1, Ordering::Relaxed));
-        let response = json!({"id": id, "object": "response", "status": "completed", "output": []});
-        if request.wants_stream() { streamed(&response) } else { json_body(&response) }
-    });
-    answering.start().await
-}
-
-fn streamed(response: &Value) -> Reply {
-    let events = [
-        json!({"type": "response.created", "response": response}),
-        json!({"type": "response.output_text.delta", "delta": "hi", "item_id": "msg_1"}),
-        json!({"type": "response.completed", "response": response}),
-    ];
-    let event = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or(""));
-    body("text/event-stream", events.iter().map(event).collect::<String>())
-}
 
 /// The id of the response in an answer, streamed or not.
 fn made(answer: &Answer) -> String {
@@ -55,10 +32,6 @@ async fn go_on(gw: &Gateway, from: &str, key: &str) -> Answer {
     let asked =
         json!({"model": "m", "input": "and?", "previous_response_id": from, "prompt_cache_key": "other"});
     gw.post("/v1/responses", asked.to_string()).key(key).send().await
-}
-
-fn account_of(id: &str) -> &str {
-    id.split('_').nth(1).unwrap_or_default()
 }
 
 #[tokio::test]
@@ -94,9 +67,9 @@ async fn another_users_response_looks_like_one_that_never_was() {
         .await;
     let id = respond(&gw, 0, false).await;
     let foreign = go_on(&gw, &id, OTHER_KEY).await;
-    let nobodys = go_on(&gw, "resp_one_99", OTHER_KEY).await;
+    let nobodys = go_on(&gw, "responses_one_99", OTHER_KEY).await;
     foreign.assert_error(404, "object_not_found");
-    assert_eq!(foreign.body_text().replace(&id, "resp_one_99"), nobodys.body_text());
+    assert_eq!(foreign.body_text().replace(&id, "responses_one_99"), nobodys.body_text());
     assert_eq!(one.requests().len(), 1, "nothing was asked of the upstream");
     made(&go_on(&gw, &id, gateway_tests::USER_KEY).await);
 
@@ -133,7 +106,7 @@ async fn what_is_not_to_be_kept_is_not_remembered_and_what_nobody_knows_goes_to_
     let id = made(&gw.post("/v1/responses", asked).send().await);
     // It is nobody's, so it passes, and the upstream says what it thinks of it.
     made(&go_on(&gw, &id, OTHER_KEY).await);
-    assert_eq!(go_on(&gw, "resp_elsewhere_1", OTHER_KEY).await.status, 404);
+    assert_eq!(go_on(&gw, "responses_elsewhere_1", OTHER_KEY).await.status, 404);
 }
 
 #[tokio::test]
@@ -148,4 +121,180 @@ async fn objects_of_a_disabled_channel_are_refused_in_so_many_words() {
     assert_eq!(disabled.status, 200);
     go_on(&gw, &id, gateway_tests::USER_KEY).await.assert_error(409, "object_channel_disabled");
     assert_eq!(other.requests().len(), 0);
+}
+
+/// Kinds that are made by a POST without a model, and read by a GET of their id.
+const KINDS: [&str; 8] =
+    ["files", "uploads", "vector_stores", "conversations", "containers", "evals", "threads", "skills"];
+
+async fn make(gw: &Gateway, path: &str, asked: &Value) -> String {
+    let call = gw.post(path, asked.to_string());
+    let call = match path {
+        "/v1/files" | "/v1/skills" => {
+            let part = "--b\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--b--\r\n";
+            gw.call(Method::POST, path).header("content-type", "multipart/form-data; boundary=b").body(part)
+        }
+        _ => call,
+    };
+    made(&call.send().await)
+}
+
+/// Everything that one account can have: an object of each kind, and those that come of others.
+async fn fill(gw: &Gateway) -> Vec<(&'static str, String)> {
+    let mut objects = Vec::new();
+    for kind in KINDS {
+        objects.push((kind, make(gw, &format!("/v1/{kind}"), &json!({})).await));
+    }
+    let of = |kind: &str| objects.iter().find(|(k, _)| *k == kind).map(|(_, id)| id.clone()).unwrap();
+    let (file, upload, conversation, store) =
+        (of("files"), of("uploads"), of("conversations"), of("vector_stores"));
+    let batch = make(gw, "/v1/batches", &json!({"input_file_id": file, "endpoint": "/v1/responses"})).await;
+    let told = gw.get(&format!("/v1/batches/{batch}")).send().await.json();
+    objects.push(("files", told["output_file_id"].as_str().unwrap().to_owned()));
+    objects.push(("batches", batch));
+    let completed =
+        gw.post(&format!("/v1/uploads/{upload}/complete"), r#"{"part_ids":[]}"#).send().await.json();
+    objects.push(("files", completed["file"]["id"].as_str().unwrap().to_owned()));
+    for asked in [
+        json!({"model": "m", "input": "hi", "conversation": conversation}),
+        json!({"model": "m", "input": "hi", "tools": [{"type": "file_search", "vector_store_ids": [store]}]}),
+        json!({"model": "m", "input": "hi", "conversation": conversation, "stream": true}),
+    ] {
+        objects.push(("responses", make(gw, "/v1/responses", &asked).await));
+    }
+    objects.push(("vector_stores", make(gw, "/v1/vector_stores", &json!({"file_ids": [file]})).await));
+    objects
+}
+
+/// How an object is asked for.
+fn path_of(kind: &str, id: &str) -> (Method, String) {
+    match kind {
+        // Uploads cannot be read, only gone on with.
+        "uploads" => (Method::POST, format!("/v1/uploads/{id}/cancel")),
+        _ => (Method::GET, format!("/v1/{kind}/{id}")),
+    }
+}
+
+async fn two_filled_accounts() -> (Gateway, [Upstream; 2], Vec<(&'static str, String)>) {
+    let (one, other) = (account("one").await, account("other").await);
+    let mut gw = Gateway::serving("m", [&one, &other])
+        .user("tenant", OTHER_KEY)
+        .set("proxy.default_channel", one.name())
+        .start()
+        .await;
+    let mut objects = fill(&gw).await;
+    gw.set("proxy.default_channel", other.name());
+    gw.restart().await;
+    objects.extend(fill(&gw).await);
+    gw.restart().await;
+    (gw, [one, other], objects)
+}
+
+#[tokio::test]
+async fn every_kind_of_object_is_found_where_it_was_made_after_restarts_and_by_nobody_else() {
+    let (gw, accounts, objects) = two_filled_accounts().await;
+    for tag in ["one", "other"] {
+        let made = objects.iter().filter(|(_, id)| account_of(id) == tag).count();
+        assert_eq!(made, objects.len() / 2, "{tag}: {objects:?}");
+    }
+    for (kind, id) in &objects {
+        let (method, path) = path_of(kind, id);
+        let foreign = gw.call(method.clone(), &path).key(OTHER_KEY).send().await;
+        foreign.assert_error(404, "object_not_found");
+        let answer = gw.call(method, &path).send().await;
+        assert_eq!((answer.status, answer.json()["id"].as_str()), (200, Some(id.as_str())), "{path}");
+        let maker = accounts.iter().zip(["one", "other"]).find(|(_, tag)| account_of(id) == *tag).unwrap().0;
+        assert_eq!(answer.channel(), maker.name(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_object_is_nobodys() {
+    let one = account("one").await;
+    let gw = Gateway::serving("m", [&one])
+        .set("proxy.default_channel", one.name())
+        .set("objects.unknown_ids", "refuse")
+        .start()
+        .await;
+    let path = format!("/v1/files/{}", make(&gw, "/v1/files", &json!({})).await);
+    assert_eq!(gw.get(&format!("{path}/content")).send().await.status, 200);
+    assert_eq!(gw.call(Method::DELETE, &path).send().await.status, 200);
+    gw.get(&path).send().await.assert_error(404, "object_not_found");
+    assert_eq!(one.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn an_object_that_no_record_knows_is_looked_for_at_one_channel_after_the_other() {
+    let (one, other) = (account("one").await, account("other").await);
+    let before = Gateway::serving("m", [&other]).set("proxy.default_channel", other.name()).start().await;
+    let id = make(&before, "/v1/files", &json!({})).await;
+    let gw = Gateway::serving("m", [&one, &other]).set("proxy.default_channel", one.name()).start().await;
+    let answer = gw.get(&format!("/v1/files/{id}")).send().await;
+    assert_eq!((answer.status, answer.channel(), answer.attempts()), (200, other.name(), 2));
+    assert_eq!(gw.get("/v1/files/files_nowhere_1").send().await.status, 404);
+    let deleted = gw.call(Method::DELETE, &format!("/v1/files/{id}")).send().await;
+    assert_eq!(
+        (deleted.status, deleted.channel()),
+        (404, one.name()),
+        "only what changes nothing asks around"
+    );
+}
+
+#[tokio::test]
+async fn a_list_shows_each_user_its_own_objects() {
+    let one = account("one").await;
+    let gw = Gateway::serving("m", [&one])
+        .user("tenant", OTHER_KEY)
+        .set("proxy.default_channel", one.name())
+        .start()
+        .await;
+    let own = [make(&gw, "/v1/files", &json!({})).await, make(&gw, "/v1/files", &json!({})).await];
+    let listed = async |key: &str| {
+        let list = gw.get("/v1/files").key(key).send().await.json();
+        list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|file| file["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(listed(gateway_tests::USER_KEY).await, own);
+    assert_eq!(listed(OTHER_KEY).await, Vec::<String>::new());
+    gw.set("objects.isolation", "off");
+    until("isolation is off", async || (listed(OTHER_KEY).await == own).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_page_that_holds_only_other_users_objects_is_passed_over() {
+    let one = account("one").await;
+    let gw = Gateway::serving("m", [&one])
+        .user("tenant", OTHER_KEY)
+        .set("proxy.default_channel", one.name())
+        .start()
+        .await;
+    let create = async |key: &str| made(&gw.post("/v1/vector_stores", "{}").key(key).send().await);
+    for _ in 0..5 {
+        create(OTHER_KEY).await;
+    }
+    let own = [create(gateway_tests::USER_KEY).await, create(gateway_tests::USER_KEY).await];
+    create(OTHER_KEY).await;
+
+    let mut seen = Vec::new();
+    let mut target = "/v1/vector_stores?limit=2".to_owned();
+    loop {
+        let page = gw.get(&target).send().await.json();
+        let ids: Vec<String> = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|store| store["id"].as_str().unwrap().to_owned())
+            .collect();
+        seen.extend(ids);
+        if page["has_more"] == false {
+            break;
+        }
+        target =
+            format!("/v1/vector_stores?limit=2&after={}", seen.last().expect("a page with more behind it"));
+    }
+    assert_eq!(seen, own);
 }

@@ -6,6 +6,7 @@
 mod call;
 mod directory;
 mod learn;
+mod list;
 mod made;
 mod named;
 mod walk;
@@ -13,3 +14,4 @@ mod walk;
 pub(crate) use call::named_by;
 pub(crate) use directory::{Directory, Pull};
 pub use directory::{Recall, Recalled};
+pub(crate) use list::{Listed, query_after};

@@ -103,6 +103,9 @@ pub(crate) enum ProxyError {
     /// The channel that has the call's objects is disabled.
     #[error("the channel that has the objects of this call is disabled; tell whoever runs this gateway")]
     ObjectsAway,
+    /// A list that is not read whole, so that nobody can say what of it is the caller's.
+    #[error("the list is too long to be looked through for your objects; ask for shorter pages with `limit`")]
+    ListTooLong,
 
     // --- behind the gateway ---
     /// The upstream's own error answer, kept: status, body and the headers that matter.

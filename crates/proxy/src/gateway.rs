@@ -27,6 +27,7 @@ use crate::explain::ROUTE;
 use crate::journal::{AttemptNumber, Entry, Journal};
 use crate::models;
 use crate::openai::{ADMINISTRATION, Endpoint, EndpointKind, Lookup, OTHER, PathParams, lookup};
+use crate::own_lists;
 use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
 use crate::request_id::{REQUEST_ID, RequestId};
@@ -168,6 +169,9 @@ impl Worker {
             cut: self.cut.clone(),
         };
         // --- decide and attempt, until one answers ---
+        if own_lists::is_shared(&plane, &call) {
+            return settle(own_lists::search(self, &plane, &served, call, entry).await, setting);
+        }
         if !call.stream || proxy.commit_after.is_zero() {
             let search = Search { worker: self, plane: &plane, served: &served, call: &call };
             return settle(search.run(entry).await, setting);

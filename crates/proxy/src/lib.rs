@@ -29,6 +29,7 @@ mod journal;
 mod metrics;
 mod models;
 pub mod openai;
+mod own_lists;
 mod plane;
 mod relay;
 mod request_id;

@@ -118,6 +118,7 @@ impl ProxyError {
                 look(StatusCode::CONFLICT, INVALID, None, "objects_on_different_channels")
             }
             Self::ObjectsAway => look(StatusCode::CONFLICT, INVALID, None, "object_channel_disabled"),
+            Self::ListTooLong => look(StatusCode::BAD_REQUEST, INVALID, Some("limit"), "list_too_long"),
             Self::ModelMissing => look(StatusCode::BAD_REQUEST, INVALID, Some("model"), "missing_model"),
             Self::Upstream(answer) => {
                 let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);

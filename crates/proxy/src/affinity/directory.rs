@@ -72,12 +72,26 @@ impl Directory {
         if named.ids.is_empty() {
             return Ok(Pull::None { unknown: false });
         }
-        let mut known = Vec::with_capacity(named.ids.len());
+        let ids = named.ids.iter().chain(&named.parts).map(|id| &**id);
+        let (known, mut missing) = self.find(ids).await;
+        missing.retain(|id| !named.parts.iter().any(|part| **part == **id));
+        judge(&known, &missing, user, settings)
+    }
+
+    /// Which of these objects are recorded as the user's.
+    pub(crate) async fn owned_by(&self, user: UserId, ids: impl Iterator<Item = &str>) -> HashSet<Arc<str>> {
+        let (known, _) = self.find(ids).await;
+        known.into_iter().filter(|record| record.user == user).map(|record| record.id).collect()
+    }
+
+    /// The records of these ids, and the ids without one.
+    async fn find(&self, ids: impl Iterator<Item = &str>) -> (Vec<Record>, Vec<Arc<str>>) {
+        let mut known = Vec::new();
         let mut missing: Vec<Arc<str>> = Vec::new();
-        for id in named.ids.iter().chain(&named.parts) {
+        for id in ids {
             match self.objects.of(id) {
                 Some(record) => known.push(record),
-                None => missing.push(Arc::from(&**id)),
+                None => missing.push(Arc::from(id)),
             }
         }
         if !missing.is_empty() {
@@ -87,9 +101,8 @@ impl Directory {
             let found: HashSet<&str> = recalled.iter().map(|record| &*record.id).collect();
             missing.retain(|id| !found.contains(&**id));
             known.extend(recalled);
-            missing.retain(|id| !named.parts.iter().any(|part| **part == **id));
         }
-        judge(&known, &missing, user, settings)
+        (known, missing)
     }
 }
 
