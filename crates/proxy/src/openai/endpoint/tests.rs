@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use proptest::prelude::*;
 
@@ -229,6 +230,56 @@ fn what_no_row_knows_may_be_passed_on_only_where_it_means_one_thing() {
         assert_eq!(lookup(&Method::GET, path), Lookup::Unknown, "{path}");
         assert_eq!(lookup(&Method::POST, path), Lookup::Unknown, "{path}");
     }
+}
+
+/// `GATEWAY_UPDATE_DOCS=1 cargo test -p gateway-proxy the_page` writes it anew.
+#[test]
+fn the_page_of_the_endpoints_is_the_table() {
+    let mut page = String::from(
+        "# Endpoints\n\nEvery operation of OpenAI's API that is carried to a channel; `GET /v1/models` and \
+         `GET /v1/models/{model}` are answered by the gateway. What names no model goes to the channel of the objects it \
+         names, or to `proxy.default_channel`. `/v1/organization` and `/v1/projects` are refused unless \
+         `proxy.administration_channel` names a channel for them; any other path below `/v1` is refused unless \
+         `proxy.unknown_paths` is `pass`. *Repeated* calls may go to another channel although the first may have \
+         carried them out.\n\n| method | path | model | takes | gives | repeated |\n|---|---|---|---|---|---|\n",
+    );
+    for row in endpoints() {
+        let model = match row.model {
+            ModelAt::Body { required: true } => "body, required".to_owned(),
+            ModelAt::Body { required: false } => "body".to_owned(),
+            ModelAt::Query => "query".to_owned(),
+            ModelAt::Path => "path".to_owned(),
+            ModelAt::Nested(members) => format!("`{}`", members.join(".")),
+            ModelAt::Nowhere => "–".to_owned(),
+        };
+        let takes = match row.takes {
+            Takes::Nothing => "–",
+            Takes::Json => "JSON",
+            Takes::Multipart => "form",
+            Takes::JsonOrMultipart => "JSON or form",
+            Takes::Anything => "anything",
+        };
+        let gives = match row.gives {
+            Gives::Json => "JSON",
+            Gives::Events => "JSON, events",
+            Gives::Little => "JSON, nothing",
+            Gives::Media => "sound or text, JSON, events",
+            Gives::Bytes => "bytes",
+        };
+        let repeated = if row.repeatable { "yes" } else { "no" };
+        let (method, path) = (&row.method, row.template);
+        writeln!(page, "| {method} | `{path}` | {model} | {takes} | {gives} | {repeated} |")
+            .expect("a string grows");
+    }
+    let kept_at = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/endpoints.md");
+    if std::env::var_os("GATEWAY_UPDATE_DOCS").is_some() {
+        std::fs::write(kept_at, &page).expect("the page can be written");
+    }
+    let kept = std::fs::read_to_string(kept_at).unwrap_or_default();
+    assert!(
+        kept == page,
+        "docs/reference/endpoints.md is not the table: write it anew and look at the difference"
+    );
 }
 
 proptest! {
