@@ -67,6 +67,8 @@ pub(crate) struct Breaker {
     good_trials: u8,
     cause: Option<Cause>,
     opened_at: Micros,
+    /// Until when a refusal keeps the channel out. A good trial overrules it.
+    refused_until: Micros,
 }
 
 /// What a report has done to a breaker.
@@ -110,10 +112,18 @@ impl Gate {
     }
 
     /// Makes the trial that was taken due again; nothing when others have decided meanwhile.
-    pub(crate) fn give_back(&self, now: Micros) {
-        let due = encode(Position::Open { until: now });
+    pub(crate) fn give_back(&self, due: Micros) {
+        let due = encode(Position::Open { until: due });
         let _decided =
             self.0.compare_exchange(encode(Position::Trial), due, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Opens until then, unless a trial is on its way, which may be taken at this very moment.
+    fn open_unless_tried(&self, until: Micros) {
+        let open = encode(Position::Open { until });
+        let _tried = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            (decode(word) != Position::Trial).then_some(open)
+        });
     }
 }
 
@@ -171,28 +181,41 @@ const fn decode(word: u64) -> Position {
 
 impl Breaker {
     pub(crate) const fn new() -> Self {
-        Self { failures: 0, wait: FIRST_WAIT, good_trials: 0, cause: None, opened_at: Micros(0) }
+        Self {
+            failures: 0,
+            wait: FIRST_WAIT,
+            good_trials: 0,
+            cause: None,
+            opened_at: Micros(0),
+            refused_until: Micros(0),
+        }
     }
 
     pub(crate) const fn cause(&self) -> Option<Cause> {
         self.cause
     }
 
-    /// A first token, which came as `fast` as the others': failures are not in a row any more, and a trial is decided.
-    pub(crate) fn token(&mut self, gate: &Gate, evidence: Evidence, fast: bool) -> Change {
+    /// A first token, which came as fast as the others' or not: failures are not in a row any more, and a trial is decided.
+    pub(crate) fn token(
+        &mut self,
+        gate: &Gate,
+        evidence: Evidence,
+        is_fast: impl FnOnce() -> bool,
+    ) -> Change {
         self.failures = 0;
         if gate.get() == Position::Closed || !self.concerns(evidence) {
             return Change::None;
         }
-        if !fast {
-            if evidence.trial {
+        if !is_fast() {
+            if is_trial(gate, evidence) {
                 self.wait_longer(gate, evidence);
             }
             return Change::None;
         }
         self.good_trials += 1;
         if self.good_trials < GOOD_TRIALS {
-            if evidence.trial {
+            if is_trial(gate, evidence) {
+                self.refused_until = Micros(0);
                 gate.set(Position::Open { until: evidence.now });
             }
             return Change::None;
@@ -205,7 +228,7 @@ impl Breaker {
     /// A failure. Opens when it is one too many in a row.
     pub(crate) fn bad(&mut self, gate: &Gate, evidence: Evidence) {
         self.failures = self.failures.saturating_add(1);
-        if evidence.trial {
+        if is_trial(gate, evidence) {
             self.wait_longer(gate, evidence);
         } else if gate.get() == Position::Closed && self.failures >= FAILURES {
             self.open(gate, Cause::Failures, evidence.now, evidence.jitter);
@@ -222,14 +245,19 @@ impl Breaker {
         self.opened_at = evidence.now;
         self.cause = Some(cause);
         self.good_trials = 0;
-        let until = evidence.now.after(Micros::from_seconds(REFUSED_WAIT));
-        gate.set(Position::Open { until });
+        self.refused_until = evidence.now.after(Micros::from_seconds(REFUSED_WAIT));
+        if is_trial(gate, evidence) {
+            gate.set(Position::Open { until: self.refused_until });
+        } else {
+            // Were the gate opened under a trial that is still on its way, a second would overlap it in a minute.
+            gate.open_unless_tried(self.refused_until);
+        }
     }
 
     /// The attempt decided nothing; a trial is due again.
-    pub(crate) fn undecided(gate: &Gate, evidence: Evidence) {
+    pub(crate) fn undecided(&self, gate: &Gate, evidence: Evidence) {
         if evidence.trial {
-            gate.give_back(evidence.now);
+            gate.give_back(evidence.now.max(self.refused_until));
         }
     }
 
@@ -249,109 +277,20 @@ impl Breaker {
     fn wait_longer(&mut self, gate: &Gate, evidence: Evidence) {
         self.wait = (self.wait * BACK_OFF).min(LONGEST_WAIT);
         self.good_trials = 0;
-        gate.set(Position::Open { until: self.until(evidence.now, evidence.jitter) });
+        let until = self.until(evidence.now, evidence.jitter).max(self.refused_until);
+        gate.set(Position::Open { until });
     }
 
     fn until(&self, now: Micros, jitter: u64) -> Micros {
-        let spread = (2.0 * JITTER).mul_add(unit(jitter) - 0.5, 1.0);
+        let spread = 1.0 + 2.0 * JITTER * (unit(jitter) - 0.5);
         now.after(Micros::from_seconds(self.wait * spread))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{Breaker, Change, Evidence, Gate, Position};
-    use crate::{Cause, Micros};
-
-    fn at(millis: u64, trial: bool) -> Evidence {
-        Evidence {
-            sent: Micros::from_millis(millis),
-            trial,
-            jitter: 1 << 63,
-            now: Micros::from_millis(millis),
-        }
-    }
-
-    /// Opened by failures at second 1, due within 1.2 s.
-    fn open() -> (Breaker, Gate) {
-        let (mut breaker, gate) = (Breaker::new(), Gate::default());
-        for _ in 0..4 {
-            assert_eq!(gate.get(), Position::Closed);
-            breaker.bad(&gate, at(1000, false));
-        }
-        assert_eq!(breaker.cause(), Some(Cause::Failures));
-        (breaker, gate)
-    }
-
-    fn take(gate: &Gate, now: Micros) {
-        let position = gate.get();
-        assert!(position.due(now).is_some());
-        assert!(gate.take_trial(position) && !gate.take_trial(position), "one trial at a time");
-    }
-
-    #[test]
-    fn a_token_between_failures_keeps_it_closed() {
-        let (mut breaker, gate) = (Breaker::new(), Gate::default());
-        for _ in 0..20 {
-            for _ in 0..3 {
-                breaker.bad(&gate, at(1000, false));
-            }
-            breaker.token(&gate, at(1000, false), true);
-        }
-        assert_eq!(gate.get(), Position::Closed);
-    }
-
-    #[test]
-    fn two_good_trials_close_it() {
-        let (mut breaker, gate) = open();
-        take(&gate, Micros::from_millis(2200));
-        assert_eq!(breaker.token(&gate, at(2200, true), true), Change::None);
-        take(&gate, Micros::from_millis(2200));
-        assert_eq!(breaker.token(&gate, at(2300, true), true), Change::Closed);
-        assert_eq!(gate.get(), Position::Closed);
-    }
-
-    #[test]
-    fn bad_and_slow_trials_wait_longer_each_time_but_not_for_ever() {
-        let (mut breaker, gate) = open();
-        let mut waits = Vec::new();
-        let mut now = 10_000;
-        for i in 0..10 {
-            take(&gate, Micros::from_millis(now));
-            if i % 2 == 0 {
-                breaker.bad(&gate, at(now, true));
-            } else {
-                breaker.token(&gate, at(now, true), false);
-            }
-            waits.push(gate.get().remaining(Micros::from_millis(now)).seconds());
-            now += 12_000;
-        }
-        assert!(waits.is_sorted() && waits[0] > 1.5 && waits[9] > 5.5 && waits[9] <= 6.0, "{waits:?}");
-    }
-
-    #[test]
-    fn a_cancelled_trial_is_due_again_at_once() {
-        let (_, gate) = open();
-        take(&gate, Micros::from_millis(3000));
-        Breaker::undecided(&gate, at(3500, true));
-        assert!(gate.get().due(Micros::from_millis(3500)).is_some());
-    }
-
-    #[test]
-    fn answers_to_attempts_sent_before_it_opened_do_not_close_it() {
-        let (mut breaker, gate) = open();
-        for _ in 0..5 {
-            let old = Evidence { sent: Micros::from_millis(500), ..at(1100, false) };
-            assert_eq!(breaker.token(&gate, old, true), Change::None);
-        }
-        assert_ne!(gate.get(), Position::Closed);
-    }
-
-    #[test]
-    fn a_refused_key_keeps_it_out_for_a_minute() {
-        let (mut breaker, gate) = (Breaker::new(), Gate::default());
-        breaker.refused(&gate, at(1000, false), Cause::Credentials);
-        assert_eq!(gate.get().remaining(Micros::from_millis(1000)), Micros::from_millis(60_000));
-        assert_eq!(breaker.cause(), Some(Cause::Credentials));
-    }
+/// Whether the attempt is the trial that is on its way: one whose channel came back meanwhile is any other attempt.
+fn is_trial(gate: &Gate, evidence: Evidence) -> bool {
+    evidence.trial && gate.get() == Position::Trial
 }
+
+#[cfg(test)]
+mod tests;

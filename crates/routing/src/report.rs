@@ -18,7 +18,7 @@
 //!
 //! Attempts sent before the breaker last closed teach nothing: they speak of the channel as it was.
 
-use crate::breaker::{Breaker, Change, Evidence};
+use crate::breaker::{Change, Evidence};
 use crate::budget::Taken;
 use crate::health::UNNOTICED;
 use crate::slot::{Record, Slot, Surroundings};
@@ -61,7 +61,7 @@ pub(crate) fn first_token(slot: &Slot, sent: &Sent, now: Micros, around: Surroun
         record.refusals.let_in(now);
         let is_fast = |best| seconds <= FAST_ENOUGH * around.slack * (best + UNNOTICED);
         let fast = around.fleet.best().is_none_or(is_fast);
-        if record.breaker.token(slot.gate(), sent.evidence(false, now), fast) == Change::Closed {
+        if record.breaker.token(slot.gate(), sent.evidence(false, now), || fast) == Change::Closed {
             slot.begin_anew(&mut record, now);
         }
     }
@@ -147,15 +147,15 @@ fn learn(
             if token.is_none() {
                 record.latency.nothing((waited - slot.latency(around.fleet.reference())).max(0.0), now);
             }
-            Breaker::undecided(slot.gate(), evidence);
+            record.breaker.undecided(slot.gate(), evidence);
         }
         Kind::Credentials => record.breaker.refused(slot.gate(), evidence, Cause::Credentials),
         Kind::Unserved => record.breaker.refused(slot.gate(), evidence, Cause::Unserved),
         Kind::RateLimited => {
             slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
             record.refusals.refused(now);
-            Breaker::undecided(slot.gate(), evidence);
+            record.breaker.undecided(slot.gate(), evidence);
         }
-        Kind::CallerError(_) => Breaker::undecided(slot.gate(), evidence),
+        Kind::CallerError(_) => record.breaker.undecided(slot.gate(), evidence),
     }
 }

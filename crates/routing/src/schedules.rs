@@ -134,13 +134,20 @@ fn configured_concurrency_is_kept_and_counts_return_to_zero() {
 
 /// A pool of two channels, of which the first is out and due for a trial at the second moment.
 fn pool_with_a_trial_due() -> (Arc<Pool>, Micros) {
+    let (pool, _, now) = pool_with_a_trial_due_and_an_old_attempt();
+    (pool, now)
+}
+
+/// As before, and an attempt that was sent to the first channel while it was well.
+fn pool_with_a_trial_due_and_an_old_attempt() -> (Arc<Pool>, Decision, Micros) {
     let pool = pool(&[channel(0), channel(1)]);
     let first = [ChannelId(0)].into_iter().collect();
+    let old = decide(&pool, Some(&first), START, 9).unwrap();
     for seed in 0..4 {
         let sick = decide(&pool, Some(&first), START, seed).unwrap();
         sick.ticket.finish(Outcome::of(Kind::ServerError(500)), START);
     }
-    (pool, START.after(Micros::from_millis(5_000)))
+    (pool, old, START.after(Micros::from_millis(5_000)))
 }
 
 #[test]
@@ -164,6 +171,21 @@ fn there_is_one_trial_at_a_time_and_one_that_decided_nothing_can_be_had_again() 
         assert_idle(&pool);
         // The burst of trials is used up: ask until the budget has one again.
         let later = now.after(Micros::from_millis(30_000));
+        assert!((0..60).any(|seed| decide(&pool, None, later, seed).unwrap().probe), "the trial is lost");
+    });
+}
+
+#[test]
+fn a_refusal_of_an_old_attempt_lets_no_second_trial_overlap_the_first() {
+    always(|| {
+        let (pool, old, now) = pool_with_a_trial_due_and_an_old_attempt();
+        let refusal = thread::spawn(move || old.ticket.finish(Outcome::of(Kind::Credentials), now));
+        let asked = decide(&pool, None, now, 1).unwrap();
+        refusal.join().unwrap();
+        let later = now.after(Micros::from_millis(61_000));
+        let trials = (10..20).filter(|seed| decide(&pool, None, later, *seed).unwrap().probe).count();
+        assert!(!asked.probe || trials == 0, "two trials at a time");
+        drop(asked);
         assert!((0..60).any(|seed| decide(&pool, None, later, seed).unwrap().probe), "the trial is lost");
     });
 }
