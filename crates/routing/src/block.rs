@@ -16,7 +16,7 @@
 //! refusal takes milliseconds and what it teaches half a minute to fade.
 
 use crate::Micros;
-use crate::estimate::fade;
+use crate::fade::fade;
 
 /// The first guess and the shortest block, in seconds.
 const FIRST: f64 = 0.5;
@@ -78,8 +78,12 @@ impl Refusals {
 
     /// The share of attempts that were refused of late, in [0, 1).
     pub(crate) fn share(&self, now: Micros) -> f64 {
-        let refused = self.refused * fade(self.at, now, TAU_REFUSALS);
-        refused / (self.let_in.mul_add(fade(self.at, now, TAU_REFUSALS), refused) + PRIOR_LET_IN)
+        if self.refused <= 0.0 {
+            return 0.0;
+        }
+        let fade = fade(self.at, now, TAU_REFUSALS);
+        let refused = self.refused * fade;
+        refused / (self.let_in * fade + refused + PRIOR_LET_IN)
     }
 
     fn make_room(&mut self, now: Micros) {

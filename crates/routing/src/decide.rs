@@ -120,15 +120,16 @@ impl<'a> Choice<'a> {
     }
 
     /// Whether the channel was not tried yet and has room.
+    #[inline]
     fn is_free(&self, seat: &Seat) -> bool {
         let excluded = self.request.excluded;
         (excluded.is_empty() || !excluded.contains(seat.id)) && !seat.is_full()
     }
 
-    /// Whether the channel may be asked, its breaker apart.
+    /// Whether a channel that serves the request may be asked, its breaker apart.
+    #[inline]
     fn is_askable(&self, seat: &Seat) -> bool {
-        self.is_served_by(seat)
-            && self.is_free(seat)
+        self.is_free(seat)
             && seat.slot.is_admitted()
             && seat.slot.blocked_until() <= self.now
             && self.is_within_budget(seat)
@@ -146,7 +147,9 @@ impl<'a> Choice<'a> {
 
     /// Whether the channel may be chosen.
     pub(crate) fn is_candidate(&self, seat: &Seat) -> bool {
-        self.is_askable(seat) && seat.slot.gate().get() == breaker::Position::Closed
+        self.is_served_by(seat)
+            && self.is_askable(seat)
+            && seat.slot.gate().get() == breaker::Position::Closed
     }
 
     /// Health as it is now.

@@ -28,6 +28,7 @@
 //! `CAP` samples are remembered, so that a busy channel's past does not outweigh the last second.
 
 use crate::Micros;
+use crate::fade::fade;
 
 /// How long latency is remembered, in seconds.
 const TAU_LATENCY: f64 = 12.0;
@@ -81,12 +82,6 @@ pub(crate) struct Waiting {
     pub(crate) age: f64,
 }
 
-/// What remains of a sum after the time since `at`.
-pub(crate) fn fade(at: Micros, now: Micros, tau: f64) -> f64 {
-    let elapsed = now.since(at).seconds();
-    if elapsed > 0.0 { (-elapsed / tau).exp() } else { 1.0 }
-}
-
 /// By what two sums whose sample count is `n` shrink to make room for one more.
 fn room(n: f64) -> f64 {
     if n + 1.0 > CAP { (CAP - 1.0) / n } else { 1.0 }
@@ -99,8 +94,8 @@ impl Latency {
     pub(crate) fn token(&mut self, seconds: f64, now: Micros) {
         self.fade(now);
         let room = room(self.tokens);
-        self.waited = self.waited.mul_add(room, seconds);
-        self.tokens = self.tokens.mul_add(room, 1.0);
+        self.waited = self.waited * room + seconds;
+        self.tokens = self.tokens * room + 1.0;
     }
 
     /// `seconds` were waited and nothing came.
@@ -117,15 +112,16 @@ impl Latency {
     /// What is known of L as of now; `reference` tells what the attempts that wait were expected to take.
     pub(crate) fn estimate(&self, now: Micros, waiting: Waiting, reference: f64) -> Estimate {
         let fade = fade(self.at, now, TAU_LATENCY);
-        let weight = self.tokens.mul_add(fade, PRIOR_SAMPLES);
+        let weight = self.tokens * fade + PRIOR_SAMPLES;
         let own = self.waited * fade / weight;
         let prior = PRIOR_SAMPLES / weight;
-        let expected = prior.mul_add(reference, own);
-        let overdue = waiting.count.mul_add(-expected, waiting.age).max(0.0);
+        let expected = own + prior * reference;
+        let overdue = (waiting.age - waiting.count * expected).max(0.0);
         Estimate { own: own + overdue / weight, prior }
     }
 
-    fn fade(&mut self, now: Micros) {
+    /// Brings the sums up to date.
+    pub(crate) fn fade(&mut self, now: Micros) {
         let fade = fade(self.at, now, TAU_LATENCY);
         self.waited *= fade;
         self.tokens *= fade;
@@ -141,7 +137,7 @@ impl Estimate {
 
     /// L in seconds.
     pub(crate) fn at(self, reference: f64) -> f64 {
-        self.prior.mul_add(reference, self.own).clamp(BOUNDS.0, BOUNDS.1)
+        (self.own + self.prior * reference).clamp(BOUNDS.0, BOUNDS.1)
     }
 }
 
@@ -163,8 +159,8 @@ impl Errors {
     /// p as of now.
     pub(crate) fn success(&self, now: Micros) -> f64 {
         let fade = fade(self.at, now, TAU_ERRORS);
-        let good = self.good.mul_add(fade, PRIOR_GOOD);
-        (good / self.bad.mul_add(fade, good)).max(LEAST_SUCCESS)
+        let good = self.good * fade + PRIOR_GOOD;
+        (good / (self.bad * fade + good)).max(LEAST_SUCCESS)
     }
 
     fn make_room(&mut self, now: Micros) {

@@ -145,7 +145,7 @@ impl Fleet {
         let typical = if streaming { &self.stream } else { &self.whole };
         let known = typical.load();
         let gain = if known > 0.0 { TYPICAL_GAIN } else { 1.0 };
-        typical.store(gain.mul_add(seconds - known, known).max(1e-6));
+        typical.store((known + gain * (seconds - known)).max(1e-6));
     }
 }
 

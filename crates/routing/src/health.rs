@@ -77,23 +77,23 @@ pub(crate) fn error_factor(success: f64) -> f64 {
 
 /// `f_rate`, from the share of attempts that a rate limit refused.
 pub(crate) fn rate_factor(refused: f64) -> f64 {
-    (-RATE.0).mul_add(refused, 1.0).max(RATE.1)
+    (1.0 - RATE.0 * refused).max(RATE.1)
 }
 
 /// `f_lim` or `f_fair`.
 pub(crate) fn load_factor(inflight: f64, limit: f64, weight: f64, crowd: Crowd) -> f64 {
     if limit.is_finite() {
         let limit = limit.max(1.0);
-        return (HEADROOM.0.mul_add(limit, -inflight) / (HEADROOM.1 * limit)).clamp(LEAST_LOAD, 1.0);
+        return ((HEADROOM.0 * limit - inflight) / (HEADROOM.1 * limit)).clamp(LEAST_LOAD, 1.0);
     }
     let fair = if crowd.weight > 0.0 { crowd.inflight * weight / crowd.weight } else { 0.0 };
-    let ratio = (FAIR.0.mul_add(fair, FAIR.1) / (inflight + 1.0)).min(1.0);
+    let ratio = ((FAIR.0 * fair + FAIR.1) / (inflight + 1.0)).min(1.0);
     ratio * ratio
 }
 
 /// The health that a key asks of a channel, from the key's draw for it.
 pub(crate) fn threshold(loyalty: f64) -> f64 {
-    (KEEP.1 - KEEP.0).mul_add(loyalty, KEEP.0)
+    KEEP.0 + (KEEP.1 - KEEP.0) * loyalty
 }
 
 #[cfg(test)]

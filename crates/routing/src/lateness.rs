@@ -2,7 +2,8 @@
 //!
 //! A histogram with four buckets to the octave, from a millisecond to an hour, for each kind of answer. When it has
 //! seen [`MOST`] answers all counts are halved: an old answer counts half as much as a new one, then a quarter, and so
-//! on. Counting takes no lock; two threads that halve at once cost a few old answers, which nobody misses.
+//! on. Counting takes no lock and no locked instruction: two threads that count or halve at once cost an answer or a
+//! few, which nobody misses.
 //!
 //! An attempt that was given up later than what is late counts as that late. Otherwise hedging would hide the very
 //! tail it is measured by: the slow attempts lose against their hedges and never end, what is seen grows quicker, and
@@ -17,7 +18,7 @@ const FEWEST: u32 = 20;
 /// More than this are not remembered.
 const MOST: u32 = 256;
 /// Quantiles are taken anew with every so many answers.
-const EVERY: u32 = 8;
+const EVERY: u32 = 16;
 /// Late is what so many of a hundred answers are not…
 const USUAL: f64 = 0.95;
 /// … or what is so many times the median, whichever is less: with a long tail, the quantile is of no use.
@@ -55,8 +56,9 @@ impl Lateness {
     /// An answer came after so long.
     pub(crate) fn answered(&self, after: Micros) {
         let Some(count) = self.counts.get(bucket(after)) else { return };
-        count.fetch_add(1, Ordering::Relaxed);
-        let total = self.total.fetch_add(1, Ordering::Relaxed) + 1;
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let total = self.total.load(Ordering::Relaxed) + 1;
+        self.total.store(total, Ordering::Relaxed);
         if total >= MOST {
             self.halve();
         }
@@ -91,12 +93,12 @@ impl Lateness {
     /// In microseconds, evenly spread within a bucket.
     fn quantile(&self, part: f64, total: u32) -> f64 {
         let wanted = part * f64::from(total);
-        let mut below = 0.0;
+        let mut below = 0;
         for (place, count) in self.counts.iter().enumerate() {
-            let here = f64::from(count.load(Ordering::Relaxed));
-            if here > 0.0 && below + here >= wanted {
+            let here = count.load(Ordering::Relaxed);
+            if here > 0 && f64::from(below + here) >= wanted {
                 let (from, until) = (edge(place), edge(place + 1));
-                return (until - from).mul_add((wanted - below) / here, from);
+                return from + (until - from) * (wanted - f64::from(below)) / f64::from(here);
             }
             below += here;
         }
@@ -128,7 +130,7 @@ fn bucket(after: Micros) -> usize {
 fn edge(place: usize) -> f64 {
     let (octave, quarter) = (place / PER_OCTAVE, place % PER_OCTAVE);
     let octave = i32::try_from(octave).unwrap_or(0) + OCTAVES.0.cast_signed();
-    2_f64.powi(octave) * f64::from(u8::try_from(quarter).unwrap_or(0)).mul_add(0.25, 1.0)
+    2_f64.powi(octave) * (1.0 + 0.25 * f64::from(u8::try_from(quarter).unwrap_or(0)))
 }
 
 #[cfg(test)]

@@ -127,6 +127,7 @@ mod decide;
 mod decision;
 mod estimate;
 mod explain;
+mod fade;
 mod field;
 mod fleet;
 mod hash;

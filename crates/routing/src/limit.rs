@@ -29,6 +29,7 @@
 //! uncongested, as TCP's slow start does: a part of the sessions returns at a time.
 
 use crate::Micros;
+use crate::fade::{kept, lost};
 use crate::health::UNNOTICED;
 
 /// L above `TOLERANCE · base` is congestion, where the difference is one that anybody notices.
@@ -143,11 +144,11 @@ impl Limit {
         let Some(base) = self.learn_base(seen, elapsed) else { return };
         let first = base + UNNOTICED;
         let expected = seen.streams * first / (first + self.generation);
-        let are_many = |(times, more): (f64, f64)| seen.waiting > expected.mul_add(times, more);
+        let are_many = |(times, more): (f64, f64)| seen.waiting > times * expected + more;
         let is_queue = are_many(QUEUE) && seen.age > OLD * first * seen.waiting;
-        let is_slow = seen.latency > TOLERANCE.mul_add(base, UNNOTICED);
+        let is_slow = seen.latency > TOLERANCE * base + UNNOTICED;
         if !is_slow {
-            self.peak = seen.inflight.max(self.peak * (-elapsed / PEAK_TAU).exp());
+            self.peak = seen.inflight.max(self.peak * kept(elapsed / PEAK_TAU));
         }
         if is_slow || is_queue {
             let since = *self.congested.get_or_insert(now);
@@ -181,9 +182,9 @@ impl Limit {
             None if seen.evidence < 1.0 => return None,
             None => seen.latency,
             Some(base) if seen.latency < base => {
-                (BASE_FALL * elapsed).min(1.0).mul_add(seen.latency - base, base)
+                base + (BASE_FALL * elapsed).min(1.0) * (seen.latency - base)
             }
-            Some(base) => (-(-elapsed / BASE_RISE).exp_m1()).mul_add(seen.latency - base, base),
+            Some(base) => base + lost(elapsed / BASE_RISE) * (seen.latency - base),
         };
         self.base = Some(base);
         Some(base)
@@ -201,9 +202,9 @@ impl Limit {
             self.most += (GROWTH_STEP * elapsed).min(1.0) * (inflight - self.most);
         }
         if self.most < self.slow_start_until {
-            self.most = (self.most * (SLOW_START * elapsed).exp()).min(self.slow_start_until);
+            self.most = (self.most / kept(SLOW_START * elapsed)).min(self.slow_start_until);
         } else if inflight >= MOSTLY * self.most {
-            self.most = self.most.mul_add((GROWTH * elapsed).exp(), GROWTH_STEP * elapsed);
+            self.most = self.most / kept(GROWTH * elapsed) + GROWTH_STEP * elapsed;
         }
     }
 }

@@ -21,9 +21,10 @@
 use crate::breaker::{Change, Evidence};
 use crate::budget::Taken;
 use crate::health::UNNOTICED;
-use crate::slot::{Record, Slot, Surroundings};
+use crate::slot::{Record, Slot};
+use crate::sync::MutexGuard;
 use crate::waiting::Place;
-use crate::{Cause, Kind, Micros, Outcome};
+use crate::{Cause, Kind, Micros, Outcome, Pool};
 
 /// A trial must be this many times as fast as the slack allows, relative to the fastest channel.
 const FAST_ENOUGH: f64 = 2.5;
@@ -39,6 +40,15 @@ pub(crate) struct Sent {
     pub(crate) jitter: u64,
 }
 
+/// Something that an attempt has come to, and whom it concerns.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Report<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) slot: &'a Slot,
+    pub(crate) sent: &'a Sent,
+    pub(crate) now: Micros,
+}
+
 // === impl Sent ===
 
 impl Sent {
@@ -48,114 +58,120 @@ impl Sent {
     }
 }
 
-/// The first token came. Returns its time in seconds, scaled to that of streams.
-pub(crate) fn first_token(slot: &Slot, sent: &Sent, now: Micros, around: Surroundings<'_>) -> f64 {
-    let seconds = now.since(sent.at).seconds();
-    around.fleet.learn_typical(sent.streaming, seconds);
-    let seconds = seconds * around.fleet.scale(sent.streaming);
-    let room = slot.room(sent.streaming);
-    let mut record = slot.lock();
-    if room.is_current(sent.place) {
-        room.leave(sent.place);
-        record.latency.token(seconds, now);
-        record.refusals.let_in(now);
-        let is_fast = |best| seconds <= FAST_ENOUGH * around.slack * (best + UNNOTICED);
-        let fast = around.fleet.best().is_none_or(is_fast);
-        if record.breaker.token(slot.gate(), sent.evidence(false, now), || fast) == Change::Closed {
-            slot.begin_anew(&mut record, now);
-        }
-    }
-    slot.settle(&mut record, now, around);
-    seconds
-}
+// === impl Report ===
 
-/// The attempt is over. `token` is what [`first_token`] returned, if it was called.
-pub(crate) fn finish(
-    slot: &Slot,
-    sent: &Sent,
-    token: Option<f64>,
-    outcome: Outcome,
-    now: Micros,
-    around: Surroundings<'_>,
-) {
-    slot.leave(sent.taken, &outcome);
-    let (lateness, total) = (around.fleet.lateness(sent.streaming), now.since(sent.at));
-    if outcome.kind == Kind::Ok {
-        // A stream's scale is 1: its time until the first token is what it was.
-        let token = token.filter(|_| sent.streaming).map(Micros::from_seconds);
-        lateness.answered(token.unwrap_or(total));
-    } else if token.is_none() && matches!(outcome.kind, Kind::Cancelled | Kind::Cut) {
-        lateness.given_up(total);
-    }
-    let token = match (token, outcome.kind) {
-        // A good answer of which no token was reported came as a whole.
-        (None, Kind::Ok) => Some(first_token(slot, sent, now, around)),
-        (token, _) => token,
-    };
-    let room = slot.room(sent.streaming);
-    let mut record = slot.lock();
-    if room.is_current(sent.place) {
-        if token.is_none() {
-            room.leave(sent.place);
+impl Report<'_> {
+    /// The first token came. Returns its time in seconds, scaled to that of streams.
+    pub(crate) fn first_token(&self) -> f64 {
+        let Self { slot, sent, now, .. } = *self;
+        let fleet = self.pool.fleet();
+        let seconds = now.since(sent.at).seconds();
+        fleet.learn_typical(sent.streaming, seconds);
+        let seconds = seconds * fleet.scale(sent.streaming);
+        let mut record = slot.lock();
+        if slot.room(sent.streaming).leave(sent.place) {
+            record.latency.token(seconds, now);
+            record.refusals.let_in(now);
+            let is_fast = || fleet.best().is_none_or(|best| self.is_fast(seconds, best));
+            if record.breaker.token(slot.gate(), sent.evidence(false, now), is_fast) == Change::Closed {
+                slot.begin_anew(&mut record, now);
+            }
         }
-        learn(slot, &mut record, sent, token, outcome, now, around);
+        self.settle(record);
+        seconds
     }
-    slot.settle(&mut record, now, around);
-}
 
-fn learn(
-    slot: &Slot,
-    record: &mut Record,
-    sent: &Sent,
-    token: Option<f64>,
-    outcome: Outcome,
-    now: Micros,
-    around: Surroundings<'_>,
-) {
-    let evidence = sent.evidence(token.is_some(), now);
-    let waited = now.since(sent.at).seconds() * around.fleet.scale(sent.streaming);
-    match outcome.kind {
-        Kind::Ok => {
-            record.errors.good(now);
-            if sent.streaming {
-                record.limit.answered(waited - token.unwrap_or(waited));
-            }
+    /// The attempt is over. `token` is what [`Report::first_token`] returned, if it was called.
+    pub(crate) fn finish(&self, token: Option<f64>, outcome: Outcome) {
+        let Self { slot, sent, .. } = *self;
+        slot.leave(sent.taken, &outcome);
+        self.learn_lateness(token, outcome.kind);
+        let token = match (token, outcome.kind) {
+            // A good answer of which no token was reported came as a whole.
+            (None, Kind::Ok) => Some(self.first_token()),
+            (token, _) => token,
+        };
+        let room = slot.room(sent.streaming);
+        let mut record = slot.lock();
+        let is_current = if token.is_none() { room.leave(sent.place) } else { room.is_current(sent.place) };
+        if is_current {
+            self.learn(&mut record, token, outcome);
         }
-        Kind::ServerError(_) | Kind::Connect | Kind::BrokenStream | Kind::BadAnswer => {
-            record.errors.bad(now);
-            record.breaker.bad(slot.gate(), evidence);
-            if matches!(outcome.kind, Kind::ServerError(503 | 529)) && outcome.retry_after.is_some() {
-                slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
-            }
+        self.settle(record);
+    }
+
+    fn is_fast(&self, seconds: f64, best: f64) -> bool {
+        seconds <= FAST_ENOUGH * self.pool.layout().params.slack * (best + UNNOTICED)
+    }
+
+    fn learn_lateness(&self, token: Option<f64>, kind: Kind) {
+        let lateness = self.pool.fleet().lateness(self.sent.streaming);
+        let total = self.now.since(self.sent.at);
+        if kind == Kind::Ok {
+            // A stream's scale is 1: its time until the first token is what it was.
+            let token = token.filter(|_| self.sent.streaming).map(Micros::from_seconds);
+            lateness.answered(token.unwrap_or(total));
+        } else if token.is_none() && matches!(kind, Kind::Cancelled | Kind::Cut) {
+            lateness.given_up(total);
         }
-        Kind::Timeout => {
-            if token.is_none() {
-                record.latency.nothing(waited, now);
+    }
+
+    /// Draws the conclusions for the channel, and then for the fleet.
+    fn settle(&self, mut record: MutexGuard<'_, Record>) {
+        let (layout, fleet) = (self.pool.layout(), self.pool.fleet());
+        self.slot.settle(&mut record, self.now, layout.surroundings(fleet, self.sent.jitter));
+        drop(record);
+        layout.reported(fleet);
+    }
+
+    fn learn(&self, record: &mut Record, token: Option<f64>, outcome: Outcome) {
+        let Self { slot, sent, now, .. } = *self;
+        let fleet = self.pool.fleet();
+        let evidence = sent.evidence(token.is_some(), now);
+        let waited = now.since(sent.at).seconds() * fleet.scale(sent.streaming);
+        match outcome.kind {
+            Kind::Ok => {
+                record.errors.good(now);
+                if sent.streaming {
+                    record.limit.answered(waited - token.unwrap_or(waited));
+                }
             }
-            record.errors.bad(now);
-            record.breaker.bad(slot.gate(), evidence);
-        }
-        Kind::Cut => {
-            if token.is_none() {
-                record.latency.nothing(waited, now);
+            Kind::ServerError(_) | Kind::Connect | Kind::BrokenStream | Kind::BadAnswer => {
+                record.errors.bad(now);
+                record.breaker.bad(slot.gate(), evidence);
+                if matches!(outcome.kind, Kind::ServerError(503 | 529)) && outcome.retry_after.is_some() {
+                    slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
+                }
             }
-            if sent.trial {
+            Kind::Timeout => {
+                if token.is_none() {
+                    record.latency.nothing(waited, now);
+                }
+                record.errors.bad(now);
                 record.breaker.bad(slot.gate(), evidence);
             }
-        }
-        Kind::Cancelled => {
-            if token.is_none() {
-                record.latency.nothing((waited - slot.latency(around.fleet.reference())).max(0.0), now);
+            Kind::Cut => {
+                if token.is_none() {
+                    record.latency.nothing(waited, now);
+                }
+                if sent.trial {
+                    record.breaker.bad(slot.gate(), evidence);
+                }
             }
-            record.breaker.undecided(slot.gate(), evidence);
+            Kind::Cancelled => {
+                if token.is_none() {
+                    record.latency.nothing((waited - slot.latency(fleet.reference())).max(0.0), now);
+                }
+                record.breaker.undecided(slot.gate(), evidence);
+            }
+            Kind::Credentials => record.breaker.refused(slot.gate(), evidence, Cause::Credentials),
+            Kind::Unserved => record.breaker.refused(slot.gate(), evidence, Cause::Unserved),
+            Kind::RateLimited => {
+                slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
+                record.refusals.refused(now);
+                record.breaker.undecided(slot.gate(), evidence);
+            }
+            Kind::CallerError(_) => record.breaker.undecided(slot.gate(), evidence),
         }
-        Kind::Credentials => record.breaker.refused(slot.gate(), evidence, Cause::Credentials),
-        Kind::Unserved => record.breaker.refused(slot.gate(), evidence, Cause::Unserved),
-        Kind::RateLimited => {
-            slot.block_until(record.block.refused(sent.at, outcome.retry_after, now));
-            record.refusals.refused(now);
-            record.breaker.undecided(slot.gate(), evidence);
-        }
-        Kind::CallerError(_) => record.breaker.undecided(slot.gate(), evidence),
     }
 }

@@ -1,6 +1,7 @@
 //! How much of the recent traffic a channel had.
 
 use crate::Micros;
+use crate::fade::fade;
 
 /// How slowly traffic is forgotten, in seconds.
 const TAU: f64 = 60.0;
@@ -21,11 +22,8 @@ pub(crate) struct Firsts {
 impl Firsts {
     /// Brings up to date with the number ever sent, modulo 2³².
     pub(crate) fn count(&mut self, sent: u32, now: Micros) {
-        let elapsed = now.since(self.at).seconds();
-        if elapsed > 0.0 {
-            self.sum *= (-elapsed / TAU).exp();
-            self.at = now;
-        }
+        self.sum *= fade(self.at, now, TAU);
+        self.at = self.at.max(now);
         self.sum += f64::from(sent.wrapping_sub(self.counted));
         self.counted = sent;
     }

@@ -268,6 +268,7 @@ impl Slot {
     pub(crate) fn settle(&self, record: &mut Record, now: Micros, around: Surroundings<'_>) {
         let waiting = self.waiting_now(now, around.fleet);
         let reference = around.fleet.reference();
+        record.latency.fade(now);
         let estimate = record.latency.estimate(now, waiting, reference);
         let latency = estimate.at(reference);
         let evidence = record.latency.evidence(now);
@@ -314,10 +315,7 @@ impl Slot {
     fn waiting_now(&self, now: Micros, fleet: &Fleet) -> Waiting {
         let streams = self.hot.streams.read(now);
         let wholes = self.hot.wholes.read(now);
-        Waiting {
-            count: streams.count + wholes.count,
-            age: fleet.scale(false).mul_add(wholes.age, streams.age),
-        }
+        Waiting { count: streams.count + wholes.count, age: streams.age + fleet.scale(false) * wholes.age }
     }
 }
 

@@ -5,7 +5,7 @@ use gateway_domain::ChannelId;
 use crate::block;
 use crate::breaker::Position;
 use crate::decide::Choice;
-use crate::report::{self, Sent};
+use crate::report::{Report, Sent};
 use crate::slot::Slot;
 use crate::{ChannelSet, Kind, Micros, Outcome, Pool, Request};
 
@@ -50,10 +50,8 @@ impl Ticket {
     pub fn first_token(&mut self, now: Micros) {
         if self.token.is_none() {
             self.pool.fleet().see(now);
-            let layout = self.pool.layout();
-            let around = layout.surroundings(self.pool.fleet(), self.sent.jitter);
-            self.token = Some(report::first_token(&self.slot, &self.sent, now, around));
-            layout.reported(self.pool.fleet());
+            let report = Report { pool: &self.pool, slot: &self.slot, sent: &self.sent, now };
+            self.token = Some(report.first_token());
         }
     }
 
@@ -123,11 +121,7 @@ impl Ticket {
 
     fn report(&mut self, outcome: Outcome, now: Micros) {
         self.over = true;
-        let fleet = self.pool.fleet();
-        let layout = self.pool.layout();
-        let around = layout.surroundings(fleet, self.sent.jitter);
-        report::finish(&self.slot, &self.sent, self.token, outcome, now, around);
-        layout.reported(fleet);
+        Report { pool: &self.pool, slot: &self.slot, sent: &self.sent, now }.finish(self.token, outcome);
     }
 }
 

@@ -49,11 +49,12 @@ impl WaitingRoom {
         Place { ticks, epoch: before & EPOCH_MASK }
     }
 
-    pub(crate) fn leave(&self, place: Place) {
-        // The word has changed or it is of another epoch: in both cases there is nothing more to do on an error.
-        let _unchanged = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+    /// False when the place is of a former epoch: then there was nothing to leave.
+    pub(crate) fn leave(&self, place: Place) -> bool {
+        let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
             (word & EPOCH_MASK == place.epoch).then(|| word.wrapping_sub(one(place.ticks)))
         });
+        left.is_ok()
     }
 
     /// Starts a new epoch with nobody waiting.
@@ -109,10 +110,10 @@ mod tests {
         let second = room.enter(Micros(start + 1_000_000));
         let both = room.read(Micros(start + 3_000_000));
         assert!((both.count - 2.0).abs() < 1e-9 && (both.age - 5.0).abs() < 0.01, "{both:?}");
-        room.leave(first);
+        assert!(room.leave(first));
         let one = room.read(Micros(start + 3_000_000));
         assert!((one.count - 1.0).abs() < 1e-9 && (one.age - 2.0).abs() < 0.01, "{one:?}");
-        room.leave(second);
+        assert!(room.leave(second));
         assert_eq!(room.count(), 0);
         assert!(room.read(Micros(u64::MAX)).age.abs() < 1e-9);
     }
@@ -125,7 +126,7 @@ mod tests {
         let waiting = room.read(Micros(u64::MAX - 3_000_000));
         assert!((waiting.age - 2000.0).abs() < 3.0, "{waiting:?}");
         for place in places {
-            room.leave(place);
+            assert!(room.leave(place));
         }
         assert_eq!(room.count(), 0);
     }
@@ -144,7 +145,7 @@ mod tests {
         room.forget();
         let new = room.enter(Micros(9_000_000));
         assert!(!room.is_current(old) && room.is_current(new));
-        room.leave(old);
+        assert!(!room.leave(old));
         assert_eq!(room.count(), 1);
         assert!(room.read(Micros(9_000_000)).age < 0.01);
     }
