@@ -1,7 +1,8 @@
 //! A second attempt beside a slow first one, and first tokens that are given up.
 
 use gateway_tests::{
-    Gate, Gateway, GatewayBuilder, Reply, Upstream, chat, eventually, hang, in_order, ms, sse, status,
+    ADMIN_TOKEN, Gate, Gateway, GatewayBuilder, Reply, Upstream, chat, eventually, hang, in_order, ms, sse,
+    status,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +73,7 @@ async fn a_first_attempt_that_is_late_but_faster_than_its_hedge_wins() {
     save_up(&gw, 4).await;
 
     let call = gw.chat("m").say("hi").stream();
+    let call = call.header("x-gateway-explain", "1").header("x-gateway-admin-token", ADMIN_TOKEN);
     let opener = async {
         eventually("there is a hedge", || slower.in_flight() == 1).await;
         gate.open();
@@ -79,6 +81,8 @@ async fn a_first_attempt_that_is_late_but_faster_than_its_hedge_wins() {
     let (answer, ()) = tokio::join!(call.send(), opener);
 
     answer.assert_text("from the first");
+    let why = answer.header("x-gateway-route");
+    assert!(why.starts_with(&format!("chosen={};", slow.name())), "it tells of the one that answered: {why}");
     eventually("the hedge is left", || slower.departures() == 1 && slower.in_flight() == 0).await;
     let attempts = attempts(&gw, answer.request_id()).await;
     let told: Vec<_> = attempts.iter().map(|a| a["outcome"].as_str().unwrap()).collect();
@@ -204,4 +208,42 @@ async fn a_first_token_that_hangs_is_given_up_for_a_channel_that_is_known_to_be_
     assert_eq!((answer.channel(), answer.attempts()), (well.name(), 2));
     let attempts = attempts(&gw, answer.request_id()).await;
     assert_eq!(attempts[0]["outcome"], "cut");
+}
+
+#[tokio::test]
+async fn a_promise_that_is_broken_beside_a_hedge_is_no_promise() {
+    let breaking = Gate::shut();
+    let breaks = streaming(sse(["never"]).hold_before(0, &breaking).reset_after(0)).await;
+    let refuses = streaming(status(404).after(ms(1_500))).await;
+    let gw = hedged(&[&breaks, &refuses], "50ms").set("proxy.commit_after", "1s").start().await;
+    save_up(&gw, 4).await;
+
+    let call = gw.chat("m").say("hi").stream();
+    let breaker = async {
+        eventually("there is a hedge", || refuses.in_flight() == 1).await;
+        breaking.open();
+    };
+    let (answer, ()) = tokio::join!(call.send(), breaker);
+
+    assert_eq!((answer.status, answer.attempts()), (404, 2), "{}", answer.body_text());
+}
+
+#[tokio::test]
+async fn a_late_first_token_is_waited_for_where_no_retry_is_left() {
+    let first = Upstream::answering(|_| sse(["first"]).into()).start().await;
+    let other = Upstream::answering(|_| sse(["other"]).into()).start().await;
+    let gw = Gateway::serving("m", [&first, &other])
+        .set("proxy.retry_percent", 0)
+        .set("proxy.retry_floor", 0)
+        .start()
+        .await;
+    for session in 0..40 {
+        let chat = gw.chat("m").say("hi").stream().header("x-session-id", &session.to_string());
+        assert_eq!(chat.send().await.status, 200);
+    }
+    let home = gw.chat("m").say("hi").stream().send().await;
+    let late = if home.channel() == first.name() { &first } else { &other };
+    late.set_always(Reply::from(sse(["late"])).after(ms(4_000)));
+
+    gw.chat("m").say("hi").stream().send().await.assert_text("late");
 }

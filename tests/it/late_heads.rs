@@ -106,8 +106,13 @@ async fn a_client_that_leaves_a_begun_answer_ends_the_search() {
     let gw = soon(&[&silent]).set("proxy.first_byte_timeout", "30s").start().await;
     let mut opened = gw.chat("m").say("hi").stream().open().await;
     opened.read_until(": keep-alive").await;
+    let id = opened.header("x-request-id").to_owned();
     opened.leave();
     gateway_tests::eventually("the upstream is left", || silent.departures() == 1).await;
+    let record = gw.admin().exchange(&id).await;
+    assert_eq!(record.outcome(), "client_gone");
+    let record = gw.admin().read(&format!("/api/exchanges/{id}")).await;
+    assert_eq!((&record["status"], &record["streamed"]), (&200.into(), &true.into()), "as the client saw it");
 }
 
 #[tokio::test]
@@ -140,4 +145,24 @@ async fn comments_can_be_switched_off() {
     let answer = gw.chat("m").say("hi").stream().send().await;
     answer.assert_text("ab");
     assert!(!answer.body_text().contains(": keep-alive"), "{}", answer.body_text());
+}
+
+#[tokio::test]
+async fn behind_a_begun_answer_the_last_upstreams_words_are_passed_on() {
+    let dies = Upstream::answering(|_| sse(["never"]).hang_after(0).into()).start().await;
+    let refuses = Upstream::answering(|_| status(400)).start().await;
+    let gw = soon(&[&dies, &refuses]).start().await;
+    gw.chat("m").say("hi").stream().send().await.assert_interrupted("scripted_400");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_does_not_come_to_stand_behind_a_comment() {
+    let gate = gateway_tests::Gate::shut();
+    let slow =
+        Upstream::scripted().reply(sse(["good"]).prefix(b"\xEF\xBB\xBF").hold_before(0, &gate)).start().await;
+    let gw = soon(&[&slow]).set("proxy.first_byte_timeout", "30s").start().await;
+    let mut opened = gw.chat("m").say("hi").stream().open().await;
+    opened.read_until(": keep-alive\n\n").await;
+    gate.open();
+    opened.rest().await.assert_text("good");
 }

@@ -43,9 +43,12 @@ async fn what_may_have_been_executed_is_tried_once_more_and_not_twice() {
 
 #[tokio::test]
 async fn a_call_that_leaves_something_behind_is_not_made_twice() {
-    for (field, value) in
-        [("store", json!(true)), ("previous_response_id", json!("resp_1")), ("background", json!(true))]
-    {
+    for (field, value) in [
+        ("store", json!(true)),
+        ("previous_response_id", json!("resp_1")),
+        ("background", json!(true)),
+        ("conversation", json!("conv_1")),
+    ] {
         let (upstreams, gw) = three([status(500), chat("never asked"), chat("nor this")]).await;
         let gw = gw.start().await;
         gw.chat("m").say("hi").with(field, value.clone()).send().await.assert_error(502, "scripted_500");
@@ -206,4 +209,15 @@ async fn a_channel_of_a_later_tier_is_asked_when_nobody_before_it_will_do() {
     }
     first.set_always(status(503));
     gw.chat("m").say("hi").send().await.assert_text("spare");
+}
+
+#[tokio::test]
+async fn a_retry_that_had_nowhere_to_go_is_none() {
+    let only = Upstream::answering(|_| status(503)).start().await;
+    let gw = Gateway::serving("m", [&only]).start().await;
+    for _ in 0..3 {
+        assert_eq!(gw.chat("m").say("hi").send().await.attempts(), 1);
+    }
+    let retries = [("model", "m"), ("kind", "retry")];
+    assert_eq!(gw.metrics().await.count("gateway_extra_attempts_total", &retries), 0);
 }

@@ -73,6 +73,19 @@ impl Budget {
         taken
     }
 
+    /// A retry that was taken at this moment was not made: there was nobody left to ask.
+    pub(crate) fn return_retry(&self, now: Micros) {
+        if let Some(second) = self.second(now) {
+            let less = |retries: u32| retries.checked_sub(1);
+            let _ = second.retries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
+    }
+
+    /// The same for a hedge.
+    pub(crate) fn return_hedge(&self) {
+        self.hedges.fetch_add(HEDGE, Ordering::Relaxed);
+    }
+
     /// Takes a hedge, if one has been saved up.
     pub(crate) fn take_hedge(&self) -> bool {
         let take = |saved: u64| saved.checked_sub(HEDGE);
@@ -137,6 +150,19 @@ mod tests {
         let budget = Budget::default();
         assert_eq!(retries(&budget, at(0), Allowance { percent: 20, floor: 3 }), 30);
         assert_eq!(retries(&budget, at(0), Allowance { percent: 0, floor: 0 }), 0);
+    }
+
+    #[test]
+    fn what_was_taken_and_not_used_is_there_again() {
+        let budget = Budget::default();
+        (0..100).for_each(|_| budget.request(at(0), 5));
+        assert_eq!(retries(&budget, at(1), SHARE), 20);
+        budget.return_retry(at(1));
+        assert_eq!(retries(&budget, at(1), SHARE), 1);
+        let hedges = || (0..1_000).take_while(|_| budget.take_hedge()).count();
+        assert_eq!(hedges(), 5);
+        budget.return_hedge();
+        assert_eq!(hedges(), 1);
     }
 
     #[test]

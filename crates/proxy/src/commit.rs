@@ -8,7 +8,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 
 use tokio::time::{Instant, sleep_until};
@@ -18,9 +18,21 @@ use crate::search::Found;
 /// A search that owns all it needs, so that it can outlive the request's handler in the body of the answer.
 pub(crate) type Searching = Pin<Box<dyn Future<Output = Found> + Send>>;
 
-/// Whether the upstream under way has answered with the head of a stream.
+/// Whether an upstream that is under way has answered with the head of a stream.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Promise(Option<Arc<AtomicBool>>);
+pub(crate) struct Promise(Option<Arc<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many have: with a hedge there may be two, and either may fail.
+    given: AtomicUsize,
+    /// The client has been told so.
+    told: AtomicBool,
+}
+
+/// One upstream's promise, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Given(Option<Arc<State>>);
 
 /// What came first.
 pub(crate) enum Awaited {
@@ -31,7 +43,7 @@ pub(crate) enum Awaited {
 }
 
 /// Waits for the end of a search, but from `at` on no longer than until a stream is promised.
-pub(crate) async fn found_or_promised(mut search: Searching, promise: Promise, at: Instant) -> Awaited {
+pub(crate) async fn found_or_promised(mut search: Searching, promise: &Promise, at: Instant) -> Awaited {
     let mut timer = std::pin::pin!(sleep_until(at));
     let found = poll_fn(|cx| {
         if let Poll::Ready(found) = search.as_mut().poll(cx) {
@@ -41,10 +53,11 @@ pub(crate) async fn found_or_promised(mut search: Searching, promise: Promise, a
         let over = timer.as_mut().poll(cx).is_ready();
         if over && promise.is_given() { Poll::Ready(None) } else { Poll::Pending }
     });
-    match found.await {
-        Some(found) => Awaited::Found(Box::new(found)),
-        None => Awaited::Promised(search),
+    if let Some(found) = found.await {
+        return Awaited::Found(Box::new(found));
     }
+    promise.tell();
+    Awaited::Promised(search)
 }
 
 // === impl Promise ===
@@ -55,23 +68,36 @@ impl Promise {
         Self(Some(Arc::default()))
     }
 
-    /// The upstream has answered with the head of a stream.
-    pub(crate) fn give(&self) {
-        self.set(true);
+    /// An upstream has answered with the head of a stream. Its promise lasts as long as its attempt.
+    #[must_use]
+    pub(crate) fn give(&self) -> Given {
+        if let Some(state) = &self.0 {
+            state.given.fetch_add(1, Ordering::Relaxed);
+        }
+        Given(self.0.clone())
     }
 
-    /// Another upstream is asked.
-    pub(crate) fn take_back(&self) {
-        self.set(false);
+    /// The client gets the head of its answer.
+    pub(crate) fn tell(&self) {
+        if let Some(state) = &self.0 {
+            state.told.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the client has the head of its answer already.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.as_ref().is_some_and(|state| state.told.load(Ordering::Relaxed))
     }
 
     fn is_given(&self) -> bool {
-        self.0.as_ref().is_some_and(|given| given.load(Ordering::Relaxed))
+        self.0.as_ref().is_some_and(|state| state.given.load(Ordering::Relaxed) > 0)
     }
+}
 
-    fn set(&self, given: bool) {
+impl Drop for Given {
+    fn drop(&mut self) {
         if let Some(state) = &self.0 {
-            state.store(given, Ordering::Relaxed);
+            state.given.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

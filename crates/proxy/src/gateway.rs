@@ -182,7 +182,7 @@ impl Worker {
             let search = Search { worker: &worker, plane: &plane, served: &served, call: &call };
             search.run(entry).await
         });
-        match found_or_promised(search, promise, commit_at).await {
+        match found_or_promised(search, &promise, commit_at).await {
             Awaited::Found(found) => settle(*found, setting),
             Awaited::Promised(search) => begin_stream(Waiting::new(search, setting)),
         }

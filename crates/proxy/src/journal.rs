@@ -12,6 +12,7 @@ use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
 use gateway_sessions::Source;
 
 use crate::clock::Clock;
+use crate::commit::Promise;
 use crate::metrics::{EndpointMetrics, Metrics};
 use crate::plane::Route;
 use crate::request_id::RequestId;
@@ -45,6 +46,8 @@ struct Open {
     /// One attempt, or two where one is hedged.
     trying: [Option<Trying>; 2],
     streaming: bool,
+    /// Whether the client has its status already, while there is no answer yet.
+    promise: Promise,
     /// Why the answer comes from where it comes from, where somebody asked.
     explanation: Option<String>,
 }
@@ -88,6 +91,7 @@ impl Journal {
             endpoint: self.metrics.endpoint(method, endpoint),
             trying: [None, None],
             streaming: false,
+            promise: Promise::default(),
             explanation: None,
             exchange: Exchange {
                 request_id: id.shared(),
@@ -141,14 +145,19 @@ impl Entry {
         self.0.journal.clock.now()
     }
 
+    /// Tells whether the client gets its status before there is an answer.
+    pub(crate) fn promised(&mut self, promise: Promise) {
+        self.0.promise = promise;
+    }
+
     /// What named the call's session.
     pub(crate) fn belongs(&mut self, source: Source) {
         self.0.exchange.session_source = source.as_str();
     }
 
-    /// Why the newest attempt goes where it goes.
-    pub(crate) fn explains(&mut self, explanation: String) {
-        self.0.explanation = Some(explanation);
+    /// Why the attempt that answered, or the last one that failed, went where it went.
+    pub(crate) fn explains(&mut self, explanation: Option<String>) {
+        self.0.explanation = explanation;
     }
 
     /// What was explained, where somebody asked.
@@ -317,6 +326,11 @@ impl Drop for Entry {
             // Whoever catches the panic answers so.
             open.exchange.status = INTERNAL_ERROR;
             open.exchange.outcome = ExchangeOutcome::GatewayError;
+        }
+        if open.promise.is_told() && open.exchange.status == CLIENT_CLOSED_REQUEST {
+            // The client left while its answer was still searched for, but not without its status.
+            open.exchange.status = 200;
+            open.exchange.streamed = true;
         }
         open.exchange.total = span(open.began, open.journal.clock.now());
         open.endpoint.finished(open.exchange.status, open.exchange.total);

@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
 use crate::error::ProxyError;
-use crate::openai::{ErrorBody, StreamDialect};
+use crate::openai::{ErrorBody, StreamDialect, error_of};
 
 /// The finer twin of `Retry-After` that OpenAI's SDKs read first.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -70,8 +70,17 @@ pub(crate) fn respond(error: &ProxyError, attempts: usize) -> Response<Body> {
 /// The error as the last event of a stream whose status line has gone out already.
 pub(crate) fn error_event(error: &ProxyError, dialect: StreamDialect) -> Bytes {
     let look = error.look();
-    let message = &error.to_string();
-    ErrorBody { message, kind: look.kind, param: look.param, code: Some(look.code) }.to_event(dialect, 0)
+    let kept = if let ProxyError::Upstream(answer) = error { answer.body.as_deref() } else { None };
+    // The upstream's own words say more than its status.
+    let said = kept.and_then(error_of).unwrap_or_default();
+    let message = said.message.unwrap_or_else(|| error.to_string().into());
+    ErrorBody {
+        message: &message,
+        kind: said.kind.as_deref().unwrap_or(look.kind),
+        param: look.param,
+        code: said.code.as_deref().or(Some(look.code)),
+    }
+    .to_event(dialect, 0)
 }
 
 fn seconds(wait: Duration) -> HeaderValue {

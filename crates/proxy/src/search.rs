@@ -10,7 +10,9 @@
 //!   └──────────┘
 //! ```
 
-use std::pin::{Pin, pin};
+mod leg;
+
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +20,12 @@ use gateway_config::ProxySettings;
 use gateway_domain::{ChannelId, HedgeAfter};
 use gateway_routing::{ChannelSet, Decision, Micros, NoRoute, Request as Wish, SessionKey as RoutingKey};
 use gateway_sessions::Place;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
+
+use self::leg::{Alarm, Leg, Second, answer_of, next_alarm};
 
 use crate::affinity::Pull;
-use crate::attempt::{Answer, Failure, Limits, Pace, Repeat, Schedule, attempt};
+use crate::attempt::{Answer, Failure, Pace, Repeat, Schedule, attempt};
 use crate::budget::Allowance;
 use crate::call::Call;
 use crate::error::ProxyError;
@@ -57,41 +61,28 @@ struct Spent {
     tried: ChannelSet,
     attempts: u8,
     failures: Failures,
-    waited: bool,
 }
 
-/// One attempt that has been decided for.
-struct Leg {
-    number: AttemptNumber,
-    route: Arc<Route>,
-    limits: Limits,
-    pace: Pace,
-    /// All channels are out; this one is tried all the same.
-    desperate: bool,
-    /// Runs beside another one.
-    hedge: bool,
-    /// When to ask whether it is worth waiting for.
-    cut_at: Option<Instant>,
-    /// When to start a second one beside it.
-    hedge_at: Option<Instant>,
+/// What an attempt is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// The call has not been made yet.
+    First,
+    /// What was tried before has failed.
+    Again,
+    /// The one under way is late, and is left once this one is decided for.
+    Instead,
+    /// The one under way is late, and goes on beside this one.
+    Beside,
 }
 
-/// A second attempt beside the first.
-struct Second<'a> {
-    number: AttemptNumber,
-    under_way: Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>,
+/// No answer from this leg, nor from one beside it.
+enum Lost {
+    /// Why is noted.
+    Failed,
+    /// It was late, and is left for this one.
+    Left(Box<Leg>),
 }
-
-/// A leg that has come to its end.
-type Outcome = (Leg, Result<Answer, Failure>);
-
-enum Alarm {
-    Cut,
-    Hedge,
-}
-
-/// No answer from this leg, nor from one beside it; why is noted.
-struct Lost;
 
 // === impl Search ===
 
@@ -108,27 +99,66 @@ impl Search<'_> {
 
     async fn seek(&self, entry: &mut Entry) -> Result<(Answer, AttemptNumber), ProxyError> {
         self.served.budget.request(entry.now(), self.hedge_percent());
+        entry.promised(self.call.promise.clone());
         let mut spent = Spent::new(self.schedule());
+        let mut leg = match self.first_leg(&mut spent, entry).await {
+            Ok(leg) => leg,
+            Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
+        };
         loop {
-            let leg = match self.next_leg(&mut spent, entry, false) {
-                Ok(leg) => leg,
-                Err(NoRoute::AllLimited { retry_after }) if spent.may_wait(retry_after) => {
-                    spent.waited = true;
-                    sleep(Duration::from_micros(retry_after.0)).await;
-                    continue;
-                }
-                Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
-            };
-            match self.run_leg(leg, &mut spent, entry).await {
+            leg = match self.run_leg(leg, &mut spent, entry).await {
                 Ok(answer) => return Ok(answer),
-                Err(Lost) if self.may_go_on(&spent, entry) => {}
-                Err(Lost) => return Err(spent.failures.or(&NoRoute::AllExcluded, self.call)),
-            }
+                Err(Lost::Left(other)) => *other,
+                Err(Lost::Failed) if self.may_go_on(&spent) => {
+                    match self.next_leg(&mut spent, entry, Purpose::Again) {
+                        Ok(leg) => leg,
+                        Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
+                    }
+                }
+                Err(Lost::Failed) => return Err(spent.failures.or(&NoRoute::AllExcluded, self.call)),
+            };
         }
     }
 
-    /// Chooses the channel of the next attempt, or of one beside it.
-    fn next_leg(&self, spent: &mut Spent, entry: &mut Entry, hedge: bool) -> Result<Leg, NoRoute> {
+    /// Chooses the channel of the first attempt. Waits for one that is limited for a moment only, once.
+    async fn first_leg(&self, spent: &mut Spent, entry: &mut Entry) -> Result<Leg, NoRoute> {
+        match self.next_leg(spent, entry, Purpose::First) {
+            Err(NoRoute::AllLimited { retry_after }) if spent.may_wait(retry_after) => {
+                sleep(Duration::from_micros(retry_after.0)).await;
+                self.next_leg(spent, entry, Purpose::First)
+            }
+            settled => settled,
+        }
+    }
+
+    /// Chooses the channel of the next attempt, and pays for it if it is not the first.
+    fn next_leg(&self, spent: &mut Spent, entry: &mut Entry, purpose: Purpose) -> Result<Leg, NoRoute> {
+        let (budget, metrics) = (&self.served.budget, &self.served.metrics);
+        let now = entry.now();
+        // Paid before anybody is decided for: a decision that is not acted upon would be a trial that tries nothing.
+        let paid = match purpose {
+            Purpose::First => true,
+            Purpose::Again | Purpose::Instead => budget.take_retry(now, self.allowance()),
+            Purpose::Beside => budget.take_hedge(),
+        };
+        if !paid {
+            if purpose != Purpose::Beside {
+                metrics.denied();
+            }
+            return Err(NoRoute::AllExcluded);
+        }
+        let leg = self.decide_leg(spent, entry, purpose);
+        match (purpose, &leg) {
+            (Purpose::First, _) => {}
+            (Purpose::Again | Purpose::Instead, Ok(_)) => metrics.retried(),
+            (Purpose::Again | Purpose::Instead, Err(_)) => budget.return_retry(now),
+            (Purpose::Beside, Ok(_)) => metrics.hedged(),
+            (Purpose::Beside, Err(_)) => budget.return_hedge(),
+        }
+        leg
+    }
+
+    fn decide_leg(&self, spent: &mut Spent, entry: &mut Entry, purpose: Purpose) -> Result<Leg, NoRoute> {
         let clock = self.worker.clock();
         let place = self.worker.sessions().place_of(&self.call.session, clock.unix());
         let session = RoutingKey(self.call.session.hash64());
@@ -149,20 +179,17 @@ impl Search<'_> {
         // A pool may be a moment newer than this call's snapshot: then the channel is not this call's.
         let Some(route) = self.route(decision.channel) else {
             spent.tried.insert(decision.channel);
-            return self.next_leg(spent, entry, hedge);
+            return self.decide_leg(spent, entry, purpose);
         };
-        // A hedge is worth a channel that is well, and nothing less.
-        if hedge && (decision.panic || !self.served.budget.take_hedge()) {
+        // What is only late is worth a channel that is well, and nothing less.
+        if decision.panic && matches!(purpose, Purpose::Instead | Purpose::Beside) {
             return Err(NoRoute::AllExcluded);
         }
         spent.tried.insert(decision.channel);
         spent.attempts += 1;
-        if let Some(account) = account {
-            entry.explains(explain(&account, self.served, self.call.session_source, spent.attempts));
-        }
-        if !hedge {
-            self.call.promise.take_back();
-        }
+        let tried = spent.attempts;
+        let explain = |account| explain(&account, self.served, self.call.session_source, tried);
+        let hedge = purpose == Purpose::Beside;
         let began = Instant::now();
         let after = |span: Option<Micros>| span.map(|span| began + Duration::from_micros(span.0));
         let hedge_after = self.served.hedge.and_then(|hedge| match hedge.after {
@@ -175,6 +202,7 @@ impl Search<'_> {
             pace: Pace::new(clock),
             desperate: decision.panic,
             hedge,
+            explanation: account.map(explain),
             cut_at: after(decision.first_token_deadline).filter(|_| !hedge),
             hedge_at: hedge_after.filter(|_| !hedge),
             number: entry.begin(route, decision, hedge),
@@ -238,7 +266,7 @@ impl Search<'_> {
                     Err(failure) => {
                         let is_final = spent.fail(self.tempered(failure), &leg, entry);
                         if second.is_none() || is_final {
-                            return Err(Lost);
+                            return Err(Lost::Failed);
                         }
                         first_failed = true;
                     }
@@ -255,13 +283,17 @@ impl Search<'_> {
                         Err(failure) => {
                             let is_final = spent.fail(self.tempered(failure), &leg_of_second, entry);
                             if first_failed || is_final {
-                                return Err(Lost);
+                                return Err(Lost::Failed);
                             }
                         }
                     }
                 },
                 alarm = next_alarm(&mut cut_at, &mut hedge_at) => match alarm {
-                    Alarm::Cut if second.is_none() && self.gives_up(&leg, spent, entry) => return Err(Lost),
+                    Alarm::Cut if second.is_none() => {
+                        if let Some(other) = self.leaves(&leg, spent, entry) {
+                            return Err(Lost::Left(Box::new(other)));
+                        }
+                    }
                     Alarm::Cut => {}
                     Alarm::Hedge => second = self.hedge(spent, entry),
                 },
@@ -283,6 +315,7 @@ impl Search<'_> {
 
     /// An attempt has an answer for the client.
     fn won(&self, answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
+        entry.explains(leg.explanation.clone());
         if let Some(at) = leg.pace.first_byte_at() {
             entry.first_byte(leg.number, at);
         }
@@ -299,17 +332,16 @@ impl Search<'_> {
         (answer, leg.number)
     }
 
-    /// Whether a late first attempt is left for another one.
-    fn gives_up(&self, leg: &Leg, spent: &mut Spent, entry: &mut Entry) -> bool {
+    /// The attempt that a late one is left for, if it is left. It is not, unless there is somewhere to go.
+    fn leaves(&self, leg: &Leg, spent: &mut Spent, entry: &mut Entry) -> Option<Leg> {
         let settings = self.settings();
-        let gives_up = spent.has_attempts(settings)
+        let may = self.may_go_on(spent)
             && spent.failures.allow_double(self.call, settings)
             && entry.confirms_cut(leg.number);
-        if gives_up {
-            entry.end(leg.number, Ending::cut());
-            spent.failures.note_cut();
-        }
-        gives_up
+        let other = if may { self.next_leg(spent, entry, Purpose::Instead).ok() } else { None }?;
+        entry.end(leg.number, Ending::cut());
+        spent.failures.note_cut();
+        Some(other)
     }
 
     /// Starts a second attempt beside the first, where the model hedges and the call may be made twice.
@@ -318,8 +350,7 @@ impl Search<'_> {
         if !spent.has_attempts(settings) || !spent.failures.allow_double(self.call, settings) {
             return None;
         }
-        let leg = self.next_leg(spent, entry, true).ok()?;
-        self.served.metrics.hedged();
+        let leg = self.next_leg(spent, entry, Purpose::Beside).ok()?;
         let number = leg.number;
         let under_way = Box::pin(async move {
             let outcome = self.attempt(&leg).await;
@@ -328,23 +359,17 @@ impl Search<'_> {
         Some(Second { number, under_way })
     }
 
-    /// Whether a failed attempt may be followed by another one.
-    fn may_go_on(&self, spent: &Spent, entry: &Entry) -> bool {
+    /// Whether an attempt may be followed by another one, budgets aside.
+    fn may_go_on(&self, spent: &Spent) -> bool {
         let settings = self.settings();
-        let may = spent.has_attempts(settings)
+        spent.has_attempts(settings)
             && spent.failures.allow_another(self.call, settings)
-            && Instant::now() < spent.schedule.deadline;
-        if !may {
-            return false;
-        }
-        let allowed = Allowance { percent: settings.retry_percent, floor: settings.retry_floor };
-        let taken = self.served.budget.take_retry(entry.now(), allowed);
-        if taken {
-            self.served.metrics.retried();
-        } else {
-            self.served.metrics.denied();
-        }
-        taken
+            && Instant::now() < spent.schedule.deadline
+    }
+
+    fn allowance(&self) -> Allowance {
+        let settings = self.settings();
+        Allowance { percent: settings.retry_percent, floor: settings.retry_floor }
     }
 
     fn schedule(&self) -> Schedule {
@@ -376,52 +401,25 @@ impl Search<'_> {
 
 impl Spent {
     fn new(schedule: Schedule) -> Self {
-        Self { schedule, tried: ChannelSet::new(), attempts: 0, failures: Failures::default(), waited: false }
+        Self { schedule, tried: ChannelSet::new(), attempts: 0, failures: Failures::default() }
     }
 
     fn has_attempts(&self, settings: &ProxySettings) -> bool {
         self.attempts < settings.max_attempts
     }
 
-    /// Waiting is for calls that have not cost anybody anything yet, and once.
+    /// Whether a wait is short enough to make it.
     fn may_wait(&self, wait: Micros) -> bool {
         let wait = Duration::from_micros(wait.0);
-        !self.waited
-            && self.attempts == 0
-            && wait < SHORT_WAIT
-            && Instant::now() + wait < self.schedule.deadline
+        wait < SHORT_WAIT && Instant::now() + wait < self.schedule.deadline
     }
 
     /// Notes a failure; says whether it is the last word on the call.
     fn fail(&mut self, failure: Failure, leg: &Leg, entry: &mut Entry) -> bool {
         let is_final = failure.repeat == Repeat::Never;
         entry.end(leg.number, failure.ending.clone());
+        entry.explains(leg.explanation.clone());
         self.failures.note(failure, leg.desperate);
         is_final
-    }
-}
-
-/// The end of the second attempt, if there is one.
-async fn answer_of(second: &mut Option<Second<'_>>) -> Outcome {
-    match second {
-        Some(second) => second.under_way.as_mut().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Waits for the earlier of the two; each rings once.
-async fn next_alarm(cut_at: &mut Option<Instant>, hedge_at: &mut Option<Instant>) -> Alarm {
-    match (*cut_at, *hedge_at) {
-        (Some(cut), hedge) if hedge.is_none_or(|hedge| cut <= hedge) => {
-            sleep_until(cut).await;
-            *cut_at = None;
-            Alarm::Cut
-        }
-        (_, Some(hedge)) => {
-            sleep_until(hedge).await;
-            *hedge_at = None;
-            Alarm::Hedge
-        }
-        _ => std::future::pending().await,
     }
 }

@@ -134,5 +134,6 @@ fn is_repeatable(endpoint: &Endpoint, head: &http::request::Parts, seen: &Peek<'
         && seen.store != Some(true)
         && seen.previous_response_id.is_none()
         && !seen.background
+        && !seen.conversation
         && !head.headers.contains_key(&IDEMPOTENCY_KEY)
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use gateway_domain::ExchangeOutcome;
 use http_body::Frame;
 use tokio::time::{Instant, Sleep};
@@ -110,7 +110,8 @@ impl Stage {
     fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: &Setting) -> Self {
         let Answer { route, status, content, .. } = answer;
         match content {
-            Content::Coming(coming) if coming.events.is_some() => {
+            Content::Coming(mut coming) if coming.events.is_some() => {
+                drop_mark(&mut coming.held);
                 Self::Relaying(Box::new(Relay::new(*coming, status, route, setting.again(), entry, number)))
             }
             // The client was told that a stream comes; to hand it anything else would break its parser.
@@ -129,5 +130,20 @@ impl Stage {
         entry.sent(event.len());
         entry.settle(ExchangeOutcome::Interrupted);
         Self::Failing(event)
+    }
+}
+
+/// Takes the byte order mark off a stream: behind a comment it is no longer at the beginning, where alone it means
+/// nothing, and clients would read it as a part of the first field's name.
+fn drop_mark(held: &mut [Bytes]) {
+    let mark = b"\xEF\xBB\xBF";
+    if !held.iter().flatten().take(mark.len()).eq(mark) {
+        return;
+    }
+    let mut rest = mark.len();
+    for piece in held {
+        let here = rest.min(piece.len());
+        piece.advance(here);
+        rest -= here;
     }
 }

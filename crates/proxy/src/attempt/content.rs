@@ -53,7 +53,7 @@ pub(crate) async fn take(
     let taken = match shape_of(call.endpoint, status, &headers) {
         Shape::Nothing => Ok(nothing(&body, lease, pace)),
         Shape::Events => {
-            call.promise.give();
+            let _given = call.promise.give();
             first_output(body, lease, key, limits, pace).await
         }
         Shape::Bytes => first_bytes(body, lease, call.endpoint, &headers, limits, pace).await,

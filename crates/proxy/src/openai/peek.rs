@@ -18,7 +18,7 @@ pub const MAX_DEPTH: usize = 128;
 pub const MAX_MODEL_CHARS: usize = 512;
 
 /// The top-level members that are read. Each of them may be given once; what else is given twice is passed on.
-const READ: [&str; 9] = [
+const READ: [&str; 10] = [
     "model",
     "stream",
     "stream_options",
@@ -27,6 +27,7 @@ const READ: [&str; 9] = [
     "store",
     "previous_response_id",
     "background",
+    "conversation",
     "metadata",
 ];
 
@@ -58,6 +59,8 @@ pub struct Peek<'a> {
     pub previous_response_id: Option<Cow<'a, str>>,
     /// Whether `background` is `true`.
     pub background: bool,
+    /// Whether the call adds to a `conversation` that lives at one upstream account.
+    pub conversation: bool,
     /// The conversation named in `metadata` (`session`, `session_id`, `conversation` or `conversation_id`).
     pub session: Option<Cow<'a, str>>,
 }
@@ -140,6 +143,7 @@ impl<'a> Found<'a> {
             "store" => self.peek.store = serde_json::from_str(value.get()).ok(),
             "previous_response_id" => self.peek.previous_response_id = text_of(value),
             "background" => self.peek.background = is_true(value),
+            "conversation" => self.peek.conversation = value.get() != "null",
             _ => self.metadata(value),
         }
     }

@@ -17,7 +17,8 @@ fn model_of(body: &str) -> Option<String> {
 fn everything_that_is_read_is_found_at_the_top_level_only() {
     let body = br#" { "messages":[{"model":"not-me","stream":false,"user":"nor me"}], "model" : "gpt-4o",
         "stream":true, "stream_options":{"include_usage":true}, "prompt_cache_key":"pck", "user":"u-1",
-        "store":false, "previous_response_id":"resp_1", "background":true, "metadata":{"session_id":"s-1"} }"#;
+        "store":false, "previous_response_id":"resp_1", "background":true, "conversation":"conv_1",
+        "metadata":{"session_id":"s-1"} }"#;
     let peek = peek(body).unwrap();
     let model = peek.model.clone().unwrap();
     assert_eq!(&body[model.span.clone()], b"\"gpt-4o\"");
@@ -33,6 +34,7 @@ fn everything_that_is_read_is_found_at_the_top_level_only() {
             store: Some(false),
             previous_response_id: Some("resp_1".into()),
             background: true,
+            conversation: true,
             session: Some("s-1".into()),
         }
     );
