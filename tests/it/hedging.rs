@@ -45,7 +45,7 @@ async fn attempts(gw: &Gateway, id: &str) -> Vec<Value> {
 async fn a_late_first_attempt_gets_company_and_the_first_answer_wins() {
     let slow = streaming(hang()).await;
     let quick = streaming(sse(["from", " the second"])).await;
-    let gw = hedged(&[&slow, &quick], "50ms").start().await;
+    let gw = hedged(&[&slow, &quick], "250ms").start().await;
     save_up(&gw, 4).await;
 
     let answer = gw.chat("m").say("hi").stream().send().await;
@@ -69,7 +69,7 @@ async fn a_first_attempt_that_is_late_but_faster_than_its_hedge_wins() {
     let gate = Gate::shut();
     let slow = streaming(sse(["from the first"]).hold_before(0, &gate)).await;
     let slower = streaming(hang()).await;
-    let gw = hedged(&[&slow, &slower], "50ms").start().await;
+    let gw = hedged(&[&slow, &slower], "250ms").start().await;
     save_up(&gw, 4).await;
 
     let call = gw.chat("m").say("hi").stream();
@@ -94,7 +94,7 @@ async fn a_hedge_that_fails_leaves_the_first_attempt_its_chance() {
     let gate = Gate::shut();
     let slow = streaming(sse(["from the first"]).hold_before(0, &gate)).await;
     let broken = streaming(status(500)).await;
-    let gw = hedged(&[&slow, &broken], "50ms").start().await;
+    let gw = hedged(&[&slow, &broken], "250ms").start().await;
     save_up(&gw, 4).await;
 
     let call = gw.chat("m").say("hi").stream();
@@ -113,7 +113,7 @@ async fn a_first_attempt_that_fails_leaves_its_hedge_the_chance() {
     let (breaking, gate) = (Gate::shut(), Gate::shut());
     let breaks = streaming(sse(["never"]).hold_before(0, &breaking).reset_after(0)).await;
     let slow = streaming(sse(["from the hedge"]).hold_before(0, &gate)).await;
-    let gw = hedged(&[&breaks, &slow], "50ms").start().await;
+    let gw = hedged(&[&breaks, &slow], "250ms").start().await;
     save_up(&gw, 4).await;
 
     let call = gw.chat("m").say("hi").stream();
@@ -135,7 +135,7 @@ async fn answers_in_one_piece_are_hedged_too() {
         Upstream::answering(|request| if request.json()["slow"] == true { hang() } else { chat("quick") });
     let slow = slow.start().await;
     let quick = streaming(hang()).await;
-    let gw = hedged(&[&slow, &quick], "50ms").start().await;
+    let gw = hedged(&[&slow, &quick], "250ms").start().await;
     save_up(&gw, 4).await;
     gw.chat("m").say("hi").with("slow", json!(true)).send().await.assert_text("quick");
     assert_eq!(quick.count(), 1);
@@ -143,17 +143,19 @@ async fn answers_in_one_piece_are_hedged_too() {
 
 #[tokio::test]
 async fn calls_that_leave_something_behind_are_never_made_twice() {
-    let slow = streaming(Reply::from(sse(["from the first"])).after(ms(100))).await;
+    let slow = streaming(Reply::from(sse(["from the first"])).after(ms(300))).await;
     let quick = streaming(sse(["never asked"])).await;
-    let gw = hedged(&[&slow, &quick], "20ms").start().await;
+    let gw = hedged(&[&slow, &quick], "100ms").start().await;
     save_up(&gw, 8).await;
+    // A machine that stalls may have hedged those.
+    let before = quick.count();
     let stateful =
         [("store", json!(true)), ("previous_response_id", json!("r")), ("background", json!(true))];
     for (field, value) in stateful {
         let chat = gw.chat("m").say("hi").stream().with(field, value);
         chat.send().await.assert_text("from the first");
     }
-    assert_eq!(quick.count(), 0);
+    assert_eq!(quick.count(), before);
 }
 
 #[tokio::test]
