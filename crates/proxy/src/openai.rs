@@ -36,5 +36,5 @@ pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use preamble::is_preamble;
 pub use splice::{Spliced, splice};
 pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
-pub use upstream_error::{UpstreamError, error_of, is_error_body};
+pub use upstream_error::{UpstreamError, error_of, is_error_body, is_made_response};
 pub use usage::usage_of;

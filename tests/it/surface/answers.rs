@@ -106,6 +106,16 @@ async fn an_object_that_failed_is_shown_as_it_is_and_blames_nobody() {
 }
 
 #[tokio::test]
+async fn a_response_that_was_made_is_given_whatever_its_error_tells() {
+    let made = json!({"id": "resp_1", "object": "response", "status": "incomplete", "output": [],
+                      "error": {"code": "bio_policy", "message": "it was cut short"}});
+    let (_up, gw) = answering(json_body(&made)).await;
+    let answer = gw.post("/v1/responses", r#"{"model":"m","input":"x"}"#).send().await;
+    assert_eq!((answer.status, answer.attempts()), (200, 1), "{}", answer.body_text());
+    assert_eq!(answer.json(), made);
+}
+
+#[tokio::test]
 async fn what_is_asked_about_later_is_not_counted_again() {
     let up = Upstream::scripted().always(chat("ok")).start().await;
     let gw = gateway(&up).start().await;

@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::events::{Events, Turn};
 use crate::headers;
-use crate::openai::{Endpoint, Gives, error_of, is_error_body, usage_of};
+use crate::openai::{Endpoint, Gives, error_of, is_error_body, is_made_response, usage_of};
 use crate::plane::Route;
 use crate::scrub::scrub;
 use crate::upstream::Lease;
@@ -225,7 +225,7 @@ async fn whole_json(
             serde_json::from_slice::<IgnoredAny>(&body)
                 .map_err(|error| invalid(&format!("the answer is not JSON: {error}")))?;
             // The `error` of an object is part of its story: the job failed, not the question after it.
-            if endpoint.asks() && error_of(&body).is_some() {
+            if endpoint.asks() && error_of(&body).is_some() && !is_made_response(&body) {
                 return Err(error_inside(&body, key));
             }
             let usage = if endpoint.counts() { usage_of(&body) } else { None }.unwrap_or_default();

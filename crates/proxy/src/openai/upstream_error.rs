@@ -80,6 +80,20 @@ pub fn is_error_body(json: &[u8]) -> bool {
     found && matches!(read, Some(Ok(())))
 }
 
+/// Whether a document is a response that was made and did not fail, whatever it has to tell under `error`.
+///
+/// One whose status is `failed` is none: another channel may still answer.
+pub fn is_made_response(json: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(json) else { return false };
+    let (mut object, mut status) = (None, None);
+    let read = each_field(text, |key, value| match key {
+        "object" => object = text_of(value),
+        "status" => status = text_of(value),
+        _ => {}
+    });
+    read.is_ok() && object.as_deref() == Some("response") && status.as_deref() != Some("failed")
+}
+
 fn failed_response(response: Option<&RawValue>) -> UpstreamError<'_> {
     let mut error = UpstreamError::default();
     if let Some(response) = response.filter(|response| is_object(response)) {

@@ -46,6 +46,20 @@ fn an_answer_is_no_error() {
 }
 
 #[test]
+fn a_response_that_did_not_fail_is_one_in_spite_of_its_error() {
+    for (json, made) in [
+        (r#"{"object":"response","error":{"code":"bio_policy","message":"m"},"output":[]}"#, true),
+        (r#"{"object":"response","status":"incomplete","error":{"message":"m"}}"#, true),
+        (r#"{"object":"response","status":"failed","error":{"message":"m"}}"#, false),
+        (r#"{"error":{"message":"m"}}"#, false),
+        (r#"{"object":"error","error":{"message":"m"}}"#, false),
+        (r#"{"object":"response""#, false),
+    ] {
+        assert_eq!(is_made_response(json.as_bytes()), made, "{json}");
+    }
+}
+
+#[test]
 fn the_status_an_error_stands_for_is_told_by_code_then_by_type() {
     for (kind, code, status) in [
         ("", "429", Some(429)),
