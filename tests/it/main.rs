@@ -3,6 +3,7 @@
 
 mod admin;
 mod admin_gate;
+mod answer_edits;
 mod bad_input;
 mod crash;
 mod demo;

@@ -367,6 +367,16 @@ pub(crate) static KEYS: &[Key] = &[
         Field::Flag(place!(proxy.retry_executed)),
         "Whether a call goes elsewhere although the first channel may have carried it out.",
     ),
+    hot(
+        "proxy.rewrite_response_model",
+        Field::Flag(place!(proxy.rewrite_response_model)),
+        "Whether answers name the model as the client did, instead of as the upstream calls it.",
+    ),
+    hot(
+        "proxy.force_include_usage",
+        Field::Flag(place!(proxy.force_include_usage)),
+        "Whether every streamed chat is made to tell its usage, hidden again from clients that did not ask.",
+    ),
     cold(
         "proxy.dns_servers",
         Field::Addresses(place!(proxy.dns_servers)),

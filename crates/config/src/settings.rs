@@ -191,6 +191,11 @@ pub struct ProxySettings {
     pub retry_floor: u32,
     /// Whether a call is tried again elsewhere although the first channel may have carried it out.
     pub retry_executed: bool,
+    /// Whether answers name the model as the client did, instead of as the upstream calls it.
+    pub rewrite_response_model: bool,
+    /// Whether every streamed chat and completion is made to tell its usage, which is hidden again from clients that
+    /// did not ask for it.
+    pub force_include_usage: bool,
     /// Name servers for the upstreams' hosts; empty: the system's.
     pub dns_servers: Vec<SocketAddr>,
 }
@@ -343,6 +348,8 @@ impl Default for ProxySettings {
             retry_percent: 20,
             retry_floor: 10,
             retry_executed: true,
+            rewrite_response_model: false,
+            force_include_usage: false,
             dns_servers: Vec::new(),
         }
     }

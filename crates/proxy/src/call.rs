@@ -10,7 +10,7 @@ use http::{HeaderMap, Method};
 
 use crate::affinity::Pull;
 use crate::commit::Promise;
-use crate::openai::{Endpoint, Gives, PathParams, splice, uri};
+use crate::openai::{AnswerEdits, Edit, Endpoint, Gives, PathParams, pieces, rename, uri};
 use crate::plane::Route;
 use crate::spool::Spool;
 use crate::upload;
@@ -53,6 +53,10 @@ pub(crate) struct Call {
     pub asks_around: bool,
     /// Where a `prompt_cache_key` may be put, for channels that want one: the endpoint knows it and the body has none.
     pub lacks_cache_key: bool,
+    /// What lets its stream tell the usage, where the gateway wants to know it and the client does not.
+    pub ask_for_usage: Option<Edit>,
+    /// What is to be changed in its answer.
+    pub edits: Option<AnswerEdits>,
     /// How long the client itself is willing to wait.
     pub patience: Option<Duration>,
     /// Whether the answer is to say why it came from where it came from.
@@ -105,7 +109,7 @@ impl Payload {
 
 impl Call {
     /// The body for one channel: the client's bytes, with the model's value replaced where the channel calls it
-    /// otherwise, and a cache key where the channel is to get one.
+    /// otherwise, a cache key where the channel is to get one, and the wish for usage where the gateway has it.
     pub(crate) fn body_for(&self, route: &Route) -> Outgoing {
         let renamed = match self.renamed(route.backend_model.as_deref()) {
             Some((name, Place::Body(span))) => Some((name, span)),
@@ -119,20 +123,14 @@ impl Call {
                 return Outgoing::spooled(spool, span.start as u64..span.end as u64, instead);
             }
         };
-        let [head, model, tail] = match renamed {
-            Some((name, span)) => {
-                let spliced = splice(bytes, span, name);
-                [spliced.head, spliced.model, spliced.tail]
-            }
-            None => [bytes.clone(), Bytes::new(), Bytes::new()],
-        };
-        if !self.lacks_cache_key || !route.target.channel().tuning.add_cache_key {
-            return Outgoing::new([head, model, tail, Bytes::new(), Bytes::new()]);
-        }
-        // The body is an object with a model in it, so what follows the brace is a member.
-        let opened = memchr::memchr(b'{', &head).map_or(0, |at| at + 1);
-        let key = format!("\"prompt_cache_key\":\"gw-{:016x}\",", self.session.hash64());
-        Outgoing::new([head.slice(..opened), Bytes::from(key), head.slice(opened..), model, tail])
+        let renamed = renamed.and_then(|(name, span)| rename(bytes, span, name));
+        let cache_key = (self.lacks_cache_key && route.target.channel().tuning.add_cache_key).then(|| {
+            // The body is an object with a model in it, so what follows the brace is a member.
+            let opened = memchr::memchr(b'{', bytes).map_or(0, |at| at + 1);
+            let key = format!("\"prompt_cache_key\":\"gw-{:016x}\",", self.session.hash64());
+            Edit::insert(opened, key)
+        });
+        Outgoing::new(pieces(bytes, [cache_key, self.ask_for_usage.clone(), renamed]))
     }
 
     /// The path below the version and the query for one channel, with the model's name replaced where the channel calls

@@ -3,7 +3,7 @@ use gateway_domain::Usage;
 
 use std::ops::ControlFlow;
 
-use crate::openai::{Event, Heard, Scanner, StreamEnd, is_preamble, usage_of};
+use crate::openai::{AnswerEdits, Event, Heard, Scanner, StreamEnd, is_preamble, usage_of};
 use crate::scrub::scrub;
 
 /// An upstream's stream of events on its way to the client: what of it may pass, and what it says.
@@ -18,6 +18,8 @@ pub(crate) struct Events {
     /// The beginning of an event. Bounded by what the scanner takes for one event.
     partial: BytesMut,
     usage: Usage,
+    /// What is to be changed in what passes.
+    edits: Option<AnswerEdits>,
 }
 
 /// What the newest bytes have brought.
@@ -45,12 +47,13 @@ struct Heed<'u> {
 
 impl Events {
     /// A stream of which nothing has come yet, and whose events have at most `max_event_bytes`.
-    pub(crate) fn new(max_event_bytes: usize) -> Self {
+    pub(crate) fn new(max_event_bytes: usize, edits: Option<AnswerEdits>) -> Self {
         Self {
             scanner: Scanner::new(max_event_bytes),
             output: false,
             partial: BytesMut::new(),
             usage: Usage::default(),
+            edits,
         }
     }
 
@@ -65,6 +68,9 @@ impl Events {
         let mut whole = [Bytes::new(), Bytes::new()];
         if complete > 0 {
             whole = [self.partial.split().freeze(), data.split_to(complete.min(data.len()))];
+            if let Some(edits) = &self.edits {
+                whole = [edits.events(joined(whole)), Bytes::new()];
+            }
         }
         self.partial.extend_from_slice(&data);
         match (failure, trouble) {
@@ -98,6 +104,10 @@ impl Events {
         let failure = heed.failure;
         self.partial.extend_from_slice(b"\n\n");
         let last = self.partial.split().freeze();
+        let last = match &self.edits {
+            Some(edits) => edits.events(last),
+            None => last,
+        };
         match failure {
             Some(failure) => (scrub(last, key), Turn::Failed(scrub(failure, key))),
             None => (last, Turn::GoesOn),
@@ -168,10 +178,18 @@ impl Heed<'_> {
     }
 }
 
-fn clean([head, tail]: Whole, key: &str) -> Bytes {
+fn clean(whole: Whole, key: &str) -> Bytes {
+    scrub(joined(whole), key)
+}
+
+/// One buffer of two; no copy where only one holds anything.
+fn joined([head, tail]: Whole) -> Bytes {
+    if head.is_empty() {
+        return tail;
+    }
     let mut joined = BytesMut::from(head);
     joined.extend_from_slice(&tail);
-    scrub(joined.freeze(), key)
+    joined.freeze()
 }
 
 #[cfg(test)]
@@ -188,7 +206,7 @@ mod tests {
 
     #[test]
     fn half_an_event_waits_for_its_other_half() {
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         assert_eq!(feed(&mut events, "data: {}\n\ndata: {\"a\"").0, "data: {}\n\n");
         assert_eq!(feed(&mut events, ":1}").0, "");
         assert_eq!(feed(&mut events, "\n\ndata").0, "data: {\"a\":1}\n\n");
@@ -196,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_malformed_event_and_what_follows_it_do_not_pass() {
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         let (passed, turn) = feed(&mut events, "data: {}\n\ndata: {\n\ndata: {}\n\n");
         assert_eq!(passed, "data: {}\n\n");
         assert!(matches!(turn, Turn::Broken(_)), "{turn:?}");
@@ -204,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_failure_passes_without_the_key_and_nothing_behind_it() {
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         feed(&mut events, "data: {}\n\ndata: {\"error\":{\"mess");
         let (passed, turn) = feed(&mut events, "age\":\"sk-canary-1\"}}\n\ndata: [DONE]\n\n");
         assert_eq!(passed, "data: {\"error\":{\"message\":\"[key]\"}}\n\n");
@@ -214,21 +232,34 @@ mod tests {
 
     #[test]
     fn a_last_event_without_its_blank_line_is_given_one_and_half_a_last_event_is_none() {
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         feed(&mut events, "data: [DONE]");
         let (last, turn) = events.close(KEY);
         assert_eq!(last, "data: [DONE]\n\n");
         assert!(matches!(turn, Turn::GoesOn) && events.is_over(StreamEnd::Done));
 
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         feed(&mut events, "data: {\"a\":");
         let (last, turn) = events.close(KEY);
         assert!(last.is_empty() && matches!(turn, Turn::Broken(_)), "{turn:?}");
     }
 
     #[test]
+    fn what_is_edited_is_edited_wherever_the_event_was_cut_and_its_usage_is_known_all_the_same() {
+        let stream = "data: {\"model\":\"m\",\"choices\":[{}],\"usage\":null}\n\n\
+            data: {\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\ndata: [DONE]\n\n";
+        for cut in 0..stream.len() {
+            let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, AnswerEdits::new(Some("public"), true));
+            let (head, tail) = stream.split_at(cut);
+            let passed = feed(&mut events, head).0 + &feed(&mut events, tail).0;
+            assert_eq!(passed, "data: {\"model\":\"public\",\"choices\":[{}]}\n\ndata: [DONE]\n\n", "{cut}");
+            assert_eq!(events.usage().prompt, Some(3), "{cut}");
+        }
+    }
+
+    #[test]
     fn an_announced_answer_has_begun_and_says_nothing_yet() {
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         feed(&mut events, "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n");
         assert!(events.has_begun() && !events.has_output());
         feed(&mut events, "data: {\"choices\":[{\"delta\":{\"content\":\"H\"}}]}\n\n");
@@ -238,7 +269,7 @@ mod tests {
     #[test]
     fn the_first_letters_of_a_last_event_are_none() {
         for letters in ["d", "data", "data:", "event: x", ": a comment"] {
-            let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+            let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
             feed(&mut events, "data: {\"choices\":[{\"delta\":{\"content\":\"H\"}}]}\n\n");
             feed(&mut events, letters);
             let (last, turn) = events.close(KEY);
@@ -248,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_stream_is_over_where_its_clients_stop_listening() {
-        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES);
+        let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
         feed(&mut events, "data: {\"type\":\"response.completed\",\"response\":{}}\n\n");
         assert!(events.has_finished() && events.is_over(StreamEnd::Response));
         assert!(!events.is_over(StreamEnd::Done));

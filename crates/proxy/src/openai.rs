@@ -1,10 +1,14 @@
 //! What the gateway knows of the OpenAI wire format: pure functions over bytes.
 //!
 //! Nothing here does I/O, reads a clock or knows a channel. A request body is read once ([`peek`]) and changed in one
-//! place only ([`splice`]); an answer is never changed, only watched as it passes ([`Scanner`], [`usage_of`],
-//! [`error_of`]). Every function takes whatever bytes the network sends and never panics on them.
+//! place only ([`rename`]); an answer is only watched as it passes ([`Scanner`], [`usage_of`], [`error_of`]). More is changed
+//! only where the operator wants it ([`ask_for_usage`], [`AnswerEdits`]). Every function takes whatever bytes the network
+//! sends and never panics on them.
 
+mod answer_edits;
+mod ask_for_usage;
 mod choices;
+mod edit;
 mod endpoint;
 mod error_body;
 mod event;
@@ -15,13 +19,16 @@ mod peek;
 mod preamble;
 #[cfg(test)]
 mod random_json;
-mod splice;
+mod rename;
 mod sse;
 mod upstream_error;
 pub mod uri;
 mod usage;
 
+pub use answer_edits::AnswerEdits;
+pub use ask_for_usage::ask_for_usage;
 pub use choices::Choices;
+pub use edit::{Edit, pieces};
 pub use endpoint::{
     ADMINISTRATION, Endpoint, EndpointKind, Gives, Lookup, ModelAt, OTHER, ObjectKind, PathParams,
     StreamDialect, StreamEnd, Takes, endpoints, lookup,
@@ -34,7 +41,7 @@ pub use multipart::{
 pub use nested::nested_model;
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use preamble::is_preamble;
-pub use splice::{Spliced, splice};
+pub use rename::rename;
 pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
 pub use upstream_error::{UpstreamError, error_of, is_error_body, is_made_response};
 pub use usage::usage_of;

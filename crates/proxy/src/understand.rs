@@ -15,7 +15,8 @@ use crate::commit::Promise;
 use crate::error::ProxyError;
 use crate::headers;
 use crate::openai::{
-    Endpoint, ModelAt, ObjectKind, PathParams, Peek, PeekError, Takes, nested_model, peek, uri,
+    AnswerEdits, Edit, Endpoint, ModelAt, ObjectKind, PathParams, Peek, PeekError, Takes, ask_for_usage,
+    nested_model, peek, uri,
 };
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -54,6 +55,9 @@ pub(crate) fn understand(
         user: seen.user.as_deref(),
     };
     let name = model.as_ref().map_or_else(Arc::default, |(name, _)| Arc::clone(name));
+    let public_name = model.as_ref().map(|(name, _)| &**name);
+    let public_name = public_name.filter(|_| settings.rewrite_response_model && endpoint.asks());
+    let ask_for_usage = usage_to_ask_for(endpoint, &seen, &body, settings);
     let (session, session_source) = SessionKey::named(user.id, name, &naming);
     let stream = seen.stream || (head.method == Method::GET && asks_for_events(query.as_deref()));
     Ok(Call {
@@ -61,6 +65,8 @@ pub(crate) fn understand(
         lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
         repeatable: is_repeatable(endpoint, head, &seen),
         store: seen.store,
+        edits: AnswerEdits::new(public_name, ask_for_usage.is_some()),
+        ask_for_usage,
         pull: Pull::None { unknown: false },
         asks_around: false,
         patience: patience(&head.headers),
@@ -78,6 +84,17 @@ pub(crate) fn understand(
         session_source,
         body,
     })
+}
+
+/// What makes a stream tell its usage whose client did not ask for it.
+fn usage_to_ask_for(
+    endpoint: &Endpoint,
+    seen: &Peek<'_>,
+    body: &Payload,
+    settings: &ProxySettings,
+) -> Option<Edit> {
+    let is_wanted = settings.force_include_usage && endpoint.takes_stream_options();
+    (is_wanted && seen.stream && !seen.include_usage).then(|| ask_for_usage(body.text())).flatten()
 }
 
 /// What a body says that came whole.

@@ -54,13 +54,23 @@ pub(crate) async fn take(
         Shape::Nothing => Ok(nothing(&body, lease, pace)),
         Shape::Events => {
             let _given = call.promise.give();
-            first_output(body, lease, key, limits, pace).await
+            let events = Events::new(limits.max_event_bytes, call.edits.clone());
+            first_output(events, body, lease, key, limits, pace).await
         }
         Shape::Bytes => first_bytes(body, lease, call.endpoint, &headers, limits, pace).await,
         Shape::Json => whole_json(body, lease, key, call.endpoint, limits, pace).await,
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
+    let content = edited(content, call);
     Ok((status, client_headers(headers, key, &content), content))
+}
+
+/// A whole document as its client is to get it. Streams edit themselves.
+fn edited(content: Content, call: &Call) -> Content {
+    match (content, &call.edits) {
+        (Content::Whole { body, usage }, Some(edits)) => Content::Whole { body: edits.document(body), usage },
+        (content, _) => content,
+    }
 }
 
 /// Whether a status comes with an answer for the client: 2xx, and "not modified" for whoever asked that way.
@@ -115,13 +125,13 @@ fn nothing(body: &Incoming, lease: Lease, pace: &Pace) -> Content {
 /// A stream as far as the first event that says something, with whatever came before it: until then the call can still
 /// be made elsewhere. A stream that has begun is shown as it is once its client has waited long enough.
 async fn first_output(
+    mut events: Events,
     mut body: Incoming,
     lease: Lease,
     key: &str,
     limits: Limits,
     pace: &Pace,
 ) -> Result<Content, Failure> {
-    let mut events = Events::new(limits.max_event_bytes);
     let mut held = Vec::new();
     let mut size = 0;
     let mut turn = Turn::GoesOn;

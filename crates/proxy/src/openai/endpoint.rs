@@ -185,6 +185,11 @@ impl Endpoint {
         matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Responses)
     }
 
+    /// Whether its streams tell their usage only when `stream_options` asks for it.
+    pub fn takes_stream_options(&self) -> bool {
+        matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Completions)
+    }
+
     /// Whether what its answers say of tokens is what this call has used; others tell of what was used before.
     pub fn counts(&self) -> bool {
         self.asks() || (self.kind == EndpointKind::Threads && self.method == Method::POST)

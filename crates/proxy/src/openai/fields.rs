@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
@@ -29,6 +30,12 @@ pub(super) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
     } else {
         Some(Cow::Borrowed(inner))
     }
+}
+
+/// The bytes of `text` in which `raw` stands, which was read from there.
+pub(super) fn place_in(text: &str, raw: &RawValue) -> Range<usize> {
+    let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
+    start..start + raw.get().len()
 }
 
 /// Whether `raw` is the literal `true`. Any other value, also a wrong type, is left for the upstream to judge.

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-use super::fields::{each_field, is_object, is_true, text_of};
+use super::fields::{each_field, is_object, is_true, place_in, text_of};
 
 /// How deep arrays and objects may nest. Real requests stay below 20; parsers behind us may be recursive.
 pub const MAX_DEPTH: usize = 128;
@@ -282,8 +282,8 @@ impl PeekError {
 
 /// The model that the value of a member of `text` names; `None` for `null`.
 pub(super) fn model_in<'a>(text: &str, raw: &'a RawValue) -> Result<Option<ModelSpan<'a>>, PeekError> {
-    let start = raw.get().as_ptr().addr() - text.as_ptr().addr();
-    let span = start..start + raw.get().len();
+    let span = place_in(text, raw);
+    let start = span.start;
     if raw.get() == "null" {
         return Ok(None);
     }

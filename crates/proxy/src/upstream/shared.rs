@@ -129,8 +129,7 @@ mod tests {
     use super::*;
 
     fn whole(bytes: &'static [u8]) -> Outgoing {
-        let nothing = bytes::Bytes::new;
-        Outgoing::new([bytes::Bytes::from_static(bytes), nothing(), nothing(), nothing(), nothing()])
+        Outgoing::new(crate::openai::pieces(&bytes::Bytes::from_static(bytes), [None, None, None]))
     }
 
     /// A connection to an upstream that allows `streams` calls at a time.
