@@ -10,6 +10,7 @@
 //! **Must never know:** async, I/O, clocks, HTTP, SQL, and what kinds of objects there are. Time is an argument.
 
 mod change;
+mod places;
 mod shard;
 mod table;
 

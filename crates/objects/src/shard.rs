@@ -1,8 +1,11 @@
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::{Change, Record};
+
+/// How many records are kept for a while after they were let go.
+const DEPARTED: usize = 64;
 
 /// One part of the table, behind one lock.
 ///
@@ -15,6 +18,8 @@ pub(crate) struct Shard {
     by_touch: BTreeMap<u64, Arc<str>>,
     /// What storage was not told yet, with the touch that tells what came first.
     pending: HashMap<Arc<str>, (u64, Change)>,
+    /// What was let go last, the newest behind.
+    departed: VecDeque<Record>,
 }
 
 #[derive(Debug)]
@@ -41,12 +46,17 @@ impl Shard {
 
     /// Takes a record down, unless the id is another user's. Tells whether it was taken.
     pub(crate) fn note(&mut self, record: Record, touch: u64, bound: usize) -> bool {
-        if let Some(known) = self.entries.get(&record.id) {
+        if let Some(known) = self.entries.get_mut(&record.id) {
             if known.record.user != record.user {
                 return false;
             }
             if known.record.channel == record.channel {
-                // Made once and told again, as polled answers do: the row stays as it is.
+                // Made once and told again, as polled answers do: the row stays as it is, but for what is new.
+                if known.record.made_at.is_none() && record.made_at.is_some() {
+                    known.record.made_at = record.made_at;
+                    let row = known.record.clone();
+                    self.owe(&record.id, Change::Put(row), touch, bound);
+                }
                 return true;
             }
         }
@@ -70,7 +80,16 @@ impl Shard {
         }
         let id = entry.as_ref().map_or_else(|| Arc::from(id), |entry| Arc::clone(&entry.record.id));
         self.owe(&id, Change::Remove(Arc::clone(&id)), touch, bound);
-        entry.is_some()
+        let Some(entry) = entry else { return false };
+        if self.departed.len() == DEPARTED {
+            self.departed.pop_front();
+        }
+        self.departed.push_back(entry.record);
+        true
+    }
+
+    pub(crate) fn departed(&self, id: &str) -> Option<Record> {
+        self.departed.iter().rev().find(|record| &*record.id == id).cloned()
     }
 
     /// Lets go what `unwanted` says, here only, and tells how much that was.
@@ -84,6 +103,7 @@ impl Shard {
             }
             !goes
         });
+        self.departed.retain(|record| !unwanted(record));
         self.pending.retain(|_, (_, change)| match change {
             Change::Put(record) => !unwanted(record),
             Change::Remove(_) => true,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gateway_domain::{ChannelId, UnixMillis, UserId};
 
 use crate::Change;
+use crate::places::Places;
 use crate::shard::Shard;
 
 /// How many objects are remembered in memory when nothing else is said: some 60 MB.
@@ -27,6 +28,8 @@ pub struct Record {
     pub user: UserId,
     /// When the gateway learned of it.
     pub created_at: UnixMillis,
+    /// When it was made, in seconds by the upstream's clock; `None`: it has not said.
+    pub made_at: Option<i64>,
 }
 
 /// The objects that were made or named last: at most one record per id.
@@ -42,6 +45,7 @@ pub struct Objects {
     /// Decides the shard of an id. Ids come from upstreams and clients, so nobody may foresee it.
     hasher: RandomState,
     next_touch: AtomicU64,
+    places: Places,
 }
 
 // === impl Objects ===
@@ -66,6 +70,7 @@ impl Objects {
             bound: (max / SHARDS).max(1),
             hasher: RandomState::new(),
             next_touch: AtomicU64::new(0),
+            places: Places::default(),
         }
     }
 
@@ -73,6 +78,7 @@ impl Objects {
     pub fn restore(&self, rows: impl IntoIterator<Item = Record>) {
         for row in rows {
             let touch = self.touch();
+            self.places.add(row.user, &row.kind, row.channel);
             self.shard_of(&row.id).restore(row, touch, self.bound);
         }
     }
@@ -81,15 +87,38 @@ impl Objects {
     ///
     /// An id that is another user's already stays theirs, and the answer is `false`: two upstreams may give out the
     /// same id, and the one who came second must not get at what the first one made.
+    ///
+    /// An object that is known already is told again only for the sake of what was not known of it: when it was made.
     pub fn note(&self, record: Record) -> bool {
         let touch = self.touch();
-        self.shard_of(&record.id).note(record, touch, self.bound)
+        let (user, kind, channel) = (record.user, record.kind.clone(), record.channel);
+        let noted = self.shard_of(&record.id).note(record, touch, self.bound);
+        if noted {
+            self.places.add(user, &kind, channel);
+        }
+        noted
+    }
+
+    /// Takes in from storage that this user has objects of this kind at this channel.
+    pub fn restore_place(&self, user: UserId, kind: Cow<'static, str>, channel: ChannelId) {
+        self.places.add(user, &kind, channel);
+    }
+
+    /// The channels at which a user has objects of a kind, or had some, in the order of their ids.
+    pub fn channels_of(&self, user: UserId, kind: &str) -> Vec<ChannelId> {
+        self.places.of(user, kind)
     }
 
     /// What is known of an id. Asking is using: it is kept longer for that.
     pub fn of(&self, id: &str) -> Option<Record> {
         let touch = self.touch();
         self.shard_of(id).of(id, touch)
+    }
+
+    /// What was known of an id that was let go not long ago: clients go through a list and delete what they find, and
+    /// then ask for what stands behind it.
+    pub fn departed(&self, id: &str) -> Option<Record> {
+        self.shard_of(id).departed(id)
     }
 
     /// Lets an id go, from storage too, and tells whether it was known here.
@@ -101,12 +130,14 @@ impl Objects {
     /// Lets go what a deleted channel had made, and tells how much that was. Storage lets go by itself when it deletes
     /// the channel.
     pub fn forget_channel(&self, id: ChannelId) -> usize {
+        self.places.forget_channel(id);
         self.drop_if(|record| record.channel == id)
     }
 
     /// Lets go what a deleted user had made, and tells how much that was. Storage lets go by itself when it deletes
     /// the user.
     pub fn forget_user(&self, id: UserId) -> usize {
+        self.places.forget_user(id);
         self.drop_if(|record| record.user == id)
     }
 

@@ -43,7 +43,7 @@ pub use keys::key_digest;
 pub use mappings::MappingPatch;
 pub use metrics::LifetimeMetrics;
 pub use models::ModelPatch;
-pub use objects::{Cursor, MAX_OBJECTS_PER_QUERY, ObjectPage, ObjectRow};
+pub use objects::{ObjectNeighbours, ObjectRow, Side};
 pub use recorder::{Record, Recorder};
 pub use secrets::MasterKey;
 pub use sessions::SessionRow;

@@ -6,9 +6,6 @@ use rusqlite::{Connection, Row, params};
 use crate::tx::{moment, text};
 use crate::{Result, Store};
 
-/// No list of objects answers with more than this.
-pub const MAX_OBJECTS_PER_QUERY: u32 = 1000;
-
 /// Which channel made an object and whose it is, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRow {
@@ -22,32 +19,34 @@ pub struct ObjectRow {
     pub user: UserId,
     /// When the gateway learned of it.
     pub created_at: UnixMillis,
+    /// When it was made, in seconds by the upstream's clock; `None`: it has not said.
+    pub made_at: Option<i64>,
 }
 
-/// A page of one user's objects of one kind.
+/// The objects of one user, kind and channel that were made right before or after a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectPage {
+pub struct ObjectNeighbours {
     /// Whose.
     pub user: UserId,
     /// Of which kind.
     pub kind: Arc<str>,
-    /// Where the page begins or ends: at the id of an object on the page before or after it.
-    pub cursor: Cursor,
-    /// Whether the newest stand first.
-    pub newest_first: bool,
-    /// At most this many, from 1 to [`MAX_OBJECTS_PER_QUERY`]; what lies outside is brought inside.
+    /// Made where.
+    pub channel: ChannelId,
+    /// The moment, in seconds by the upstream's clock. What was made in this second itself is not among them.
+    pub at: i64,
+    /// On which side of it.
+    pub side: Side,
+    /// At most this many.
     pub limit: u32,
 }
 
-/// Which part of a list to show. An id that is not in the list shows nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cursor {
-    /// From the beginning.
-    Beginning,
-    /// What stands behind this object.
-    After(Arc<str>),
-    /// What stands right before this object.
-    Before(Arc<str>),
+/// A side of a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Earlier.
+    Before,
+    /// Later.
+    After,
 }
 
 // === impl Store ===
@@ -56,7 +55,11 @@ impl Store {
     /// The object of this id.
     pub fn object(&self, id: &str) -> Result<Option<ObjectRow>> {
         self.read(|tx| {
-            tx.one("SELECT id, kind, channel_id, user_id, created_at FROM objects WHERE id = ?1", [id], read)
+            tx.one(
+                "SELECT id, kind, channel_id, user_id, created_at, made_at FROM objects WHERE id = ?1",
+                [id],
+                read,
+            )
         })
     }
 
@@ -64,7 +67,7 @@ impl Store {
     pub fn newest_objects(&self, limit: usize) -> Result<Vec<ObjectRow>> {
         let mut rows = self.read(|tx| {
             tx.all(
-                "SELECT id, kind, channel_id, user_id, created_at FROM objects
+                "SELECT id, kind, channel_id, user_id, created_at, made_at FROM objects
                  ORDER BY created_at DESC, rowid DESC LIMIT ?1",
                 [i64::try_from(limit).unwrap_or(i64::MAX)],
                 read,
@@ -74,48 +77,48 @@ impl Store {
         Ok(rows)
     }
 
-    /// One page of a user's objects, in the page's order.
-    pub fn objects(&self, page: &ObjectPage) -> Result<Vec<ObjectRow>> {
-        // Read backwards from the end of the page, or forwards from its beginning: both are ways along the index.
-        let (cursor, backwards) = match &page.cursor {
-            Cursor::Beginning => (None, false),
-            Cursor::After(id) => (Some(id), false),
-            Cursor::Before(id) => (Some(id), true),
+    /// Who has objects of which kind at which channels: each once.
+    pub fn object_places(&self) -> Result<Vec<(UserId, Arc<str>, ChannelId)>> {
+        self.read(|tx| {
+            tx.all("SELECT DISTINCT user_id, kind, channel_id FROM objects", [], |row| {
+                Ok((UserId(row.get(0)?), text(row, 1)?, ChannelId(row.get(2)?)))
+            })
+        })
+    }
+
+    /// The neighbours of a moment, the nearest first. Objects of which it is not known when they were made are no
+    /// neighbours.
+    pub fn object_neighbours(&self, of: &ObjectNeighbours) -> Result<Vec<ObjectRow>> {
+        let sql = match of.side {
+            Side::Before => BEFORE,
+            Side::After => AFTER,
         };
-        let limit = page.limit.clamp(1, MAX_OBJECTS_PER_QUERY);
-        let params = params![page.user.0, &*page.kind, cursor.map(|id| &**id), limit];
-        let sql = if page.newest_first == backwards { FORWARDS } else { BACKWARDS };
-        let mut rows = self.read(|tx| tx.all(sql, params, read))?;
-        if backwards {
-            rows.reverse();
-        }
-        Ok(rows)
+        let params = params![of.user.0, &*of.kind, of.channel.0, of.at, of.limit];
+        self.read(|tx| tx.all(sql, params, read))
     }
 }
 
-/// From the oldest to the newest.
-const FORWARDS: &str = "SELECT id, kind, channel_id, user_id, created_at FROM objects
-    WHERE user_id = ?1 AND kind = ?2 AND (?3 IS NULL OR (created_at, rowid) >
-        (SELECT created_at, rowid FROM objects WHERE id = ?3 AND user_id = ?1 AND kind = ?2))
-    ORDER BY created_at, rowid LIMIT ?4";
-/// From the newest to the oldest.
-const BACKWARDS: &str = "SELECT id, kind, channel_id, user_id, created_at FROM objects
-    WHERE user_id = ?1 AND kind = ?2 AND (?3 IS NULL OR (created_at, rowid) <
-        (SELECT created_at, rowid FROM objects WHERE id = ?3 AND user_id = ?1 AND kind = ?2))
-    ORDER BY created_at DESC, rowid DESC LIMIT ?4";
+const BEFORE: &str = "SELECT id, kind, channel_id, user_id, created_at, made_at FROM objects
+    WHERE user_id = ?1 AND kind = ?2 AND channel_id = ?3 AND made_at < ?4
+    ORDER BY made_at DESC LIMIT ?5";
+const AFTER: &str = "SELECT id, kind, channel_id, user_id, created_at, made_at FROM objects
+    WHERE user_id = ?1 AND kind = ?2 AND channel_id = ?3 AND made_at > ?4
+    ORDER BY made_at LIMIT ?5";
 
 /// Keeps an object, unless its id is another user's.
 ///
 /// Its user or channel may have been deleted while it waited; then there is nothing to keep.
 pub(crate) fn put(conn: &Connection, row: &ObjectRow) -> Result<()> {
     conn.prepare_cached(
-        "INSERT INTO objects (id, kind, channel_id, user_id, created_at)
-         SELECT ?1, ?2, ?3, ?4, ?5
+        "INSERT INTO objects (id, kind, channel_id, user_id, created_at, made_at)
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6
          WHERE EXISTS (SELECT 1 FROM users WHERE id = ?4) AND EXISTS (SELECT 1 FROM channels WHERE id = ?3)
-         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, channel_id = excluded.channel_id
+         ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, channel_id = excluded.channel_id,
+             made_at = CASE WHEN channel_id = excluded.channel_id
+                 THEN COALESCE(excluded.made_at, made_at) ELSE excluded.made_at END
          WHERE user_id = excluded.user_id",
     )?
-    .execute(params![&*row.id, &*row.kind, row.channel.0, row.user.0, row.created_at.0])?;
+    .execute(params![&*row.id, &*row.kind, row.channel.0, row.user.0, row.created_at.0, row.made_at])?;
     Ok(())
 }
 
@@ -132,6 +135,7 @@ fn read(row: &Row<'_>) -> Result<ObjectRow> {
         channel: ChannelId(row.get(2)?),
         user: UserId(row.get(3)?),
         created_at: moment(row, 4)?,
+        made_at: row.get(5)?,
     })
 }
 

@@ -18,7 +18,7 @@ use crate::{Result, StorageError};
 /// Stands in the header of the gateway's files: "OAGW".
 const APPLICATION_ID: i64 = 0x4F41_4757;
 /// The newest schema version that this gateway knows.
-const NEWEST: i64 = 4;
+const NEWEST: i64 = 5;
 /// Sealed into `meta`: whoever can open it has the right master key.
 const CHECK_TEXT: &str = "openai-gateway";
 const CHECK_PLACE: &str = "meta:key_check";
@@ -157,6 +157,8 @@ fn migrations(
         M::up(include_str!("migrations/0003_routing.sql")),
         // 4: which channel made which object.
         M::up(include_str!("migrations/0004_objects.sql")),
+        // 5: when the upstreams made them.
+        M::up(include_str!("migrations/0005_object_times.sql")),
     ])
 }
 

@@ -7,6 +7,7 @@ fn record(id: &str, user: i64, channel: i64) -> Record {
         channel: ChannelId(channel),
         user: UserId(user),
         created_at: UnixMillis(10),
+        made_at: None,
     }
 }
 
@@ -110,4 +111,58 @@ fn restored_rows_are_owed_to_nobody_and_do_not_overwrite_what_is_newer() {
     assert_eq!(objects.of("a"), Some(record("a", 1, 8)));
     assert_eq!(objects.of("b"), Some(record("b", 2, 7)));
     assert_eq!(objects.take_changes(), []);
+}
+
+#[test]
+fn when_an_object_was_made_is_taken_down_when_it_is_told() {
+    let objects = Objects::new();
+    let dated = |made_at| Record { made_at, ..record("file-1", 1, 7) };
+    objects.note(dated(None));
+    objects.take_changes();
+    assert!(objects.note(dated(Some(5))));
+    assert_eq!(objects.take_changes(), [Change::Put(dated(Some(5)))]);
+    for told in [None, Some(5), Some(6)] {
+        assert!(objects.note(dated(told)));
+    }
+    assert_eq!(objects.of("file-1"), Some(dated(Some(5))));
+    assert_eq!(objects.take_changes(), []);
+}
+
+#[test]
+fn the_channels_of_a_users_objects_are_known_also_of_those_that_memory_has_let_go() {
+    let objects = Objects::with_max(SHARDS);
+    objects.restore_place(UserId(1), "file".into(), ChannelId(9));
+    objects.restore([record("old", 1, 8)]);
+    for number in 0..1_000 {
+        objects.note(record(&format!("file-{number}"), 1, 7));
+    }
+    objects.note(record("theirs", 2, 6));
+    let channels = |user, kind| objects.channels_of(UserId(user), kind);
+    assert_eq!(channels(1, "file"), [ChannelId(7), ChannelId(8), ChannelId(9)]);
+    assert_eq!([channels(1, "batch"), channels(3, "file")], [vec![], vec![]]);
+    objects.forget_channel(ChannelId(8));
+    objects.forget_user(UserId(2));
+    assert_eq!(channels(1, "file"), [ChannelId(7), ChannelId(9)]);
+    assert_eq!(channels(2, "file"), []);
+    assert!(!objects.note(Record { user: UserId(3), ..record("file-999", 1, 5) }));
+    assert_eq!(channels(3, "file"), [], "what is another user's is no object of theirs");
+}
+
+#[test]
+fn what_was_let_go_is_told_for_a_while_and_of_a_deleted_user_not_at_all() {
+    let objects = Objects::new();
+    for (id, user) in [("a", 1), ("b", 2)] {
+        objects.note(record(id, user, 7));
+        objects.forget(id);
+    }
+    assert_eq!((objects.of("a"), objects.departed("a")), (None, Some(record("a", 1, 7))));
+    objects.forget_user(UserId(2));
+    assert_eq!(objects.departed("b"), None);
+    for number in 0..100_000 {
+        let id = format!("file-{number}");
+        objects.note(record(&id, 1, 7));
+        objects.forget(&id);
+    }
+    assert_eq!(objects.departed("a"), None, "what is kept of them is bounded");
+    assert!(objects.departed("file-99999").is_some());
 }

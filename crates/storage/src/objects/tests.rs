@@ -16,7 +16,8 @@ fn places_in(store: Store) -> Places {
 }
 
 fn row(id: &str, user: UserId, channel: ChannelId, created_at: i64) -> ObjectRow {
-    ObjectRow { id: id.into(), kind: "file".into(), channel, user, created_at: UnixMillis(created_at) }
+    let created_at = UnixMillis(created_at);
+    ObjectRow { id: id.into(), kind: "file".into(), channel, user, created_at, made_at: None }
 }
 
 fn keep(store: &Store, rows: &[ObjectRow]) {
@@ -76,51 +77,59 @@ fn the_newest_objects_come_back_oldest_first() {
 }
 
 #[test]
-fn a_list_shows_the_users_own_objects_of_one_kind_in_either_order() {
+fn who_has_what_where_is_told_once_each() {
     let Places { store, channels: [one, two], users: [ann, bob] } = places_in(store());
     let batch = ObjectRow { kind: "batch".into(), ..row("batch_1", ann, one, 15) };
-    keep(
-        &store,
-        &[
-            row("a", ann, one, 10),
-            row("b", ann, two, 20),
-            row("x", bob, one, 15),
-            batch,
-            row("c", ann, one, 20),
-        ],
-    );
-    let page = |newest_first| ObjectPage {
-        user: ann,
-        kind: "file".into(),
-        cursor: Cursor::Beginning,
-        newest_first,
-        limit: 100,
-    };
-    assert_eq!(ids(&store.objects(&page(true)).unwrap()), ["c", "b", "a"]);
-    assert_eq!(ids(&store.objects(&page(false)).unwrap()), ["a", "b", "c"]);
+    keep(&store, &[row("a", ann, one, 1), row("b", ann, one, 2), row("c", ann, two, 3), batch]);
+    keep(&store, &[row("x", bob, two, 1)]);
+    let mut places = store.object_places().unwrap();
+    places.sort();
+    let file: Arc<str> = "file".into();
+    let expected =
+        [(ann, "batch".into(), one), (ann, file.clone(), one), (ann, file.clone(), two), (bob, file, two)];
+    assert_eq!(places, expected);
 }
 
 #[test]
-fn pages_after_and_before_an_object_join_without_a_gap() {
-    let Places { store, channels: [one, _], users: [ann, bob] } = places_in(store());
-    let rows: Vec<ObjectRow> = (0..10).map(|at| row(&format!("f{at}"), ann, one, at / 3)).collect();
-    keep(&store, &rows);
-    keep(&store, &[row("foreign", bob, one, 1)]);
-    let page = |cursor, newest_first| {
-        let page = ObjectPage { user: ann, kind: "file".into(), cursor, newest_first, limit: 4 };
-        let rows = store.objects(&page).unwrap();
-        ids(&rows).join(" ")
+fn the_neighbours_of_a_moment_are_the_users_own_of_the_same_channel_and_the_nearest_come_first() {
+    let Places { store, channels: [one, two], users: [ann, bob] } = places_in(store());
+    let made = |id, user, channel, at| ObjectRow { made_at: Some(at), ..row(id, user, channel, 1) };
+    keep(
+        &store,
+        &[
+            made("a", ann, one, 10),
+            made("b", ann, one, 20),
+            made("c", ann, one, 30),
+            made("d", ann, one, 40),
+            made("elsewhere", ann, two, 21),
+            made("theirs", bob, one, 21),
+            ObjectRow { kind: "batch".into(), ..made("batch_1", ann, one, 21) },
+            row("undated", ann, one, 21),
+        ],
+    );
+    let near = |at, side, limit| {
+        let of = ObjectNeighbours { user: ann, kind: "file".into(), channel: one, at, side, limit };
+        ids(&store.object_neighbours(&of).unwrap()).join(" ")
     };
-    let after = |id: &str| Cursor::After(id.into());
-    let before = |id: &str| Cursor::Before(id.into());
-    assert_eq!(page(Cursor::Beginning, false), "f0 f1 f2 f3");
-    assert_eq!(page(after("f3"), false), "f4 f5 f6 f7");
-    assert_eq!(page(after("f7"), false), "f8 f9");
-    assert_eq!(page(before("f8"), false), "f4 f5 f6 f7");
-    assert_eq!(page(after("f6"), true), "f5 f4 f3 f2");
-    assert_eq!(page(before("f5"), true), "f9 f8 f7 f6");
-    assert_eq!(page(after("foreign"), true), "", "another user's object is no place in the list");
-    assert_eq!(page(after("nothing"), true), "");
+    assert_eq!(near(30, Side::Before, 9), "b a");
+    assert_eq!(near(30, Side::Before, 1), "b");
+    assert_eq!(near(20, Side::After, 9), "c d");
+    assert_eq!(near(10, Side::Before, 9), "");
+}
+
+#[test]
+fn when_an_object_was_made_is_learned_once_and_kept() {
+    let Places { store, channels: [one, two], users: [ann, _] } = places_in(store());
+    let made = |made_at, channel| ObjectRow { made_at, ..row("a", ann, channel, 10) };
+    for (put, kept) in [
+        (made(None, one), None),
+        (made(Some(7), one), Some(7)),
+        (made(None, one), Some(7)),
+        (made(None, two), None),
+    ] {
+        keep(&store, &[put]);
+        assert_eq!(store.object("a").unwrap().unwrap().made_at, kept);
+    }
 }
 
 #[test]
