@@ -11,7 +11,7 @@ use gateway_config::{
 };
 use gateway_domain::{Inventory, KeyDigest, UnixMillis};
 use gateway_health::{Board, HttpProbe, Lookup};
-use gateway_objects::{DEFAULT_MAX_OBJECTS, Objects};
+use gateway_objects::Objects;
 use gateway_proxy::{Clock, Metrics, Names, Proxy};
 use gateway_routing::Pools;
 use gateway_sessions::Sessions;
@@ -195,8 +195,7 @@ impl Parts {
         let pools = Arc::new(Pools::new());
         let sessions = Arc::new(Sessions::new(settings.session.idle_timeout));
         sessions.restore(housekeeping::sessions_of(store.sessions()?));
-        let objects = Arc::new(Objects::new());
-        objects.restore(objects::records_of(store.newest_objects(DEFAULT_MAX_OBJECTS)?));
+        let objects = Arc::new(objects::restored(&store)?);
         let client_tls = tls::client_config()?;
         let clock = Clock::start();
         let metrics = Metrics::new(meters.recorder());

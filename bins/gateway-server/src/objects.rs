@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_objects::{Change, Objects, Record};
-use gateway_proxy::Recall;
-use gateway_storage::{ObjectRow, Record as Kept, Recorder, Store};
+use gateway_objects::{Change, DEFAULT_MAX_OBJECTS, Objects, Record};
+use gateway_proxy::{Neighbours, Question, Recall, Silent};
+use gateway_storage::{ObjectNeighbours, ObjectRow, Record as Kept, Recorder, Side, StorageError, Store};
 use tokio::sync::Semaphore;
 
 /// From a change to its record: together with the writer's own wait, less than a second is lost by a kill.
@@ -15,8 +15,8 @@ const SOON: Duration = Duration::from_millis(250);
 /// While more records than this wait for the database, changes stay in memory, which is bounded.
 const BUSY_QUEUE: usize = 32_768;
 
-/// How many calls ask the database at a time. More of them count their ids as unknown, rather than to pile up behind a
-/// database that is slow.
+/// How many calls ask the database at a time. More of them get no answer, rather than to pile up behind a database that
+/// is slow.
 const ASKING_AT_A_TIME: usize = 16;
 
 /// Copies changes of the table of objects to storage.
@@ -40,46 +40,67 @@ pub(crate) fn save(objects: &Objects, recorder: &Recorder) {
     }
 }
 
+/// Takes from storage what memory is to begin with.
+pub(crate) fn restored(store: &Store) -> Result<Objects, StorageError> {
+    let objects = Objects::new();
+    objects.restore(records_of(store.newest_objects(DEFAULT_MAX_OBJECTS)?));
+    for (user, kind, channel) in store.object_places()? {
+        objects.restore_place(user, Cow::Owned(kind.as_ref().to_owned()), channel);
+    }
+    Ok(objects)
+}
+
 /// Asks the database for objects, on threads of the runtime's that may block.
 pub(crate) fn recall(store: Store) -> Recall {
     let places = Arc::new(Semaphore::new(ASKING_AT_A_TIME));
-    Arc::new(move |ids| {
+    Arc::new(move |question| {
         let (store, places) = (store.clone(), Arc::clone(&places));
         Box::pin(async move {
-            let Ok(place) = places.try_acquire_owned() else { return Vec::new() };
+            let place = places.try_acquire_owned().map_err(|_| Silent)?;
             let asking = tokio::task::spawn_blocking(move || {
-                let found = ids.iter().map(|id| store.object(id)).collect::<Result<Vec<_>, _>>();
+                let found = look_up(&store, question);
                 drop(place);
                 found
             });
             match asking.await {
-                Ok(Ok(rows)) => records_of(rows.into_iter().flatten().collect()),
+                Ok(Ok(rows)) => Ok(records_of(rows)),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "objects cannot be looked up and count as unknown");
-                    Vec::new()
+                    tracing::warn!(%error, "objects cannot be looked up");
+                    Err(Silent)
                 }
-                Err(_) => Vec::new(),
+                Err(_) => Err(Silent),
             }
         })
     })
 }
 
+fn look_up(store: &Store, question: Question) -> Result<Vec<ObjectRow>, StorageError> {
+    match question {
+        Question::Ids(ids) => ids.iter().filter_map(|id| store.object(id).transpose()).collect(),
+        Question::Neighbours(Neighbours { user, kind, channel, at, later, limit }) => {
+            let side = if later { Side::After } else { Side::Before };
+            store.object_neighbours(&ObjectNeighbours { user, kind: kind.into(), channel, at, side, limit })
+        }
+    }
+}
+
 /// What storage kept, for [`Objects::restore`].
-pub(crate) fn records_of(rows: Vec<ObjectRow>) -> Vec<Record> {
+fn records_of(rows: Vec<ObjectRow>) -> Vec<Record> {
     rows.into_iter()
-        .map(|ObjectRow { id, kind, channel, user, created_at }| Record {
+        .map(|ObjectRow { id, kind, channel, user, created_at, made_at }| Record {
             id,
             kind: Cow::Owned(kind.as_ref().to_owned()),
             channel,
             user,
             created_at,
+            made_at,
         })
         .collect()
 }
 
 fn row_of(record: Record) -> ObjectRow {
-    let Record { id, kind, channel, user, created_at } = record;
-    ObjectRow { id, kind: kind.as_ref().into(), channel, user, created_at }
+    let Record { id, kind, channel, user, created_at, made_at } = record;
+    ObjectRow { id, kind: kind.as_ref().into(), channel, user, created_at, made_at }
 }
 
 #[cfg(test)]
@@ -96,6 +117,7 @@ mod tests {
             channel: ChannelId(2),
             user: UserId(1),
             created_at: UnixMillis(10),
+            made_at: Some(5),
         };
         assert_eq!(records_of(vec![row_of(record.clone())]), vec![record]);
     }

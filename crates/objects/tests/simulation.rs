@@ -89,6 +89,7 @@ mod simulation {
                 channel: ChannelId(self.dice.number(3)),
                 user: UserId(self.dice.number(4)),
                 created_at: UnixMillis(self.now),
+                made_at: None,
             };
             assert!(self.objects.note(record.clone()));
             assert_eq!(self.objects.of(&id).as_ref(), Some(&record), "what was just made is known");

@@ -6,12 +6,10 @@
 mod call;
 mod directory;
 mod learn;
-mod list;
 mod made;
 mod named;
 mod walk;
 
 pub(crate) use call::named_by;
 pub(crate) use directory::{Directory, Pull};
-pub use directory::{Recall, Recalled};
-pub(crate) use list::{Listed, query_after};
+pub use directory::{Neighbours, Question, Recall, Recalled, Silent};

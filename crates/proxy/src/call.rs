@@ -17,7 +17,7 @@ use crate::upload;
 use crate::upstream::Outgoing;
 
 /// A request that was let in: everything an attempt needs, read once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each answers one question of its own")]
 pub(crate) struct Call {
     /// As the client said it.
@@ -47,6 +47,8 @@ pub(crate) struct Call {
     pub repeatable: bool,
     /// Whether the client wants what it makes to be kept; `None`: as the endpoint does by itself.
     pub store: Option<bool>,
+    /// The objects that a form names in its fields.
+    pub form_ids: Vec<String>,
     /// Where the call belongs because of the objects that it names.
     pub pull: Pull,
     /// It names an object that nobody knows, and may be asked for at one channel after the other.

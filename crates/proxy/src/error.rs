@@ -153,7 +153,28 @@ pub(crate) enum ProxyError {
         why: String,
     },
 
+    /// One of the channels whose lists make up one list.
+    #[error("the list cannot be given whole, because the channel `{channel}` failed: {error}")]
+    ListIncomplete {
+        /// Its name.
+        channel: String,
+        /// What became of it.
+        error: Box<Self>,
+    },
+    /// A channel's list does not fit together with those of others.
+    #[error(
+        "your objects are on several channels, whose lists cannot be joined: the channel `{channel}` does not list them \
+         by the time at which they were made, as it was asked to"
+    )]
+    ListDisordered {
+        /// Its name.
+        channel: String,
+    },
+
     // --- the gateway's own doing ---
+    /// Storage does not say whose an object is.
+    #[error("whose the objects of this call are cannot be looked up at the moment; try again")]
+    ObjectsUnknown,
     /// The grace of a shutdown is over, and there was no answer yet.
     #[error("the gateway is stopping; send the request again")]
     Stopping,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_config::UnknownPaths;
+use gateway_config::{ProxySettings, UnknownPaths};
 use gateway_domain::{ExchangeOutcome, User};
 use gateway_health::Board;
 use gateway_sessions::Sessions;
@@ -27,7 +27,7 @@ use crate::explain::ROUTE;
 use crate::journal::{AttemptNumber, Entry, Journal};
 use crate::models;
 use crate::openai::{ADMINISTRATION, Endpoint, EndpointKind, Lookup, OTHER, PathParams, lookup};
-use crate::own_lists;
+use crate::own_lists::{self, OwnList, Plan};
 use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
 use crate::request_id::{REQUEST_ID, RequestId};
@@ -81,6 +81,7 @@ impl Worker {
         let mut response = match admitted {
             Ok(Admitted::Own(response)) => own(response, &head.method, entry),
             Ok(Admitted::Call(call, served)) => self.carry(plane, served, *call, entry).await,
+            Ok(Admitted::List(list)) => self.list(&plane, &list, entry).await,
             Err(error) => refuse(&error, entry),
         };
         response.headers_mut().insert(REQUEST_ID, id.header());
@@ -143,7 +144,13 @@ impl Worker {
         entry.received(received.body.len());
         let mut call = understand(found, head, received, user, &settings.proxy)?;
         // --- route ---
-        let named = named_by(call.endpoint, &call.path, call.body.text());
+        if let Some(kind) = own_lists::lists(plane, &call) {
+            return Ok(match own_lists::plan(&self.shared.directory, plane, kind, call).await? {
+                Plan::Empty(response) => Admitted::Own(response),
+                Plan::List(list) => Admitted::List(list),
+            });
+        }
+        let named = named_by(call.endpoint, &call.path, call.body.text(), &call.form_ids);
         call.pull = self.shared.directory.place(&named, call.user.id, settings.objects).await?;
         call.asks_around = call.endpoint.method == Method::GET && call.pull == Pull::None { unknown: true };
         let served = Arc::clone(route(plane, &call)?);
@@ -163,15 +170,8 @@ impl Worker {
         entry: Entry,
     ) -> Response<Body> {
         let proxy = &plane.snapshot.settings.proxy;
-        let setting = Setting {
-            endpoint: call.endpoint,
-            comment_every: Some(proxy.keep_alive_comment).filter(|every| !every.is_zero()),
-            cut: self.cut.clone(),
-        };
+        let setting = self.setting(call.endpoint, proxy);
         // --- decide and attempt, until one answers ---
-        if own_lists::is_shared(&plane, &call) {
-            return settle(own_lists::search(self, &plane, &served, call, entry).await, setting);
-        }
         if !call.stream || proxy.commit_after.is_zero() {
             let search = Search { worker: self, plane: &plane, served: &served, call: &call };
             return settle(search.run(entry).await, setting);
@@ -185,6 +185,20 @@ impl Worker {
         match found_or_promised(search, &promise, commit_at).await {
             Awaited::Found(found) => settle(*found, setting),
             Awaited::Promised(search) => begin_stream(Waiting::new(search, setting)),
+        }
+    }
+
+    /// Gives the client its own part of what channels list.
+    async fn list(&self, plane: &Plane, list: &OwnList, entry: Entry) -> Response<Body> {
+        let setting = self.setting(list.endpoint(), &plane.snapshot.settings.proxy);
+        settle(list.search(self, plane, entry).await, setting)
+    }
+
+    fn setting(&self, endpoint: &'static Endpoint, proxy: &ProxySettings) -> Setting {
+        Setting {
+            endpoint,
+            comment_every: Some(proxy.keep_alive_comment).filter(|every| !every.is_zero()),
+            cut: self.cut.clone(),
         }
     }
 
@@ -244,6 +258,8 @@ enum Admitted {
     Own(Response<Body>),
     /// Channels are to be asked for it.
     Call(Box<Call>, Arc<Served>),
+    /// Channels are to be asked for their part of it.
+    List(Box<OwnList>),
 }
 
 /// The model's mappings, or the wildcard channels; the default channel for calls that name no model.

@@ -2,6 +2,8 @@
 //! the entry's drop sends the finished record. It is also the one place from which an attempt's end is told to those
 //! who learn from it: the pool's ticket, the health board, the metrics.
 
+mod branch;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use gateway_health::{Board, Observation, Scope};
 use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
 use gateway_sessions::Source;
 
+use self::branch::Attempts;
 use crate::clock::Clock;
 use crate::commit::Promise;
 use crate::metrics::{EndpointMetrics, Metrics};
@@ -50,6 +53,10 @@ struct Open {
     promise: Promise,
     /// Why the answer comes from where it comes from, where somebody asked.
     explanation: Option<String>,
+    /// The attempts of its branches, once there are any.
+    branches: Option<Attempts>,
+    /// Whose branch it is: it tells its attempts to that one, and is no story of its own.
+    branch_of: Option<Attempts>,
 }
 
 /// An attempt under way. Its record stands among the exchange's attempts from the beginning.
@@ -93,6 +100,8 @@ impl Journal {
             streaming: false,
             promise: Promise::default(),
             explanation: None,
+            branches: None,
+            branch_of: None,
             exchange: Exchange {
                 request_id: id.shared(),
                 started_at: self.clock.unix(),
@@ -322,6 +331,10 @@ impl Drop for Entry {
         for trying in std::mem::take(&mut open.trying).into_iter().flatten() {
             open.ended(trying, Ending::cancelled());
         }
+        if open.is_told_to_another() {
+            return;
+        }
+        open.gather();
         if std::thread::panicking() && open.exchange.status == CLIENT_CLOSED_REQUEST {
             // Whoever catches the panic answers so.
             open.exchange.status = INTERNAL_ERROR;

@@ -54,7 +54,7 @@ use gateway_routing::Pools;
 use gateway_sessions::Sessions;
 
 pub use admit::{MayExplain, wants_explanation};
-pub use affinity::{Recall, Recalled};
+pub use affinity::{Neighbours, Question, Recall, Recalled, Silent};
 pub use body::{Body, BodyError};
 pub use clock::Clock;
 pub use explain::ROUTE;

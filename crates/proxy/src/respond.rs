@@ -127,6 +127,11 @@ impl ProxyError {
                 look(StatusCode::CONFLICT, INVALID, None, "objects_on_different_channels")
             }
             Self::ObjectsAway => look(StatusCode::CONFLICT, INVALID, None, "object_channel_disabled"),
+            Self::ListIncomplete { error, .. } => error.look(),
+            Self::ListDisordered { .. } => look(StatusCode::BAD_GATEWAY, UPSTREAM, None, "list_disordered"),
+            Self::ObjectsUnknown => {
+                look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "objects_unavailable")
+            }
             Self::ListTooLong => look(StatusCode::BAD_REQUEST, INVALID, Some("limit"), "list_too_long"),
             Self::ModelMissing => look(StatusCode::BAD_REQUEST, INVALID, Some("model"), "missing_model"),
             Self::Upstream(answer) => {
@@ -170,7 +175,10 @@ impl ProxyError {
         let Look { status, kind, .. } = self.look();
         if kind == "upstream_error" || kind == "rate_limit_error" {
             ExchangeOutcome::UpstreamError
-        } else if matches!(self, Self::Internal | Self::Stopping | Self::DiskFull | Self::DiskBroken) {
+        } else if matches!(
+            self,
+            Self::Internal | Self::Stopping | Self::DiskFull | Self::DiskBroken | Self::ObjectsUnknown
+        ) {
             ExchangeOutcome::GatewayError
         } else if status.is_server_error() {
             ExchangeOutcome::UpstreamError
@@ -185,8 +193,11 @@ impl ProxyError {
             answer.retry_after
         } else if let Self::AllLimited { retry_after } = self {
             Some(*retry_after)
+        } else if let Self::ListIncomplete { error, .. } = self {
+            error.retry_after()
         } else {
-            matches!(self, Self::NoChannel { .. } | Self::Stopping).then_some(Duration::from_secs(1))
+            matches!(self, Self::NoChannel { .. } | Self::Stopping | Self::ObjectsUnknown)
+                .then_some(Duration::from_secs(1))
         }
     }
 
@@ -205,6 +216,12 @@ impl ProxyError {
 
     /// Whether the same request may fare better in a moment. The SDKs would try again on every 5xx by themselves.
     fn worth_retrying(&self) -> bool {
-        !matches!(self, Self::UpstreamCredentials | Self::Redirect | Self::Internal)
+        match self {
+            Self::ListIncomplete { error, .. } => error.worth_retrying(),
+            error => !matches!(
+                error,
+                Self::UpstreamCredentials | Self::Redirect | Self::Internal | Self::ListDisordered { .. }
+            ),
+        }
     }
 }

@@ -67,6 +67,7 @@ pub(crate) fn understand(
         store: seen.store,
         edits: AnswerEdits::new(public_name, ask_for_usage.is_some()),
         ask_for_usage,
+        form_ids: form.as_ref().map(|form| form.ids.clone()).unwrap_or_default(),
         pull: Pull::None { unknown: false },
         asks_around: false,
         patience: patience(&head.headers),

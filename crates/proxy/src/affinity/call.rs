@@ -12,13 +12,20 @@ use crate::openai::{Endpoint, ObjectKind, PathParams, Takes};
 pub(crate) struct Named<'c> {
     /// Those that say where the call belongs.
     pub ids: Vec<Cow<'c, str>>,
-    /// Those in the path that are part of another one, such as the items of a conversation. Not every one of them is
-    /// recorded, so one that is not known means nothing.
+    /// Those that are part of another one, such as the items of a conversation, or that may be the upstream's own, such
+    /// as its skills. Not every one of them is recorded, so one that is not known means nothing.
     pub parts: Vec<Cow<'c, str>>,
+    /// The model, where it may be one that somebody has trained.
+    pub model: Option<Cow<'c, str>>,
 }
 
-/// The objects that the path and a JSON body name.
-pub(crate) fn named_by<'c>(endpoint: &Endpoint, path: &'c PathParams, body: &'c [u8]) -> Named<'c> {
+/// The objects that the path, a JSON body and the fields of a form name.
+pub(crate) fn named_by<'c>(
+    endpoint: &Endpoint,
+    path: &'c PathParams,
+    body: &'c [u8],
+    form: &'c [String],
+) -> Named<'c> {
     let mut named = Named::default();
     for (at, (name, kind)) in endpoint.names.iter().enumerate() {
         let Some(id) = path.get(name).and_then(decoded) else { continue };
@@ -34,9 +41,22 @@ pub(crate) fn named_by<'c>(endpoint: &Endpoint, path: &'c PathParams, body: &'c 
         }
     }
     if endpoint.takes != Takes::Nothing && body.trim_ascii_start().first() == Some(&b'{') {
-        named.ids.extend(ids_in(body));
+        ids_in(body, &mut named);
     }
+    named.ids.extend(form.iter().map(|id| Cow::Borrowed(&**id)));
     named
+}
+
+// === impl Named ===
+
+impl Named<'_> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.parts.is_empty() && self.model.is_none()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.ids.iter().chain(&self.parts).chain(&self.model).map(|id| &**id)
+    }
 }
 
 /// What is no more once this call has been answered well.
@@ -47,6 +67,8 @@ pub(crate) fn deleted_by<'p>(endpoint: &Endpoint, path: &'p PathParams) -> Optio
     match endpoint.names {
         // It is taken out of a vector store, and stays a file.
         [_, .., (_, ObjectKind::File)] | [] => None,
+        // What stands behind an object is deleted, a version or a permission, and the object stays.
+        [.., (name, _)] if !endpoint.template.ends_with(&format!("{{{name}}}")) => None,
         [.., (name, _)] => path.get(name).and_then(decoded),
     }
 }
@@ -82,7 +104,7 @@ mod tests {
 
     fn named(method: &Method, path: &str, body: &str) -> (Vec<String>, Vec<String>) {
         let (endpoint, path) = found(method, path);
-        let Named { ids, parts } = named_by(endpoint, &path, body.as_bytes());
+        let Named { ids, parts, .. } = named_by(endpoint, &path, body.as_bytes(), &[]);
         let owned = |list: Vec<Cow<'_, str>>| list.into_iter().map(Cow::into_owned).collect();
         (owned(ids), owned(parts))
     }
@@ -115,6 +137,13 @@ mod tests {
     }
 
     #[test]
+    fn the_fields_of_a_form_name_objects_too() {
+        let (endpoint, path) = found(&Method::POST, "/v1/containers/cntr_1/files");
+        let form = ["file-1".to_owned()];
+        assert_eq!(named_by(endpoint, &path, b"", &form).ids, ["cntr_1", "file-1"]);
+    }
+
+    #[test]
     fn a_deletion_ends_what_stands_last_in_its_path_but_for_a_file_that_is_only_taken_out() {
         let deleted = |path| {
             let (endpoint, path) = found(&Method::DELETE, path);
@@ -123,6 +152,10 @@ mod tests {
         assert_eq!(deleted("/v1/files/file-1").as_deref(), Some("file-1"));
         assert_eq!(deleted("/v1/containers/cntr_1/files/cfile_1").as_deref(), Some("cfile_1"));
         assert_eq!(deleted("/v1/vector_stores/vs_1/files/file-1"), None);
+        assert_eq!(deleted("/v1/skills/skill_1").as_deref(), Some("skill_1"));
+        assert_eq!(deleted("/v1/skills/skill_1/versions/2"), None);
+        assert_eq!(deleted("/v1/models/ft:m%3Ax").as_deref(), Some("ft:m:x"));
+        assert_eq!(deleted("/v1/fine_tuning/checkpoints/ft:m/permissions/cp_1"), None);
         let (endpoint, path) = found(&Method::GET, "/v1/files/file-1");
         assert_eq!(deleted_by(endpoint, &path), None);
     }

@@ -1,6 +1,6 @@
 //! Finds whose an object is and where: in memory, or else in what storage remembers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,15 +14,46 @@ use tokio::time::timeout;
 
 use super::call::Named;
 use crate::error::ProxyError;
+use crate::openai::ObjectKind;
 
-/// Asks storage for the records of ids that memory does not hold. Those that storage does not hold either, and all of
-/// them when it fails, are missing in the answer.
-pub type Recall = Arc<dyn Fn(Vec<Arc<str>>) -> Recalled + Send + Sync>;
+/// Asks storage for records that memory does not hold.
+pub type Recall = Arc<dyn Fn(Question) -> Recalled + Send + Sync>;
 
-/// The answer under way. It must not block the thread that waits for it.
-pub type Recalled = Pin<Box<dyn Future<Output = Vec<Record>> + Send>>;
+/// The answer under way. It must not block the thread that waits for it. Records that storage does not hold are missing
+/// in it.
+pub type Recalled = Pin<Box<dyn Future<Output = Result<Vec<Record>, Silent>> + Send>>;
 
-/// How long a call waits for storage. Whoever is not found by then counts as unknown.
+/// What storage is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// The records of these ids.
+    Ids(Vec<Arc<str>>),
+    /// What was made right before or after a moment.
+    Neighbours(Neighbours),
+}
+
+/// The objects of one user, kind and channel that were made next to a moment, the nearest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbours {
+    /// Whose.
+    pub user: UserId,
+    /// Of which kind.
+    pub kind: &'static str,
+    /// Made where.
+    pub channel: ChannelId,
+    /// The moment, in seconds by the upstream's clock. What was made in this second itself is not among them.
+    pub at: i64,
+    /// Whether what was made later is wanted, and not what was made before.
+    pub later: bool,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// Storage has not answered: nobody can say what it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silent;
+
+/// How long a call waits for storage.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is known of objects.
@@ -30,6 +61,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Directory {
     pub objects: Arc<Objects>,
     pub recall: Recall,
+}
+
+/// Ids, and what is known of them.
+struct Search<'i> {
+    known: Vec<Record>,
+    missing: Vec<&'i str>,
+    /// Storage did not answer, so that those that are missing may be known all the same.
+    silent: bool,
 }
 
 /// What the objects of a call say of where it belongs.
@@ -62,47 +101,84 @@ impl Pull {
 impl Directory {
     /// Where a call of this user belongs that names these objects.
     ///
-    /// Waits only for storage, only for ids that memory does not hold, and not for long.
+    /// Waits only for storage, only for ids that memory does not hold, and not for long. Storage that does not answer
+    /// is no reason to let a call pass that might be about another user's object.
     pub(crate) async fn place(
         &self,
         named: &Named<'_>,
         user: UserId,
         settings: ObjectSettings,
     ) -> Result<Pull, ProxyError> {
-        if named.ids.is_empty() {
+        if named.is_empty() {
             return Ok(Pull::None { unknown: false });
         }
-        let ids = named.ids.iter().chain(&named.parts).map(|id| &**id);
-        let (known, mut missing) = self.find(ids).await;
+        let Search { known, mut missing, silent } = self.find(named.all()).await;
         missing.retain(|id| !named.parts.iter().any(|part| **part == **id));
+        let guesses = settings.isolation == Isolation::Off && settings.unknown_ids == UnknownIds::Pass;
+        if silent && !missing.is_empty() && !guesses {
+            return Err(ProxyError::ObjectsUnknown);
+        }
+        // A model that nobody is known to have trained is judged as any other model is.
+        missing.retain(|id| named.model.as_deref() != Some(*id));
         judge(&known, &missing, user, settings)
     }
 
-    /// Which of these objects are recorded as the user's.
-    pub(crate) async fn owned_by(&self, user: UserId, ids: impl Iterator<Item = &str>) -> HashSet<Arc<str>> {
-        let (known, _) = self.find(ids).await;
-        known.into_iter().filter(|record| record.user == user).map(|record| record.id).collect()
+    /// The records of those of these objects that are the user's.
+    pub(crate) async fn owned_by(
+        &self,
+        user: UserId,
+        ids: impl Iterator<Item = &str>,
+    ) -> Result<HashMap<Arc<str>, Record>, ProxyError> {
+        let found = self.find(ids).await;
+        if found.silent {
+            return Err(ProxyError::ObjectsUnknown);
+        }
+        let own = found.known.into_iter().filter(|record| record.user == user);
+        Ok(own.map(|record| (Arc::clone(&record.id), record)).collect())
     }
 
-    /// The records of these ids, and the ids without one.
-    async fn find(&self, ids: impl Iterator<Item = &str>) -> (Vec<Record>, Vec<Arc<str>>) {
-        let mut known = Vec::new();
-        let mut missing: Vec<Arc<str>> = Vec::new();
-        for id in ids {
-            match self.objects.of(id) {
-                Some(record) => known.push(record),
-                None => missing.push(Arc::from(id)),
+    /// The record of an object of the user's, and whether it still exists, as far as is known. Another user's is refused.
+    pub(crate) async fn whose(&self, id: &str, user: UserId) -> Result<Option<(Record, bool)>, ProxyError> {
+        let mut found = self.find(std::iter::once(id)).await;
+        match found.known.pop() {
+            Some(record) if record.user == user => Ok(Some((record, true))),
+            Some(_) => Err(ProxyError::object_not_found(id)),
+            None if found.silent => Err(ProxyError::ObjectsUnknown),
+            None => {
+                let departed = self.objects.departed(id).filter(|record| record.user == user);
+                Ok(departed.map(|record| (record, false)))
             }
         }
-        if !missing.is_empty() {
-            let asked = (self.recall)(missing.clone());
-            let recalled = timeout(PATIENCE, asked).await.unwrap_or_default();
-            self.objects.restore(recalled.iter().cloned());
-            let found: HashSet<&str> = recalled.iter().map(|record| &*record.id).collect();
-            missing.retain(|id| !found.contains(&**id));
-            known.extend(recalled);
+    }
+
+    /// What the user has made next to a moment. Storage that does not answer knows of nothing.
+    pub(crate) async fn neighbours(&self, of: Neighbours) -> Vec<Record> {
+        let asked = (self.recall)(Question::Neighbours(of));
+        timeout(PATIENCE, asked).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// What is known of these ids.
+    async fn find<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Search<'i> {
+        let mut found = Search { known: Vec::new(), missing: Vec::new(), silent: false };
+        for id in ids {
+            match self.objects.of(id) {
+                Some(record) => found.known.push(record),
+                None => found.missing.push(id),
+            }
         }
-        (known, missing)
+        if found.missing.is_empty() {
+            return found;
+        }
+        let ids = found.missing.iter().map(|id| Arc::from(*id)).collect();
+        let Ok(Ok(recalled)) = timeout(PATIENCE, (self.recall)(Question::Ids(ids))).await else {
+            found.silent = true;
+            return found;
+        };
+        self.objects.restore(recalled.iter().cloned());
+        let known: HashSet<&str> = recalled.iter().map(|record| &*record.id).collect();
+        found.missing.retain(|id| !known.contains(id));
+        found.known.extend(recalled);
+        found
     }
 }
 
@@ -116,14 +192,16 @@ impl fmt::Debug for Directory {
 /// looked at first.
 fn judge(
     known: &[Record],
-    unknown: &[Arc<str>],
+    unknown: &[&str],
     user: UserId,
     settings: ObjectSettings,
 ) -> Result<Pull, ProxyError> {
     if settings.isolation == Isolation::On
         && let Some(foreign) = known.iter().find(|record| record.user != user)
     {
-        return Err(ProxyError::object_not_found(&foreign.id));
+        let is_model = foreign.kind == ObjectKind::FineTunedModel.as_str();
+        let refuse = if is_model { ProxyError::model_not_found } else { ProxyError::object_not_found };
+        return Err(refuse(&foreign.id));
     }
     if settings.unknown_ids == UnknownIds::Refuse
         && let Some(id) = unknown.first()
@@ -155,6 +233,7 @@ mod tests {
             channel: ChannelId(channel),
             user,
             created_at: UnixMillis(0),
+            made_at: None,
         }
     }
 
@@ -162,9 +241,10 @@ mod tests {
         let objects = Arc::new(Objects::new());
         objects.restore(held.iter().cloned());
         let stored = stored.to_vec();
-        let recall: Recall = Arc::new(move |ids| {
+        let recall: Recall = Arc::new(move |question| {
+            let Question::Ids(ids) = question else { panic!("{question:?}") };
             let found = stored.iter().filter(|record| ids.contains(&record.id)).cloned().collect();
-            Box::pin(std::future::ready(found))
+            Box::pin(std::future::ready(Ok(found)))
         });
         Directory { objects, recall }
     }
@@ -172,7 +252,7 @@ mod tests {
     async fn placed(directory: &Directory, ids: &[&str], settings: ObjectSettings) -> Result<Pull, String> {
         let ids = ids.iter().map(|id| Cow::Borrowed(*id)).collect();
         directory
-            .place(&Named { ids, parts: Vec::new() }, ANN, settings)
+            .place(&Named { ids, ..Named::default() }, ANN, settings)
             .await
             .map_err(|error| error.to_string())
     }
@@ -219,7 +299,8 @@ mod tests {
         let directory = directory(&[record("conv", ANN, 7), record("theirs", BOB, 7)], &[]);
         let refuse = ObjectSettings { unknown_ids: UnknownIds::Refuse, ..ObjectSettings::default() };
         let place = async |part| {
-            let named = Named { ids: vec![Cow::Borrowed("conv")], parts: vec![Cow::Borrowed(part)] };
+            let (ids, parts) = (vec![Cow::Borrowed("conv")], vec![Cow::Borrowed(part)]);
+            let named = Named { ids, parts, ..Named::default() };
             directory.place(&named, ANN, refuse).await
         };
         let pull = place("msg_1").await.unwrap();
@@ -228,14 +309,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn storage_that_does_not_answer_is_waited_for_for_a_second_and_then_knows_nothing() {
-        let directory = Directory {
-            objects: Arc::new(Objects::new()),
-            recall: Arc::new(|_| Box::pin(std::future::pending())),
-        };
+    async fn another_users_model_looks_like_one_that_nobody_has_trained() {
+        let model = |user| Record { kind: "fine_tuned_model".into(), ..record("ft:m", user, 7) };
+        let named = Named { model: Some(Cow::Borrowed("ft:m")), ..Named::default() };
+        let refuse = ObjectSettings { unknown_ids: UnknownIds::Refuse, ..ObjectSettings::default() };
+        let place = async |held: &[Record]| directory(held, &[]).place(&named, ANN, refuse).await;
+        let pull = place(&[model(ANN)]).await.unwrap();
+        assert_eq!(pull, Pull::To { channel: ChannelId(7), owner: ANN });
+        assert!(matches!(place(&[model(BOB)]).await, Err(ProxyError::ModelNotFound { .. })));
+        assert_eq!(place(&[]).await.unwrap(), Pull::None { unknown: false });
+    }
+
+    fn unanswered(recall: Recall) -> Directory {
+        let objects = Arc::new(Objects::new());
+        objects.restore([record("held", ANN, 7)]);
+        Directory { objects, recall }
+    }
+
+    #[tokio::test]
+    async fn where_storage_does_not_answer_nothing_is_guessed() {
+        let directory = unanswered(Arc::new(|_| Box::pin(async { Err(Silent) })));
+        let place = async |id, settings| placed(&directory, &["held", id], settings).await;
+        let refused = place("a", ObjectSettings::default()).await.unwrap_err();
+        assert!(refused.contains("again"), "{refused}");
+        let to_seven = Ok(Pull::To { channel: ChannelId(7), owner: ANN });
+        assert_eq!(place("held", ObjectSettings::default()).await, to_seven, "what memory holds is known");
+        let open = ObjectSettings { isolation: Isolation::Off, ..ObjectSettings::default() };
+        assert_eq!(place("a", open).await, to_seven);
+        let own = directory.owned_by(ANN, ["held", "a"].into_iter()).await;
+        assert!(matches!(own, Err(ProxyError::ObjectsUnknown)));
+    }
+
+    #[tokio::test]
+    async fn storage_is_waited_for_for_a_second() {
+        let directory = unanswered(Arc::new(|_| Box::pin(std::future::pending())));
         let began = tokio::time::Instant::now();
-        let pull = placed(&directory, &["a"], ObjectSettings::default()).await;
-        assert_eq!(pull, Ok(Pull::None { unknown: true }));
+        placed(&directory, &["a"], ObjectSettings::default()).await.unwrap_err();
         assert!((PATIENCE..10 * PATIENCE).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn parts_that_storage_says_nothing_of_mean_nothing() {
+        let objects = Arc::new(Objects::new());
+        objects.restore([record("conv", ANN, 7)]);
+        let directory = Directory { objects, recall: Arc::new(|_| Box::pin(async { Err(Silent) })) };
+        let (ids, parts) = (vec![Cow::Borrowed("conv")], vec![Cow::Borrowed("msg_1")]);
+        let named = Named { ids, parts, ..Named::default() };
+        let pull = directory.place(&named, ANN, ObjectSettings::default()).await.unwrap();
+        assert_eq!(pull, Pull::To { channel: ChannelId(7), owner: ANN });
     }
 }

@@ -3,16 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gateway_domain::{ChannelId, UnixMillis, UserId};
 use gateway_objects::Record;
+use http::HeaderValue;
+use http::header::LOCATION;
 
 use super::call::deleted_by;
-use super::made::{LOOK_AT, Made, made_by_answer, made_by_events};
+use super::made::{Made, made_by_answer, made_by_events};
 use super::{Directory, Pull};
 use crate::attempt::{Answer, Content};
 use crate::call::Call;
 use crate::openai::{EndpointKind, ObjectKind};
+use crate::own_lists::made_at;
 
 // === impl Directory ===
 
@@ -30,38 +33,53 @@ impl Directory {
             return;
         }
         let channel = answer.route.target.channel().id;
-        let responses = call.endpoint.kind == EndpointKind::Responses;
-        match &answer.content {
-            Content::Whole { body, .. } => self.note(call, channel, now, made_by_answer(body)),
-            Content::Coming(coming) => {
-                let beginning = beginning_of(&coming.held);
-                let made = if coming.events.is_some() {
-                    made_by_events(&beginning, responses)
-                } else {
-                    made_by_answer(&beginning)
-                };
-                self.note(call, channel, now, made);
-            }
+        let note = |made: Vec<Made<'_>>, made_at| self.note(call, channel, (now, made_at), made);
+        if call.endpoint.makes == Some(ObjectKind::RealtimeCall) {
+            return note(answer.headers.get(LOCATION).and_then(last_segment).into_iter().collect(), None);
+        }
+        let (held, is_stream) = match &answer.content {
+            Content::Whole { body, .. } => (body.clone(), false),
+            Content::Coming(coming) => (joined(&coming.held), coming.events.is_some()),
+        };
+        if is_stream {
+            let responses = call.endpoint.kind == EndpointKind::Responses;
+            return note(made_by_events(&held, responses), None);
+        }
+        note(made_by_answer(&held), made_at(&held));
+    }
+
+    /// Takes down what a list says of one of the objects that it lists.
+    pub(crate) fn relearn(&self, record: &Record, kind: ObjectKind, made_at: Option<i64>, item: &[u8]) {
+        if record.made_at.is_none() && made_at.is_some() {
+            self.objects.note(Record { made_at, ..record.clone() });
+        }
+        if !matches!(kind, ObjectKind::Batch | ObjectKind::FineTuningJob) {
+            return;
+        }
+        for (kind, id) in made_by_answer(item).into_iter().filter_map(Made::beside) {
+            let (id, kind) = (Arc::from(&*id), Cow::Borrowed(kind.as_str()));
+            self.objects.note(Record { id, kind, made_at: None, ..record.clone() });
         }
     }
 
-    fn note(&self, call: &Call, channel: ChannelId, now: UnixMillis, made: Vec<Made<'_>>) {
+    fn note(
+        &self,
+        call: &Call,
+        channel: ChannelId,
+        (now, made_at): (UnixMillis, Option<i64>),
+        made: Vec<Made<'_>>,
+    ) {
         for made in made {
-            let (kind, id) = match made {
-                Made::Itself(id) => match call.endpoint.makes {
-                    Some(kind) => (kind, id),
-                    None => continue,
-                },
-                Made::File(id) => (ObjectKind::File, id),
-                Made::Container(id) => (ObjectKind::Container, id),
-                Made::Thread(id) => (ObjectKind::Thread, id),
-            };
+            let itself = if let Made::Itself(id) = &made { Some(id.clone()) } else { None };
+            let made_at = made_at.filter(|_| itself.is_some());
+            let Some((kind, id)) = call.endpoint.makes.zip(itself).or_else(|| made.beside()) else { continue };
             let record = Record {
                 id: Arc::from(&*id),
                 kind: Cow::Borrowed(kind.as_str()),
                 channel,
                 user: owner(call),
                 created_at: now,
+                made_at,
             };
             if !self.objects.note(record) {
                 tracing::warn!(
@@ -69,6 +87,21 @@ impl Directory {
                     "an upstream gave out an id that another user has already"
                 );
             }
+        }
+    }
+}
+
+// === impl Made ===
+
+impl<'a> Made<'a> {
+    /// What came of an object, and is none that the call was for.
+    fn beside(self) -> Option<(ObjectKind, Cow<'a, str>)> {
+        match self {
+            Self::Itself(_) => None,
+            Self::File(id) => Some((ObjectKind::File, id)),
+            Self::Container(id) => Some((ObjectKind::Container, id)),
+            Self::Thread(id) => Some((ObjectKind::Thread, id)),
+            Self::Model(name) => Some((ObjectKind::FineTunedModel, name)),
         }
     }
 }
@@ -84,6 +117,10 @@ fn owner(call: &Call) -> UserId {
 /// Whether the answer of a call may name something new.
 fn teaches(call: &Call) -> bool {
     let kind = call.endpoint.kind;
+    // A list tells of everybody's; whose each of it is is looked up where it is filtered.
+    if call.endpoint.lists.is_some() {
+        return false;
+    }
     if kind == EndpointKind::ChatCompletions {
         // Kept only where the client wants it.
         return call.store == Some(true);
@@ -95,15 +132,14 @@ fn teaches(call: &Call) -> bool {
     call.endpoint.makes.is_some() || with_files.contains(&kind)
 }
 
-/// The first bytes of what is held, in one piece.
-fn beginning_of(held: &[Bytes]) -> Bytes {
-    if let [only] = held {
-        return only.clone();
-    }
-    let mut joined = BytesMut::new();
-    for piece in held {
-        let room = LOOK_AT.saturating_sub(joined.len());
-        joined.extend_from_slice(piece.get(..room).unwrap_or(piece));
-    }
-    joined.freeze()
+/// What is held, in one piece.
+fn joined(held: &[Bytes]) -> Bytes {
+    if let [only] = held { only.clone() } else { Bytes::from(held.concat()) }
+}
+
+/// The id at the end of a location.
+fn last_segment(location: &HeaderValue) -> Option<Made<'_>> {
+    let path = location.to_str().ok()?.split(['?', '#']).next()?;
+    let id = path.rsplit('/').next().filter(|id| !id.is_empty())?;
+    Some(Made::Itself(Cow::Borrowed(id)))
 }

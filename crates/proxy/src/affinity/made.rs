@@ -1,11 +1,8 @@
-//! Which objects an answer makes, read from its first bytes.
+//! Which objects an answer makes, read from as much of it as was held.
 
 use std::borrow::Cow;
 
 use super::walk::{Map, walk};
-
-/// How much of an answer is looked at. Ids stand in front.
-pub(super) const LOOK_AT: usize = 64 << 10;
 
 /// What a value in an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +20,7 @@ enum Role {
     FileObject,
     Container,
     Thread,
+    Model,
     Plain,
 }
 
@@ -37,6 +35,8 @@ pub(crate) enum Made<'a> {
     Container(Cow<'a, str>),
     /// The thread that a run was made with.
     Thread(Cow<'a, str>),
+    /// A model that was trained, or how far it had come on the way.
+    Model(Cow<'a, str>),
 }
 
 struct Answer;
@@ -51,6 +51,7 @@ impl Map<Role> for Answer {
             | (Role::FileObject, "id") => Role::File,
             (Role::Answer, "file") => Role::FileObject,
             (Role::Answer, "thread_id") => Role::Thread,
+            (Role::Answer, "fine_tuned_model") | (_, "fine_tuned_model_checkpoint") => Role::Model,
             (Role::Event, "response") => Role::Inner,
             (_, "container_id") => Role::Container,
             _ => Role::Plain,
@@ -65,7 +66,7 @@ impl Map<Role> for Answer {
 /// What a JSON answer, or the beginning of one, makes.
 pub(crate) fn made_by_answer(body: &[u8]) -> Vec<Made<'_>> {
     let mut made = Vec::new();
-    gather(body.get(..LOOK_AT).unwrap_or(body), Role::Answer, &mut made);
+    gather(body, Role::Answer, &mut made);
     made
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn made_by_answer(body: &[u8]) -> Vec<Made<'_>> {
 pub(crate) fn made_by_events(stream: &[u8], responses: bool) -> Vec<Made<'_>> {
     let top = if responses { Role::Event } else { Role::Answer };
     let mut made = Vec::new();
-    for line in stream.get(..LOOK_AT).unwrap_or(stream).split(|byte| matches!(byte, b'\n' | b'\r')) {
+    for line in stream.split(|byte| matches!(byte, b'\n' | b'\r')) {
         if let Some(data) = line.strip_prefix(b"data:") {
             gather(data, top, &mut made);
         }
@@ -90,6 +91,9 @@ fn gather<'a>(text: &'a [u8], top: Role, made: &mut Vec<Made<'a>>) {
             Role::File => Made::File(value),
             Role::Container => Made::Container(value),
             Role::Thread => Made::Thread(value),
+            // Models that are to be had by everybody are named in jobs, too.
+            Role::Model if value.starts_with("ft:") => Made::Model(value),
+            Role::Model => return,
             Role::Answer | Role::Event | Role::Inner | Role::FileObject | Role::Plain => return,
         };
         if !made.contains(&found) {
@@ -135,14 +139,25 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_found_in_the_beginning_of_a_long_answer_and_not_looked_for_at_its_end() {
-        let long = "A".repeat(LOOK_AT);
+    fn an_id_is_found_wherever_it_stands_in_a_long_answer() {
+        let long = "A".repeat(1 << 20);
         let front = format!(r#"{{"id":"resp_1","output":"{long}"#);
         assert_eq!(made_by_answer(front.as_bytes()), [itself("resp_1")]);
         let back = format!(r#"{{"output":"{long}","id":"resp_1"}}"#);
-        assert_eq!(made_by_answer(back.as_bytes()), []);
+        assert_eq!(made_by_answer(back.as_bytes()), [itself("resp_1")]);
         let cut = br#"{"id":"resp_12"#;
         assert_eq!(made_by_answer(cut), [], "half an id is none");
+    }
+
+    #[test]
+    fn trained_models_are_found_and_no_others() {
+        let model = |name: &'static str| Made::Model(name.into());
+        let job = br#"{"id":"ftjob-1","model":"gpt-4o-mini","fine_tuned_model":"ft:gpt-4o-mini:o::1"}"#;
+        assert_eq!(made_by_answer(job), [itself("ftjob-1"), model("ft:gpt-4o-mini:o::1")]);
+        assert_eq!(made_by_answer(br#"{"id":"j","fine_tuned_model":null}"#), [itself("j")]);
+        assert_eq!(made_by_answer(br#"{"id":"j","fine_tuned_model":"gpt-4o"}"#), [itself("j")]);
+        let list = br#"{"data":[{"id":"c1","fine_tuned_model_checkpoint":"ft:m:o::1:ckpt-step-9"}]}"#;
+        assert_eq!(made_by_answer(list), [model("ft:m:o::1:ckpt-step-9")]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Which objects a request's body names.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
+use super::call::Named;
 use super::walk::{Map, walk};
 
 /// What a value in a request is, by the way that leads to it.
@@ -13,10 +15,12 @@ enum Role {
     Id,
     /// An id, or an object that has it as its `id`.
     Reference,
+    /// What may be the id of something that is not recorded.
+    Part,
     /// The list of tools, and a tool.
     Tools,
     Tool,
-    /// Where data comes from: a file's `id` among other things.
+    /// An object with its `id` among other things: where data comes from, a voice, a video.
     Source,
     /// The client's own, whatever its members are called.
     Opaque,
@@ -49,8 +53,9 @@ impl Map<Role> for Request {
                 | "thread_id",
             ) => Role::Id,
             (Role::Body, "conversation") | (Role::Body | Role::Tool, "container") => Role::Reference,
+            (_, "skill_id") => Role::Part,
             (Role::Body, "tools") => Role::Tools,
-            (_, "source") => Role::Source,
+            (_, "source" | "voice") | (Role::Body, "video") => Role::Source,
             _ => Role::Plain,
         }
     }
@@ -59,29 +64,38 @@ impl Map<Role> for Request {
         match of {
             Role::Id | Role::Opaque => of,
             Role::Tools => Role::Tool,
-            Role::Body | Role::Reference | Role::Tool | Role::Source | Role::Plain => Role::Plain,
+            Role::Body | Role::Reference | Role::Part | Role::Tool | Role::Source | Role::Plain => Role::Plain,
         }
     }
 }
 
-/// The ids that a JSON body names, each once, in the order in which they stand.
+/// Adds the ids that a JSON body names, each once, in the order in which they stand.
 ///
 /// Ids that stand where they belong to the client (metadata, schemas, arguments of functions) are not among them, nor
 /// is what only looks like an id.
-pub(crate) fn ids_in(body: &[u8]) -> Vec<Cow<'_, str>> {
-    let mut ids: Vec<Cow<'_, str>> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+pub(super) fn ids_in<'b>(body: &'b [u8], named: &mut Named<'b>) {
+    let mut seen: HashSet<Cow<'b, str>> = HashSet::new();
     walk(body, Role::Body, &Request, |role, value| {
-        if matches!(role, Role::Id | Role::Reference) && !value.is_empty() && seen.insert(value.clone()) {
-            ids.push(value);
+        let list = match role {
+            Role::Id | Role::Reference => &mut named.ids,
+            Role::Part => &mut named.parts,
+            Role::Body | Role::Tools | Role::Tool | Role::Source | Role::Opaque | Role::Plain => return,
+        };
+        if !value.is_empty() && seen.insert(value.clone()) {
+            list.push(value);
         }
     });
-    ids
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn ids_in(body: &[u8]) -> Vec<Cow<'_, str>> {
+        let mut named = Named::default();
+        super::ids_in(body, &mut named);
+        named.ids
+    }
 
     #[test]
     fn each_place_where_a_body_names_an_object_is_known() {
@@ -112,6 +126,11 @@ mod tests {
             (r#"{"thread":{"messages":[{"attachments":[{"file_id":"file-1"}]}]}}"#, &["file-1"]),
             (r#"{"data_source":{"source":{"type":"file_id","id":"file-1"}}}"#, &["file-1"]),
             (r#"{"image":{"file_id":"file-1"}}"#, &["file-1"]),
+            (r#"{"video":{"id":"video_1"},"prompt":"again"}"#, &["video_1"]),
+            (r#"{"input_reference":{"file_id":"file-1"}}"#, &["file-1"]),
+            (r#"{"voice":{"id":"voice_1"}}"#, &["voice_1"]),
+            (r#"{"audio":{"voice":{"id":"voice_1"},"format":"mp3"}}"#, &["voice_1"]),
+            (r#"{"session":{"audio":{"output":{"voice":{"id":"voice_1"}}}}}"#, &["voice_1"]),
         ];
         for (body, ids) in rows {
             assert_eq!(ids_in(body.as_bytes()), *ids, "{body}");
@@ -133,6 +152,18 @@ mod tests {
         ];
         for body in rows {
             assert_eq!(ids_in(body.as_bytes()), Vec::<String>::new(), "{body}");
+        }
+    }
+
+    #[test]
+    fn skills_may_be_the_upstreams_own() {
+        for body in [
+            r#"{"tools":[{"environment":{"skills":[{"skill_id":"skill_1"}]}}]}"#,
+            r#"{"skills":[{"skill_id":"skill_1"}]}"#,
+        ] {
+            let mut named = Named::default();
+            super::ids_in(body.as_bytes(), &mut named);
+            assert_eq!((named.ids, named.parts), (vec![], vec![Cow::Borrowed("skill_1")]), "{body}");
         }
     }
 

@@ -30,7 +30,17 @@ const NAMES_KEPT: (usize, usize) = (64, 64);
 const MAX_VALUE: usize = 4 * MAX_MODEL_CHARS;
 
 /// The parts whose values are read. Each may be given once, and not as a file.
-const READ: [&str; 5] = ["model", "stream", "purpose", "user", "prompt_cache_key"];
+const READ: [&str; 9] = [
+    "model",
+    "stream",
+    "purpose",
+    "user",
+    "prompt_cache_key",
+    "file_id",
+    "consent",
+    "video[id]",
+    "input_reference[file_id]",
+];
 
 /// What a form says, as far as the gateway cares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,6 +55,8 @@ pub struct MultipartPeek {
     pub user: Option<String>,
     /// `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
+    /// The ids of objects that are used: a file, a voice's consent, a video.
+    pub ids: Vec<String>,
     /// The names of the parts in their order, the first of them only, and cut.
     pub names: Vec<String>,
 }
@@ -64,7 +76,7 @@ pub struct MultipartScanner {
     /// Where the value under way ends by its own account.
     announced_end: Option<u64>,
     /// One bit per name in [`READ`], set once the name was met.
-    seen: u8,
+    seen: u16,
     parts: usize,
     peek: MultipartPeek,
     refused: Option<PeekError>,
@@ -352,7 +364,8 @@ impl MultipartScanner {
             }
             "purpose" => self.peek.purpose = Some(value),
             "user" => self.peek.user = Some(value),
-            _ => self.peek.prompt_cache_key = Some(value),
+            "prompt_cache_key" => self.peek.prompt_cache_key = Some(value),
+            _ => self.peek.ids.extend(Some(value).filter(|id| !id.is_empty())),
         }
         Ok(())
     }
