@@ -51,6 +51,8 @@ pub(crate) struct Call {
     pub form_ids: Vec<String>,
     /// Where the call belongs because of the objects that it names.
     pub pull: Pull,
+    /// Whether its model is one that the user has trained.
+    pub own_model: bool,
     /// It names an object that nobody knows, and may be asked for at one channel after the other.
     pub asks_around: bool,
     /// Where a `prompt_cache_key` may be put, for channels that want one: the endpoint knows it and the body has none.

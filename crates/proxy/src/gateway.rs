@@ -15,10 +15,10 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::admit;
-use crate::affinity::{Directory, Pull, named_by};
+use crate::affinity::Directory;
 use crate::attempt::{Answer, Content};
 use crate::body::Body;
-use crate::call::{Call, Place};
+use crate::call::Call;
 use crate::clock::Clock;
 use crate::commit::{Awaited, found_or_promised};
 use crate::drain::Cut;
@@ -32,6 +32,7 @@ use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::respond::respond;
+use crate::route;
 use crate::search::{Found, Search};
 use crate::understand::understand;
 use crate::upstream::Upstreams;
@@ -114,7 +115,8 @@ impl Worker {
             }
             Lookup::Model(name) => {
                 let user = self.reader(plane, head, entry)?;
-                Ok(Admitted::Own(models::one(plane, board, user.as_deref(), &name)?))
+                let directory = &self.shared.directory;
+                Ok(Admitted::Own(models::one(plane, board, directory, user.as_deref(), &name).await?))
             }
             Lookup::WrongMethod { allow } => {
                 Err(ProxyError::WrongMethod { method: cut(head.method.as_str()), allow })
@@ -138,7 +140,7 @@ impl Worker {
         entry.identified(user.id, key);
         let endpoint = found.0;
         if endpoint.kind == EndpointKind::Administration {
-            check_administration(plane, &user)?;
+            route::check_administration(plane, &user)?;
         }
         let received = admit::receive(endpoint, &head.headers, body, settings).await?;
         entry.received(received.body.len());
@@ -150,10 +152,8 @@ impl Worker {
                 Plan::List(list) => Admitted::List(list),
             });
         }
-        let named = named_by(call.endpoint, &call.path, call.body.text(), &call.form_ids);
-        call.pull = self.shared.directory.place(&named, call.user.id, settings.objects).await?;
-        call.asks_around = call.endpoint.method == Method::GET && call.pull == Pull::None { unknown: true };
-        let served = Arc::clone(route(plane, &call)?);
+        route::place(&self.shared.directory, plane, &mut call).await?;
+        let served = Arc::clone(route::route(plane, &call)?);
         entry.asks_for(&served.name);
         // --- session ---
         call.session.model = Arc::clone(&served.name);
@@ -260,40 +260,6 @@ enum Admitted {
     Call(Box<Call>, Arc<Served>),
     /// Channels are to be asked for their part of it.
     List(Box<OwnList>),
-}
-
-/// The model's mappings, or the wildcard channels; the default channel for calls that name no model.
-fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>, ProxyError> {
-    if call.endpoint.kind == EndpointKind::Administration {
-        let why = "the channel of proxy.administration_channel is missing or disabled".to_owned();
-        let unserved = || ProxyError::NoChannel { model: "administration".to_owned(), why };
-        return plane.administration().ok_or_else(unserved);
-    }
-    if let Pull::To { channel, .. } = call.pull
-        && !plane.snapshot.channels.get(&channel).is_some_and(|channel| channel.enabled)
-    {
-        return Err(ProxyError::ObjectsAway);
-    }
-    match &call.model {
-        Some((name, at)) if call.user.may_use(name) => {
-            // A model in a path is one that was made at a channel. Few of them are known by name.
-            let owner = || plane.default().filter(|_| matches!(at, Place::Path(_)));
-            plane.model(name).or_else(owner).ok_or_else(|| ProxyError::model_not_found(name))
-        }
-        Some((name, _)) => Err(ProxyError::model_not_found(name)),
-        // A key that is for some models only may not reach others by naming none.
-        None if call.user.allowed_models.is_some() => Err(ProxyError::ModelMissing),
-        // Its objects say where it belongs, or are looked for.
-        None if call.asks_around => plane.everyone().ok_or(ProxyError::ModelMissing),
-        None if call.pull.is_to() => plane.default().or(plane.everyone()).ok_or(ProxyError::ModelMissing),
-        None => plane.default().ok_or(ProxyError::ModelMissing),
-    }
-}
-
-/// Administration is carried only where a channel is named for it, and for whoever may use all models.
-fn check_administration(plane: &Plane, user: &User) -> Result<(), ProxyError> {
-    let routed = plane.snapshot.settings.proxy.administration_channel.is_some();
-    if routed && user.allowed_models.is_none() { Ok(()) } else { Err(ProxyError::AdministrationNotRouted) }
 }
 
 /// Gives the client what a search has found.

@@ -7,9 +7,14 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use serde::Serialize;
 
+use crate::affinity::Directory;
 use crate::body::Body;
 use crate::error::ProxyError;
 use crate::plane::{Plane, Served};
+use crate::route::may_be_trained;
+
+/// Clients learn whose a model is at the gateway, not at which upstream.
+const OWNER: &str = "openai-gateway";
 
 #[derive(Serialize)]
 struct List<'a> {
@@ -38,18 +43,28 @@ pub(crate) fn list(plane: &Plane, board: &Board, user: Option<&User>) -> Respons
     json(&List { object: "list", data })
 }
 
-/// One model, if it is one of those that [`list`] shows.
-pub(crate) fn one(
+/// One model, if it is one of those that [`list`] shows, or one that the user has trained.
+pub(crate) async fn one(
     plane: &Plane,
     board: &Board,
+    directory: &Directory,
     user: Option<&User>,
     id: &str,
 ) -> Result<Response<Body>, ProxyError> {
-    plane
-        .models()
-        .find(|served| &*served.name == id && visible(served, board, user))
-        .map(|served| json(&item(plane, served)))
-        .ok_or_else(|| ProxyError::model_not_found(id))
+    let served = plane.models().find(|served| &*served.name == id && visible(served, board, user));
+    if let Some(served) = served {
+        return Ok(json(&item(plane, served)));
+    }
+    let user = user.filter(|_| may_be_trained(id) && !plane.has_model(id));
+    let user = user.ok_or_else(|| ProxyError::model_not_found(id))?;
+    match directory.whose(id, user.id).await {
+        Ok(Some((record, true))) => {
+            let created = record.made_at.unwrap_or(record.created_at.seconds());
+            Ok(json(&Item { id, object: "model", created, owned_by: OWNER }))
+        }
+        Err(error @ ProxyError::ObjectsUnknown) => Err(error),
+        Ok(_) | Err(_) => Err(ProxyError::model_not_found(id)),
+    }
 }
 
 fn visible(served: &Served, board: &Board, user: Option<&User>) -> bool {
@@ -59,7 +74,7 @@ fn visible(served: &Served, board: &Board, user: Option<&User>) -> bool {
 
 fn item<'a>(plane: &'a Plane, served: &'a Served) -> Item<'a> {
     let made = plane.snapshot.models.get(&served.name).map_or(0, |model| model.created_at.seconds());
-    Item { id: &served.name, object: "model", created: made, owned_by: "openai-gateway" }
+    Item { id: &served.name, object: "model", created: made, owned_by: OWNER }
 }
 
 fn json(value: &impl Serialize) -> Response<Body> {

@@ -117,6 +117,11 @@ impl Plane {
         self.models.get(name).or(self.any.as_ref())
     }
 
+    /// Whether a model has mappings of its own.
+    pub(crate) fn has_model(&self, name: &str) -> bool {
+        self.models.contains_key(name)
+    }
+
     /// Who serves calls that name no model, if anyone.
     pub(crate) fn default(&self) -> Option<&Arc<Served>> {
         self.default.as_ref()

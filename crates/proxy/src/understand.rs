@@ -69,6 +69,7 @@ pub(crate) fn understand(
         ask_for_usage,
         form_ids: form.as_ref().map(|form| form.ids.clone()).unwrap_or_default(),
         pull: Pull::None { unknown: false },
+        own_model: false,
         asks_around: false,
         patience: patience(&head.headers),
         explain: head.extensions.get::<MayExplain>().is_some()

@@ -17,6 +17,8 @@ pub(crate) struct Named<'c> {
     pub parts: Vec<Cow<'c, str>>,
     /// The model, where it may be one that somebody has trained.
     pub model: Option<Cow<'c, str>>,
+    /// Models that are named elsewhere than at the top of the body: of graders, tools, transcriptions.
+    pub models: Vec<Cow<'c, str>>,
 }
 
 /// The objects that the path, a JSON body and the fields of a form name.

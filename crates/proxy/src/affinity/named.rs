@@ -17,6 +17,8 @@ enum Role {
     Reference,
     /// What may be the id of something that is not recorded.
     Part,
+    /// The name of a model.
+    Model,
     /// The list of tools, and a tool.
     Tools,
     Tool,
@@ -39,7 +41,7 @@ impl Map<Role> for Request {
             | (
                 _,
                 "metadata" | "attributes" | "parameters" | "properties" | "schema" | "json_schema"
-                | "input_schema" | "arguments" | "filters",
+                | "input_schema" | "arguments" | "filters" | "variables" | "headers" | "item" | "sample",
             ) => Role::Opaque,
             (_, "file_id" | "file_ids" | "vector_store_id" | "vector_store_ids")
             | (Role::Reference | Role::Source, "id")
@@ -55,6 +57,8 @@ impl Map<Role> for Request {
             (Role::Body, "conversation") | (Role::Body | Role::Tool, "container") => Role::Reference,
             (_, "skill_id") => Role::Part,
             (Role::Body, "tools") => Role::Tools,
+            (Role::Body, "model") => Role::Plain,
+            (_, "model") => Role::Model,
             (_, "source" | "voice") | (Role::Body, "video") => Role::Source,
             _ => Role::Plain,
         }
@@ -64,12 +68,19 @@ impl Map<Role> for Request {
         match of {
             Role::Id | Role::Opaque => of,
             Role::Tools => Role::Tool,
-            Role::Body | Role::Reference | Role::Part | Role::Tool | Role::Source | Role::Plain => Role::Plain,
+            Role::Body
+            | Role::Reference
+            | Role::Part
+            | Role::Model
+            | Role::Tool
+            | Role::Source
+            | Role::Plain => Role::Plain,
         }
     }
 }
 
-/// Adds the ids that a JSON body names, each once, in the order in which they stand.
+/// Adds the ids that a JSON body names, each once, in the order in which they stand, and the models that it names
+/// within.
 ///
 /// Ids that stand where they belong to the client (metadata, schemas, arguments of functions) are not among them, nor
 /// is what only looks like an id.
@@ -79,6 +90,7 @@ pub(super) fn ids_in<'b>(body: &'b [u8], named: &mut Named<'b>) {
         let list = match role {
             Role::Id | Role::Reference => &mut named.ids,
             Role::Part => &mut named.parts,
+            Role::Model => &mut named.models,
             Role::Body | Role::Tools | Role::Tool | Role::Source | Role::Opaque | Role::Plain => return,
         };
         if !value.is_empty() && seen.insert(value.clone()) {
@@ -152,6 +164,26 @@ mod tests {
         ];
         for body in rows {
             assert_eq!(ids_in(body.as_bytes()), Vec::<String>::new(), "{body}");
+        }
+    }
+
+    #[test]
+    fn models_are_found_wherever_they_are_asked() {
+        let rows: &[(&str, &[&str])] = &[
+            (r#"{"model":"m","moderation":{"model":"a"}}"#, &["a"]),
+            (r#"{"testing_criteria":[{"type":"score_model","model":"a"},{"model":"b"}]}"#, &["a", "b"]),
+            (r#"{"grader":{"graders":{"one":{"model":"a"}}}}"#, &["a"]),
+            (r#"{"method":{"reinforcement":{"grader":{"model":"a"}}}}"#, &["a"]),
+            (r#"{"tools":[{"type":"image_generation","model":"a"}]}"#, &["a"]),
+            (r#"{"session":{"audio":{"input":{"transcription":{"model":"a"}}}}}"#, &["a"]),
+            (r#"{"prompt":{"id":"pmpt_1","variables":{"model":"a phone"}}}"#, &[]),
+            (r#"{"metadata":{"model":"mine"},"tools":[{"parameters":{"properties":{"model":{"model":"x"}}}}]}"#, &[]),
+            (r#"{"data_source":{"source":{"content":[{"item":{"model":"x"}}]}}}"#, &[]),
+        ];
+        for (body, models) in rows {
+            let mut named = Named::default();
+            super::ids_in(body.as_bytes(), &mut named);
+            assert_eq!(named.models, *models, "{body}");
         }
     }
 
