@@ -1,6 +1,9 @@
 //! What was made at one channel is used there, and by whoever made it.
 
 mod account;
+mod limits;
+mod lists;
+mod trained;
 
 use gateway_tests::{Answer, Gateway, Upstream, until};
 use http::Method;
@@ -224,6 +227,52 @@ async fn a_deleted_object_is_nobodys() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_begun_is_gone_on_with_where_it_was_begun() {
+    let (one, other) = (account("one").await, account("other").await);
+    let gw = Gateway::serving("m", [&one, &other]).user("tenant", OTHER_KEY).start().await;
+    for _ in 0..8 {
+        let begun = gw.post("/v1/realtime/calls?model=m", "v=0").header("content-type", "application/sdp");
+        let begun = begun.send().await;
+        assert_eq!(begun.status, 201);
+        let path = begun.header("location").to_owned();
+        let hangup = gw.call(Method::POST, &format!("{path}/hangup"));
+        let foreign = gw.call(Method::POST, &format!("{path}/hangup")).key(OTHER_KEY).send().await;
+        foreign.assert_error(404, "object_not_found");
+        let answer = hangup.send().await;
+        assert_eq!((answer.status, answer.channel()), (200, begun.channel()), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_names_a_file_goes_to_the_files_channel_and_names_no_foreign_one() {
+    let (one, other) = (account("one").await, account("other").await);
+    let gw = Gateway::serving("m", [&one, &other])
+        .user("tenant", OTHER_KEY)
+        .set("proxy.default_channel", one.name())
+        .start()
+        .await;
+    let container = make(&gw, "/v1/containers", &json!({})).await;
+    let file = make(&gw, "/v1/files", &json!({})).await;
+    let attach = async |key: &str, container: &str, file: &str| {
+        let part =
+            format!("--b\r\ncontent-disposition: form-data; name=\"file_id\"\r\n\r\n{file}\r\n--b--\r\n");
+        let call = gw.call(Method::POST, &format!("/v1/containers/{container}/files")).key(key);
+        call.header("content-type", "multipart/form-data; boundary=b").body(part).send().await
+    };
+    assert_eq!(attach(gateway_tests::USER_KEY, &container, &file).await.status, 200);
+    let theirs = made(&gw.post("/v1/containers", "{}").key(OTHER_KEY).send().await);
+    attach(OTHER_KEY, &theirs, &file).await.assert_error(404, "object_not_found");
+    gw.set("proxy.default_channel", other.name());
+    let elsewhere = async || {
+        let file = make(&gw, "/v1/files", &json!({})).await;
+        (account_of(&file) == "other").then_some(file)
+    };
+    let file = until("files go to the other channel", elsewhere).await;
+    let apart = attach(gateway_tests::USER_KEY, &container, &file).await;
+    apart.assert_error(409, "objects_on_different_channels");
+}
+
+#[tokio::test]
 async fn an_object_that_no_record_knows_is_looked_for_at_one_channel_after_the_other() {
     let (one, other) = (account("one").await, account("other").await);
     let before = Gateway::serving("m", [&other]).set("proxy.default_channel", other.name()).start().await;
@@ -238,63 +287,4 @@ async fn an_object_that_no_record_knows_is_looked_for_at_one_channel_after_the_o
         (404, one.name()),
         "only what changes nothing asks around"
     );
-}
-
-#[tokio::test]
-async fn a_list_shows_each_user_its_own_objects() {
-    let one = account("one").await;
-    let gw = Gateway::serving("m", [&one])
-        .user("tenant", OTHER_KEY)
-        .set("proxy.default_channel", one.name())
-        .start()
-        .await;
-    let own = [make(&gw, "/v1/files", &json!({})).await, make(&gw, "/v1/files", &json!({})).await];
-    let listed = async |key: &str| {
-        let list = gw.get("/v1/files").key(key).send().await.json();
-        list["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|file| file["id"].as_str().unwrap().to_owned())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(listed(gateway_tests::USER_KEY).await, own);
-    assert_eq!(listed(OTHER_KEY).await, Vec::<String>::new());
-    gw.set("objects.isolation", "off");
-    until("isolation is off", async || (listed(OTHER_KEY).await == own).then_some(())).await;
-}
-
-#[tokio::test]
-async fn a_page_that_holds_only_other_users_objects_is_passed_over() {
-    let one = account("one").await;
-    let gw = Gateway::serving("m", [&one])
-        .user("tenant", OTHER_KEY)
-        .set("proxy.default_channel", one.name())
-        .start()
-        .await;
-    let create = async |key: &str| made(&gw.post("/v1/vector_stores", "{}").key(key).send().await);
-    for _ in 0..5 {
-        create(OTHER_KEY).await;
-    }
-    let own = [create(gateway_tests::USER_KEY).await, create(gateway_tests::USER_KEY).await];
-    create(OTHER_KEY).await;
-
-    let mut seen = Vec::new();
-    let mut target = "/v1/vector_stores?limit=2".to_owned();
-    loop {
-        let page = gw.get(&target).send().await.json();
-        let ids: Vec<String> = page["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|store| store["id"].as_str().unwrap().to_owned())
-            .collect();
-        seen.extend(ids);
-        if page["has_more"] == false {
-            break;
-        }
-        target =
-            format!("/v1/vector_stores?limit=2&after={}", seen.last().expect("a page with more behind it"));
-    }
-    assert_eq!(seen, own);
 }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::call::Payload;
 use crate::error::ProxyError;
 use crate::headers;
-use crate::openai::{Endpoint, MultipartPeek, Takes, is_multipart};
+use crate::openai::{BatchLines, Endpoint, MultipartPeek, ObjectKind, Takes, is_multipart};
 use crate::upload;
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
@@ -87,6 +87,7 @@ pub(crate) async fn receive(
     endpoint: &Endpoint,
     headers: &HeaderMap,
     body: Incoming,
+    user: &User,
     settings: &Settings,
 ) -> Result<Received, ProxyError> {
     refuse_coding(headers)?;
@@ -94,7 +95,10 @@ pub(crate) async fn receive(
     let is_form = content_type.is_some_and(|value| is_multipart(value.as_bytes()));
     match endpoint.takes {
         Takes::Multipart | Takes::JsonOrMultipart if is_form => {
-            let (spool, form) = Box::pin(upload::read_form(body, headers, settings)).await?;
+            // Its lines say where a batch may run, and for some keys whether it may.
+            let is_file = endpoint.makes == Some(ObjectKind::File);
+            let lines = is_file.then(|| BatchLines::new(user.allowed_models.is_some()));
+            let (spool, form) = Box::pin(upload::read_form(body, headers, lines, settings)).await?;
             Ok(Received { body: Payload::Kept(spool), form: Some(form) })
         }
         Takes::Multipart => Err(ProxyError::ContentType { wanted: A_FORM }),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_domain::User;
+use gateway_routing::ChannelSet;
 use gateway_sessions::{SessionKey, Source};
 use http::{HeaderMap, Method};
 
@@ -51,6 +52,8 @@ pub(crate) struct Call {
     pub form_ids: Vec<String>,
     /// Where the call belongs because of the objects that it names.
     pub pull: Pull,
+    /// The only channels that may carry it, where its model does not say so.
+    pub among: Option<ChannelSet>,
     /// Whether its model is one that the user has trained.
     pub own_model: bool,
     /// It names an object that nobody knows, and may be asked for at one channel after the other.

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::admit;
 use crate::affinity::Directory;
 use crate::attempt::{Answer, Content};
+use crate::batch_file;
 use crate::body::Body;
 use crate::call::Call;
 use crate::clock::Clock;
@@ -142,9 +143,11 @@ impl Worker {
         if endpoint.kind == EndpointKind::Administration {
             route::check_administration(plane, &user)?;
         }
-        let received = admit::receive(endpoint, &head.headers, body, settings).await?;
+        let received = admit::receive(endpoint, &head.headers, body, &user, settings).await?;
         entry.received(received.body.len());
+        let among = batch_file::channels(plane, &user, received.form.as_ref())?;
         let mut call = understand(found, head, received, user, &settings.proxy)?;
+        call.among = among;
         // --- route ---
         if let Some(kind) = own_lists::lists(plane, &call) {
             return Ok(match own_lists::plan(&self.shared.directory, plane, kind, call).await? {

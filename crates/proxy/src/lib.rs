@@ -13,6 +13,7 @@
 mod admit;
 mod affinity;
 mod attempt;
+mod batch_file;
 mod body;
 mod budget;
 mod call;

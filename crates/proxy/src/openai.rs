@@ -7,6 +7,7 @@
 
 mod answer_edits;
 mod ask_for_usage;
+mod batch_lines;
 mod choices;
 mod edit;
 mod endpoint;
@@ -27,6 +28,7 @@ mod usage;
 
 pub use answer_edits::AnswerEdits;
 pub use ask_for_usage::ask_for_usage;
+pub use batch_lines::{BatchLines, BatchModels};
 pub use choices::Choices;
 pub use edit::{Edit, pieces};
 pub use endpoint::{

@@ -161,6 +161,13 @@ impl Served {
         self.routes.get(&channel)
     }
 
+    /// The channels that call the model by this name.
+    pub(crate) fn channels_by_name(&self, name: &str) -> impl Iterator<Item = ChannelId> {
+        let same =
+            move |route: &&Arc<Route>| route.backend_model.as_deref().is_none_or(|backend| backend == name);
+        self.routes.values().filter(same).map(|route| route.target.channel().id)
+    }
+
     /// The channels that may be chosen.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
         self.routes.values().map(|route| route.target.channel())

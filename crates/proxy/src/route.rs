@@ -58,6 +58,7 @@ pub(crate) fn route<'a>(plane: &'a Plane, call: &Call) -> Result<&'a Arc<Served>
         None if !limited::may_name_none(call) => Err(ProxyError::ModelMissing),
         // Its objects say where it belongs, or are looked for.
         None if call.asks_around => plane.everyone().ok_or(ProxyError::ModelMissing),
+        None if call.among.is_some() => plane.everyone().ok_or(ProxyError::ModelMissing),
         None if call.pull.is_to() => plane.default().or(plane.everyone()).ok_or(ProxyError::ModelMissing),
         None => plane.default().ok_or(ProxyError::ModelMissing),
     }

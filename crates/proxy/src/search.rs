@@ -212,6 +212,9 @@ impl Search<'_> {
 
     /// The channels that the call must go to, if it may not go to all.
     fn only(&self, spent: &Spent) -> Option<ChannelSet> {
+        if let (Pull::None { .. }, Some(among)) = (self.call.pull, &self.call.among) {
+            return Some(among.clone());
+        }
         let channel = match self.call.pull {
             Pull::To { channel, .. } => Some(channel),
             // Whoever asks around begins where a call without a known object would go.

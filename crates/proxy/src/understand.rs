@@ -70,6 +70,7 @@ pub(crate) fn understand(
         form_ids: form.as_ref().map(|form| form.ids.clone()).unwrap_or_default(),
         pull: Pull::None { unknown: false },
         own_model: false,
+        among: None,
         asks_around: false,
         patience: patience(&head.headers),
         explain: head.extensions.get::<MayExplain>().is_some()

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::admit::next_data;
 use crate::error::ProxyError;
-use crate::openai::{MultipartPeek, MultipartScanner, PeekError, boundary_of};
+use crate::openai::{BatchLines, MultipartPeek, MultipartScanner, PeekError, boundary_of};
 use crate::spool::{Spool, SpoolWriter};
 
 /// The slowest upload that is borne for as long as it takes, in bytes per second: half a megabit.
@@ -23,16 +23,17 @@ pub(crate) fn allowance(length: u64) -> Duration {
     Duration::from_secs(length / SLOWEST)
 }
 
-/// Reads a form, and keeps it. It is refused as soon as it says what it must not.
+/// Reads a form, and keeps it. It is refused as soon as it says what it must not. `lines` reads the file that is in it.
 pub(crate) async fn read_form<B>(
     body: B,
     headers: &HeaderMap,
+    lines: Option<BatchLines>,
     settings: &Settings,
 ) -> Result<(Spool, MultipartPeek), ProxyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut scanner = scanner(headers).map_err(ProxyError::BadForm)?;
+    let mut scanner = scanner(headers).map_err(ProxyError::BadForm)?.reading_lines(lines);
     let spool = read(body, settings, |data| scanner.feed(data)).await?;
     Ok((spool, scanner.finish().map_err(ProxyError::BadForm)?))
 }

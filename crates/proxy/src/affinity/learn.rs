@@ -72,7 +72,9 @@ impl Directory {
         for made in made {
             let itself = if let Made::Itself(id) = &made { Some(id.clone()) } else { None };
             let made_at = made_at.filter(|_| itself.is_some());
-            let Some((kind, id)) = call.endpoint.makes.zip(itself).or_else(|| made.beside()) else { continue };
+            let Some((kind, id)) = call.endpoint.makes.zip(itself).or_else(|| made.beside()) else {
+                continue;
+            };
             let record = Record {
                 id: Arc::from(&*id),
                 kind: Cow::Borrowed(kind.as_str()),

@@ -177,7 +177,10 @@ mod tests {
             (r#"{"tools":[{"type":"image_generation","model":"a"}]}"#, &["a"]),
             (r#"{"session":{"audio":{"input":{"transcription":{"model":"a"}}}}}"#, &["a"]),
             (r#"{"prompt":{"id":"pmpt_1","variables":{"model":"a phone"}}}"#, &[]),
-            (r#"{"metadata":{"model":"mine"},"tools":[{"parameters":{"properties":{"model":{"model":"x"}}}}]}"#, &[]),
+            (
+                r#"{"metadata":{"model":"mine"},"tools":[{"parameters":{"properties":{"model":{"model":"x"}}}}]}"#,
+                &[],
+            ),
             (r#"{"data_source":{"source":{"content":[{"item":{"model":"x"}}]}}}"#, &[]),
         ];
         for (body, models) in rows {

@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::mem::take;
 use std::ops::Range;
 
+use super::batch_lines::{BatchLines, BatchModels};
 use super::peek::{MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, flaw_of_model};
 
 pub use boundary::{MAX_BOUNDARY, boundary_of, is_multipart};
@@ -55,6 +56,8 @@ pub struct MultipartPeek {
     pub user: Option<String>,
     /// `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
+    /// The models that the lines of the `file` ask, if that was to be found out and its purpose is a batch.
+    pub batch: Option<BatchModels>,
     /// The ids of objects that are used: a file, a voice's consent, a video.
     pub ids: Vec<String>,
     /// The names of the parts in their order, the first of them only, and cut.
@@ -75,6 +78,9 @@ pub struct MultipartScanner {
     reading: Option<(&'static str, u64)>,
     /// Where the value under way ends by its own account.
     announced_end: Option<u64>,
+    /// Reads the lines of the part `file`, if anybody wants to know; and whether that part is under way.
+    lines: Option<BatchLines>,
+    in_file: bool,
     /// One bit per name in [`READ`], set once the name was met.
     seen: u16,
     parts: usize,
@@ -143,11 +149,19 @@ impl MultipartScanner {
             held: Vec::new(),
             reading: None,
             announced_end: None,
+            lines: None,
+            in_file: false,
             seen: 0,
             parts: 0,
             peek: MultipartPeek::default(),
             refused: None,
         })
+    }
+
+    /// The same, which also reads the lines of the file.
+    #[must_use]
+    pub fn reading_lines(self, lines: Option<BatchLines>) -> Self {
+        Self { lines, ..self }
     }
 
     /// Takes in the next bytes of the body. Once it has refused them, it refuses whatever comes in the same words.
@@ -184,7 +198,10 @@ impl MultipartScanner {
     pub fn finish(self) -> Result<MultipartPeek, PeekError> {
         match (self.refused, self.state) {
             (Some(refused), _) => Err(refused),
-            (None, State::Closed) => Ok(self.peek),
+            (None, State::Closed) => {
+                let batch = self.lines.map(BatchLines::finish);
+                Ok(MultipartPeek { batch, ..self.peek })
+            }
             (None, _) => {
                 let why = format!("it ends at byte {} without its closing boundary", self.at);
                 Err(PeekError::multipart(&why))
@@ -200,6 +217,10 @@ impl MultipartScanner {
                 return Err(too_long(name, start));
             }
             self.held.extend_from_slice(used);
+        }
+        // The delimiter comes along as a last line without an end, which is none.
+        if let (true, Some(lines)) = (self.in_file, &mut self.lines) {
+            lines.feed(used);
         }
         if let State::LineStart(behind, matched) = self.state
             && matched == self.delimiter.len()
@@ -296,6 +317,7 @@ impl MultipartScanner {
         let head = head::read(head, &self.delimiter).map_err(|(why, at)| {
             PeekError::multipart(&format!("the part at byte {begin} {why} (byte {})", begin + at as u64))
         })?;
+        self.in_file = head.name == b"file";
         self.announced_end = head.length.map(|length| value.saturating_add(length));
         let (most, bytes) = NAMES_KEPT;
         if self.peek.names.len() < most {
@@ -362,7 +384,10 @@ impl MultipartScanner {
                 }
                 self.peek.stream = stream;
             }
-            "purpose" => self.peek.purpose = Some(value),
+            "purpose" => {
+                self.lines = self.lines.take().filter(|_| value == "batch");
+                self.peek.purpose = Some(value);
+            }
             "user" => self.peek.user = Some(value),
             "prompt_cache_key" => self.peek.prompt_cache_key = Some(value),
             _ => self.peek.ids.extend(Some(value).filter(|id| !id.is_empty())),

@@ -85,10 +85,8 @@ impl Fetch<'_> {
         query: Option<String>,
         branch: Entry,
     ) -> (Entry, Result<Answered, ProxyError>) {
-        let call = Call {
-            query: query.map(|query| self.for_channel(query, channel)),
-            ..self.call_to(channel)
-        };
+        let call =
+            Call { query: query.map(|query| self.for_channel(query, channel)), ..self.call_to(channel) };
         self.run(&call, branch).await
     }
 

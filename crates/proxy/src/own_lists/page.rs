@@ -153,7 +153,10 @@ pub(crate) fn made_at(body: &[u8]) -> Option<i64> {
     seconds(told.created_at.or(told.created)?.get())
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a moment beyond what fits is cut to the last one that does")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a moment beyond what fits is cut to the last one that does"
+)]
 fn seconds(number: &str) -> Option<i64> {
     number.parse().ok().or_else(|| number.parse::<f64>().ok().map(|seconds| seconds as i64))
 }

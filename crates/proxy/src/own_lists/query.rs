@@ -125,11 +125,7 @@ fn id(value: &str, name: &'static str) -> Result<String, ProxyError> {
 }
 
 fn bad(param: &'static str, why: &str) -> ProxyError {
-    ProxyError::BadRequest {
-        message: format!("`{param}`: {why}"),
-        param: Some(param),
-        code: "invalid_value",
-    }
+    ProxyError::BadRequest { message: format!("`{param}`: {why}"), param: Some(param), code: "invalid_value" }
 }
 
 #[cfg(test)]

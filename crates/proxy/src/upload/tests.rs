@@ -30,7 +30,7 @@ fn code(error: &ProxyError) -> String {
 #[tokio::test]
 async fn a_form_is_read_and_kept_at_once() {
     let form = headers(&["multipart/form-data; boundary=b"]);
-    let (spool, peek) = read_form(Full::from(FORM), &form, &Settings::default()).await.unwrap();
+    let (spool, peek) = read_form(Full::from(FORM), &form, None, &Settings::default()).await.unwrap();
     assert_eq!(spool.len(), FORM.len() as u64);
     assert_eq!(peek.model.unwrap().0, "m");
 }
@@ -45,7 +45,8 @@ async fn a_form_whose_frame_is_in_doubt_is_refused_with_the_reason() {
         (&[good], "nothing", "does not begin with its boundary"),
         (&[good], "--b", "without its closing boundary"),
     ] {
-        let error = read_form(Full::from(body), &headers(types), &Settings::default()).await.unwrap_err();
+        let error =
+            read_form(Full::from(body), &headers(types), None, &Settings::default()).await.unwrap_err();
         assert_eq!(code(&error), "BadForm");
         assert!(error.to_string().contains(why), "{error}");
     }

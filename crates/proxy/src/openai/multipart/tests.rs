@@ -77,6 +77,46 @@ fn the_other_values_that_matter_are_read() {
 }
 
 #[test]
+fn the_objects_that_a_form_names_are_read() {
+    let parts = [
+        part("name=\"file_id\"", "file-1"),
+        part("name=\"consent\"", ""),
+        part("name=\"video[id]\"", "video_1"),
+        part("name=\"video\"; filename=\"a.mp4\"", "no id"),
+        part("name=\"input_reference[file_id]\"", "file-2"),
+    ];
+    assert_eq!(scan(form(&parts).as_bytes()).unwrap().ids, ["file-1", "video_1", "file-2"]);
+}
+
+#[test]
+fn the_lines_of_a_batch_are_read_where_its_purpose_says_so_before_or_behind_the_file() {
+    let line = |model: &str| format!("{{\"body\":{{\"model\":\"{model}\"}}}}");
+    let content = format!("{}\r\n--b1\n{}", line("a"), line("b"));
+    let file = part("name=\"file\"; filename=\"a.jsonl\"", &content);
+    let purpose = |word| part("name=\"purpose\"", word);
+    let models = |parts: &[String]| {
+        let form = form(parts);
+        let whole = scan_lines(form.as_bytes(), usize::MAX);
+        assert_eq!(scan_lines(form.as_bytes(), 1), whole);
+        whole.map(|found| found.models.into_iter().collect::<Vec<_>>())
+    };
+    let both = Some(vec!["a".to_owned(), "b".to_owned()]);
+    assert_eq!(models(&[purpose("batch"), file.clone()]), both);
+    assert_eq!(models(&[file.clone(), purpose("batch")]), both);
+    assert_eq!(models(&[purpose("vision"), file.clone()]), None);
+    let other = part("name=\"other\"", &line("c"));
+    assert_eq!(models(&[purpose("batch"), other]), Some(vec![]));
+    assert_eq!(scan(form(&[purpose("batch"), file]).as_bytes()).unwrap().batch, None, "nobody wants to know");
+}
+
+fn scan_lines(body: &[u8], piece: usize) -> Option<BatchModels> {
+    let scanner = MultipartScanner::new(b"b0").unwrap();
+    let mut scanner = scanner.reading_lines(Some(BatchLines::new(false)));
+    body.chunks(piece.min(body.len())).for_each(|piece| scanner.feed(piece).unwrap());
+    scanner.finish().unwrap().batch
+}
+
+#[test]
 fn a_form_may_have_no_parts_a_line_end_before_it_and_some_behind() {
     for body in ["--b0--", "--b0--\r\n", "\r\n--b0--\r\n\r\n"] {
         assert_eq!(scan(body.as_bytes()), Ok(MultipartPeek::default()), "{body:?}");
@@ -86,7 +126,8 @@ fn a_form_may_have_no_parts_a_line_end_before_it_and_some_behind() {
 #[test]
 fn what_is_read_may_be_there_once_and_as_text_only() {
     for name in READ {
-        let twice = [part(&format!("name=\"{name}\""), "true"), part(&format!("name={name}"), "true")];
+        let bare = if name.contains('[') { format!("name=\"{name}\"") } else { format!("name={name}") };
+        let twice = [part(&format!("name=\"{name}\""), "true"), part(&bare, "true")];
         let (message, param) = refused(&twice);
         assert!(message.contains("a second time") && message.contains("byte "), "{message}");
         assert_eq!(param, Some(name));

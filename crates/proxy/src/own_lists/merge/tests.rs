@@ -138,11 +138,8 @@ fn any_order() -> impl Strategy<Value = Order> {
 }
 
 fn any_world() -> impl Strategy<Value = World> {
-    let manners = prop_oneof![
-        Just(Manners::Refuses),
-        Just(Manners::ListsNothing),
-        Just(Manners::ListsEverything)
-    ];
+    let manners =
+        prop_oneof![Just(Manners::Refuses), Just(Manners::ListsNothing), Just(Manners::ListsEverything)];
     let thing = (0..4_i64, 0..3_usize, prop::bool::weighted(0.6), prop::bool::weighted(0.85));
     (prop::collection::vec(thing, 0..40), 2..=3_usize, manners, 1..6_usize).prop_map(
         |(things, channels, manners, page)| {
@@ -220,7 +217,8 @@ proptest! {
 
 fn told(merge: &mut Merge, at: usize, body: &str, own: &[&str]) -> Result<(), Flaw> {
     let record = |id: &&str| {
-        let thing = Thing { id: (*id).to_owned(), made_at: 0, channel: at, number: 0, is_own: true, exists: true };
+        let thing =
+            Thing { id: (*id).to_owned(), made_at: 0, channel: at, number: 0, is_own: true, exists: true };
         let world = World { things: vec![], channels: 2, manners: Manners::Refuses, page: 1 };
         (Arc::from(*id), world.record(&thing))
     };
