@@ -45,7 +45,7 @@ pub(crate) fn restored(store: &Store) -> Result<Objects, StorageError> {
     let objects = Objects::new();
     objects.restore(records_of(store.newest_objects(DEFAULT_MAX_OBJECTS)?));
     for (user, kind, channel) in store.object_places()? {
-        objects.restore_place(user, Cow::Owned(kind.as_ref().to_owned()), channel);
+        objects.restore_place(user, &kind, channel);
     }
     Ok(objects)
 }

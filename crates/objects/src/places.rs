@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -12,15 +11,15 @@ use gateway_domain::{ChannelId, UserId};
 pub(crate) struct Places(RwLock<HashMap<UserId, Kinds>>);
 
 /// The channels of each kind of objects.
-type Kinds = HashMap<Cow<'static, str>, BTreeSet<ChannelId>>;
+type Kinds = HashMap<Box<str>, BTreeSet<ChannelId>>;
 
 // === impl Places ===
 
 impl Places {
-    pub(crate) fn add(&self, user: UserId, kind: &Cow<'static, str>, channel: ChannelId) {
+    pub(crate) fn add(&self, user: UserId, kind: &str, channel: ChannelId) {
         let known = |kinds: &Kinds| kinds.get(kind).is_some_and(|channels| channels.contains(&channel));
         if !self.read().get(&user).is_some_and(known) {
-            self.write().entry(user).or_default().entry(kind.clone()).or_default().insert(channel);
+            self.write().entry(user).or_default().entry(kind.into()).or_default().insert(channel);
         }
     }
 

@@ -100,8 +100,8 @@ impl Objects {
     }
 
     /// Takes in from storage that this user has objects of this kind at this channel.
-    pub fn restore_place(&self, user: UserId, kind: Cow<'static, str>, channel: ChannelId) {
-        self.places.add(user, &kind, channel);
+    pub fn restore_place(&self, user: UserId, kind: &str, channel: ChannelId) {
+        self.places.add(user, kind, channel);
     }
 
     /// The channels at which a user has objects of a kind, or had some, in the order of their ids.

@@ -71,9 +71,9 @@ type Answered = (Answer, AttemptNumber);
 /// What a channel that is alone has said.
 enum Alone {
     /// What it lists is all the user's.
-    Unchanged(Answered),
+    Unchanged(Box<Answered>),
     /// Some of it is, of these records.
-    Mixed(Answered, Page, HashMap<Arc<str>, Record>),
+    Mixed(Box<Answered>, Box<Page>, HashMap<Arc<str>, Record>),
     /// More than is read whole.
     TooLong,
 }
@@ -143,10 +143,10 @@ impl OwnList {
         let mut begun = None;
         if let [only] = self.channels[..] {
             match self.as_asked(fetch, only, entry).await? {
-                Alone::Unchanged(answered) => return Ok(answered),
+                Alone::Unchanged(answered) => return Ok(*answered),
                 Alone::Mixed(answered, page, own) => {
                     begun = (!self.is_backwards()).then(|| Told::Page(page.clone(), own));
-                    shape = Some((answered, page));
+                    shape = Some((*answered, page));
                 }
                 Alone::TooLong => {}
             }
@@ -154,7 +154,7 @@ impl OwnList {
         let feeds = self.feeds(fetch, entry).await?;
         let mut merge = Merge::new(feeds, self.wanted.order, self.wanted.limit, most);
         if let Some(begun) = begun {
-            merge.tell(0, begun).map_err(|flaw| self.flawed(flaw, fetch))?;
+            merge.tell(0, begun).map_err(|flaw| flawed(flaw, fetch))?;
         }
         loop {
             let asks = merge.asks();
@@ -173,7 +173,7 @@ impl OwnList {
                         if let (None, Some(answered), Told::Page(page, _)) = (&shape, answered, &told) {
                             shape = Some((answered, page.clone()));
                         }
-                        merge.tell(at, told).map_err(|flaw| self.flawed(flaw, fetch))?;
+                        merge.tell(at, told).map_err(|flaw| flawed(flaw, fetch))?;
                     }
                     Err(error) => failed = Some((channel, branch, error)),
                 }
@@ -184,7 +184,7 @@ impl OwnList {
                 return Err(self.incomplete(error, channel, fetch));
             }
         }
-        let mut listing = merge.finish().map_err(|flaw| self.flawed(flaw, fetch))?;
+        let mut listing = merge.finish().map_err(|flaw| flawed(flaw, fetch))?;
         if self.is_backwards() {
             listing.items.reverse();
         }
@@ -207,16 +207,16 @@ impl OwnList {
         let answered = answered?;
         let Content::Whole { body, .. } = &answered.0.content else { return Ok(Alone::TooLong) };
         // What is no list has nothing in it that could be anybody's.
-        let Some(page) = Page::read(body) else { return Ok(Alone::Unchanged(answered)) };
+        let Some(page) = Page::read(body) else { return Ok(Alone::Unchanged(Box::new(answered))) };
         let own = fetch.own(channel, &page).await?;
         let is_own = |id: &String| own.contains_key(&**id);
         let all_own = page.items.iter().all(|item| item.id.as_ref().is_some_and(is_own));
         // An empty page with more behind it: clients would take it for the end.
         let says_something = !page.items.is_empty() || !page.has_more;
         Ok(if all_own && says_something {
-            Alone::Unchanged(answered)
+            Alone::Unchanged(Box::new(answered))
         } else {
-            Alone::Mixed(answered, page, own)
+            Alone::Mixed(Box::new(answered), Box::new(page), own)
         })
     }
 
@@ -275,13 +275,6 @@ impl OwnList {
         matches!(self.wanted.from, From::Before(_))
     }
 
-    fn flawed(&self, flaw: Flaw, fetch: &Fetch<'_>) -> ProxyError {
-        match flaw {
-            Flaw::Disordered(channel) => ProxyError::ListDisordered { channel: fetch.name_of(channel) },
-            Flaw::TooLong => ProxyError::ListTooLong,
-        }
-    }
-
     /// A list without what one channel has would be a lie, so its failure is that of the list.
     fn incomplete(&self, error: ProxyError, channel: ChannelId, fetch: &Fetch<'_>) -> ProxyError {
         let is_the_clients = matches!(&error, ProxyError::Upstream(answer)
@@ -291,6 +284,13 @@ impl OwnList {
             return error;
         }
         ProxyError::ListIncomplete { channel: fetch.name_of(channel), error: Box::new(error) }
+    }
+}
+
+fn flawed(flaw: Flaw, fetch: &Fetch<'_>) -> ProxyError {
+    match flaw {
+        Flaw::Disordered(channel) => ProxyError::ListDisordered { channel: fetch.name_of(channel) },
+        Flaw::TooLong => ProxyError::ListTooLong,
     }
 }
 

@@ -216,12 +216,12 @@ impl ProxyError {
 
     /// Whether the same request may fare better in a moment. The SDKs would try again on every 5xx by themselves.
     fn worth_retrying(&self) -> bool {
-        match self {
-            Self::ListIncomplete { error, .. } => error.worth_retrying(),
-            error => !matches!(
-                error,
-                Self::UpstreamCredentials | Self::Redirect | Self::Internal | Self::ListDisordered { .. }
-            ),
+        if let Self::ListIncomplete { error, .. } = self {
+            return error.worth_retrying();
         }
+        !matches!(
+            self,
+            Self::UpstreamCredentials | Self::Redirect | Self::Internal | Self::ListDisordered { .. }
+        )
     }
 }

@@ -131,7 +131,7 @@ fn when_an_object_was_made_is_taken_down_when_it_is_told() {
 #[test]
 fn the_channels_of_a_users_objects_are_known_also_of_those_that_memory_has_let_go() {
     let objects = Objects::with_max(SHARDS);
-    objects.restore_place(UserId(1), "file".into(), ChannelId(9));
+    objects.restore_place(UserId(1), "file", ChannelId(9));
     objects.restore([record("old", 1, 8)]);
     for number in 0..1_000 {
         objects.note(record(&format!("file-{number}"), 1, 7));

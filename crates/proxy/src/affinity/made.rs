@@ -93,8 +93,7 @@ fn gather<'a>(text: &'a [u8], top: Role, made: &mut Vec<Made<'a>>) {
             Role::Thread => Made::Thread(value),
             // Models that are to be had by everybody are named in jobs, too.
             Role::Model if value.starts_with("ft:") => Made::Model(value),
-            Role::Model => return,
-            Role::Answer | Role::Event | Role::Inner | Role::FileObject | Role::Plain => return,
+            Role::Model | Role::Answer | Role::Event | Role::Inner | Role::FileObject | Role::Plain => return,
         };
         if !made.contains(&found) {
             made.push(found);

@@ -140,7 +140,7 @@ impl Fetch<'_> {
         };
         let page = Page::read(body).ok_or(ProxyError::InvalidAnswer)?;
         let own = self.own(channel, &page).await?;
-        Ok(Fetched { told: Told::Page(page, own), answered: Some(answered) })
+        Ok(Fetched { told: Told::Page(Box::new(page), own), answered: Some(answered) })
     }
 
     async fn run(&self, call: &Call, branch: Entry) -> (Entry, Result<Answered, ProxyError>) {

@@ -96,7 +96,7 @@ pub(super) enum Ask {
 #[derive(Debug)]
 pub(super) enum Told {
     /// A page, and which of its items are the caller's.
-    Page(Page, HashMap<Arc<str>, Record>),
+    Page(Box<Page>, HashMap<Arc<str>, Record>),
     /// A page that is longer than what is read whole.
     TooLong,
     /// There is no such page, because there is no object that it could stand behind.
@@ -215,7 +215,7 @@ impl Mark {
 // === impl Order ===
 
 impl Order {
-    fn compare<T: Ord>(self, one: T, other: T) -> Ordering {
+    fn compare<T: Ord + Copy>(self, one: T, other: T) -> Ordering {
         match self {
             Self::OldestFirst => one.cmp(&other),
             Self::NewestFirst => other.cmp(&one),
@@ -252,7 +252,7 @@ impl Merge {
         match told {
             Told::Page(page, own) => {
                 feed.read += 1;
-                feed.take(page, &own, order, strict)
+                feed.take(*page, &own, order, strict)
             }
             Told::TooLong if feed.size == 1 => Err(Flaw::TooLong),
             Told::TooLong => {

@@ -84,9 +84,8 @@ fn who_has_what_where_is_told_once_each() {
     keep(&store, &[row("x", bob, two, 1)]);
     let mut places = store.object_places().unwrap();
     places.sort();
-    let file: Arc<str> = "file".into();
-    let expected =
-        [(ann, "batch".into(), one), (ann, file.clone(), one), (ann, file.clone(), two), (bob, file, two)];
+    let file = || Arc::from("file");
+    let expected = [(ann, "batch".into(), one), (ann, file(), one), (ann, file(), two), (bob, file(), two)];
     assert_eq!(places, expected);
 }
 

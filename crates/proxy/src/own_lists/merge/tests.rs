@@ -65,23 +65,12 @@ impl World {
         let json = |thing: &&Thing| format!(r#"{{"id":"{}","created_at":{}}}"#, thing.id, thing.made_at);
         let items: Vec<String> = listed.iter().take(size).map(json).collect();
         let body = format!(r#"{{"data":[{}],"has_more":{}}}"#, items.join(","), listed.len() > size);
-        Told::Page(Page::read(&Bytes::from(body)).unwrap(), self.own())
+        Told::Page(Box::new(Page::read(&Bytes::from(body)).unwrap()), self.own())
     }
 
     fn own(&self) -> HashMap<Arc<str>, Record> {
         let own = self.things.iter().filter(|thing| thing.is_own);
-        own.map(|thing| (Arc::from(&*thing.id), self.record(thing))).collect()
-    }
-
-    fn record(&self, thing: &Thing) -> Record {
-        Record {
-            id: Arc::from(&*thing.id),
-            kind: "file".into(),
-            channel: channel_of(thing.channel),
-            user: UserId(1),
-            created_at: UnixMillis(thing.number),
-            made_at: Some(thing.made_at),
-        }
+        own.map(|thing| (Arc::from(&*thing.id), record_of(thing))).collect()
     }
 
     /// The lists, to be read behind a thing that may be gone.
@@ -97,7 +86,7 @@ impl World {
             near.retain(|near| near.is_own && near.channel == channel);
             near.retain(|near| order.compare(near.made_at, thing.made_at) == Ordering::Less);
             near.sort_by(|one, other| order.compare(other.made_at, one.made_at));
-            let Record { created_at: learned, .. } = self.record(thing);
+            let Record { created_at: learned, .. } = record_of(thing);
             let mark = Mark { made_at: thing.made_at, channel: channel_of(thing.channel), learned };
             Feed::past(channel_of(channel), mark, near.iter().take(4).map(|near| near.id.clone()))
         };
@@ -126,6 +115,17 @@ impl World {
                 merge.tell(at, told)?;
             }
         }
+    }
+}
+
+fn record_of(thing: &Thing) -> Record {
+    Record {
+        id: Arc::from(&*thing.id),
+        kind: "file".into(),
+        channel: channel_of(thing.channel),
+        user: UserId(1),
+        created_at: UnixMillis(thing.number),
+        made_at: Some(thing.made_at),
     }
 }
 
@@ -219,11 +219,10 @@ fn told(merge: &mut Merge, at: usize, body: &str, own: &[&str]) -> Result<(), Fl
     let record = |id: &&str| {
         let thing =
             Thing { id: (*id).to_owned(), made_at: 0, channel: at, number: 0, is_own: true, exists: true };
-        let world = World { things: vec![], channels: 2, manners: Manners::Refuses, page: 1 };
-        (Arc::from(*id), world.record(&thing))
+        (Arc::from(*id), record_of(&thing))
     };
     let page = Page::read(&Bytes::from(body.to_owned())).unwrap();
-    merge.tell(at, Told::Page(page, own.iter().map(record).collect()))
+    merge.tell(at, Told::Page(Box::new(page), own.iter().map(record).collect()))
 }
 
 fn two() -> Merge {
