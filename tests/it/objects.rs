@@ -212,6 +212,41 @@ async fn every_kind_of_object_is_found_where_it_was_made_after_restarts_and_by_n
 }
 
 #[tokio::test]
+async fn what_came_of_a_response_is_found_where_it_is_streamed_or_not() {
+    let (one, other) = (account("one").await, account("other").await);
+    let gw = Gateway::serving("m", [&one, &other]).user("tenant", OTHER_KEY).start().await;
+    for conversation in 0..16 {
+        let cache_key = format!("conversation-{conversation}");
+        let stream = conversation % 2 == 0;
+        let asked = json!({"model": "m", "input": "hi", "prompt_cache_key": cache_key, "stream": stream});
+        let answer = gw.post("/v1/responses", asked.to_string()).send().await;
+        let response = match answer.events().last() {
+            Some(event) => event["response"].clone(),
+            None => answer.json(),
+        };
+        let output = &response["output"];
+        let container = output[1]["container_id"].as_str().expect("a container was opened");
+        let path = format!("/v1/containers/{container}");
+        let shown = async || {
+            let found = gw.get(&path).send().await;
+            // Where a stream ends, what it tells is learned a moment after its client has read it.
+            (found.status == 200 && found.attempts() == 1).then(|| found.channel().to_owned())
+        };
+        assert_eq!(until("the container is known", shown).await, answer.channel(), "{container}");
+        gw.get(&path).key(OTHER_KEY).send().await.assert_error(404, "object_not_found");
+
+        let asked = json!({
+            "model": "m", "prompt_cache_key": "other",
+            "input": [{"type": "item_reference", "id": output[0]["id"]}],
+        });
+        let next = gw.post("/v1/responses", asked.to_string()).send().await;
+        assert_eq!((next.status, next.channel()), (200, answer.channel()), "{output}");
+        let foreign = gw.post("/v1/responses", asked.to_string()).key(OTHER_KEY).send().await;
+        foreign.assert_error(404, "object_not_found");
+    }
+}
+
+#[tokio::test]
 async fn a_deleted_object_is_nobodys() {
     let one = account("one").await;
     let gw = Gateway::serving("m", [&one])

@@ -8,8 +8,10 @@ mod directory;
 mod learn;
 mod made;
 mod named;
+mod references;
 mod walk;
 
 pub(crate) use call::named_by;
 pub(crate) use directory::{Directory, Pull};
 pub use directory::{Neighbours, Question, Recall, Recalled, Silent};
+pub(crate) use learn::Lesson;

@@ -3,6 +3,7 @@ use gateway_domain::Usage;
 
 use std::ops::ControlFlow;
 
+use crate::affinity::Lesson;
 use crate::openai::{AnswerEdits, Event, Heard, Scanner, StreamEnd, is_preamble, usage_of};
 use crate::scrub::scrub;
 
@@ -20,6 +21,8 @@ pub(crate) struct Events {
     usage: Usage,
     /// What is to be changed in what passes.
     edits: Option<AnswerEdits>,
+    /// Wants to know how it ends.
+    lesson: Option<Lesson>,
 }
 
 /// What the newest bytes have brought.
@@ -41,6 +44,7 @@ struct Heed<'u> {
     usage: &'u mut Usage,
     output: &'u mut bool,
     failure: Option<Bytes>,
+    lesson: Option<&'u Lesson>,
 }
 
 // === impl Events ===
@@ -54,12 +58,23 @@ impl Events {
             partial: BytesMut::new(),
             usage: Usage::default(),
             edits,
+            lesson: None,
         }
+    }
+
+    /// Has this learn from the event that ends the stream.
+    pub(crate) fn teach(&mut self, lesson: Lesson) {
+        self.lesson = Some(lesson);
     }
 
     /// Takes in what came, and gives what may pass.
     pub(crate) fn feed(&mut self, mut data: Bytes, key: &str) -> (Whole, Turn) {
-        let mut heed = Heed { usage: &mut self.usage, output: &mut self.output, failure: None };
+        let mut heed = Heed {
+            usage: &mut self.usage,
+            output: &mut self.output,
+            failure: None,
+            lesson: self.lesson.as_ref(),
+        };
         let (complete, trouble) = match self.scanner.feed(&data, |event| heed.hear(&event)) {
             Ok(fed) => (fed.complete, fed.stopped.then(|| "an event is not JSON".to_owned())),
             Err(error) => (error.complete(), Some(error.to_string())),
@@ -86,7 +101,12 @@ impl Events {
         if self.scanner.at_boundary() {
             return (Bytes::new(), Turn::GoesOn);
         }
-        let mut heed = Heed { usage: &mut self.usage, output: &mut self.output, failure: None };
+        let mut heed = Heed {
+            usage: &mut self.usage,
+            output: &mut self.output,
+            failure: None,
+            lesson: self.lesson.as_ref(),
+        };
         let (mut stopped, mut says_something) = (false, false);
         let read = self.scanner.finish(|event| {
             let flow = heed.hear(&event);
@@ -159,6 +179,9 @@ impl Heed<'_> {
     fn hear(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         if self.failure.is_some() || event.heard == Heard::Malformed {
             return ControlFlow::Break(());
+        }
+        if let (Heard::Finish, Some(lesson)) = (event.heard, self.lesson) {
+            lesson.learn(event.data.as_bytes());
         }
         if event.heard == Heard::Error {
             self.failure = Some(Bytes::copy_from_slice(event.data.as_bytes()));

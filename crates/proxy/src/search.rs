@@ -317,7 +317,7 @@ impl Search<'_> {
     }
 
     /// An attempt has an answer for the client.
-    fn won(&self, answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
+    fn won(&self, mut answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
         entry.explains(leg.explanation.clone());
         if let Some(at) = leg.pace.first_byte_at() {
             entry.first_byte(leg.number, at);
@@ -326,7 +326,7 @@ impl Search<'_> {
             entry.exhausted(leg.number, wait);
         }
         let (channel, now) = (leg.route.target.channel().id, self.worker.clock().unix());
-        self.worker.directory().learn(self.call, &answer, now);
+        self.worker.directory().learn(self.call, &mut answer, now);
         // Whoever only was faster this once does not take the session along, and its caches; nor does a channel that
         // has an object but not the model.
         if !leg.hedge && !self.call.asks_around && self.served.route(channel).is_some() {

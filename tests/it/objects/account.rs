@@ -68,7 +68,7 @@ impl Shelf {
         let is_json = request.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
         let asked = if is_json { request.json() } else { Value::Null };
         // It has no other ids than its own, wherever they stand.
-        if named(&asked).iter().any(|id| !self.holds(id)) {
+        if named(&asked).iter().any(|id| !self.holds(id) && !self.holds(id.trim_start_matches("of-"))) {
             return status(404);
         }
         match (request.method(), segments.as_slice()) {
@@ -120,16 +120,28 @@ impl Shelf {
         let mut response = self.make("responses");
         response["model"] = asked["model"].clone();
         if !request.wants_stream() {
+            response["output"] = self.output(&response);
             return json_body(&response);
         }
+        let mut completed = response.clone();
+        completed["output"] = self.output(&response);
         let events = [
             json!({"type": "response.created", "response": response}),
             json!({"type": "response.output_text.delta", "delta": "hi", "item_id": "msg_1"}),
-            json!({"type": "response.completed", "response": response}),
+            json!({"type": "response.completed", "response": completed}),
         ];
         let event =
             |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or(""));
         body("text/event-stream", events.iter().map(event).collect::<String>())
+    }
+
+    /// A message, and what ran in a container that was opened for it.
+    fn output(&self, response: &Value) -> Value {
+        let container = self.make("containers");
+        json!([
+            {"type": "message", "id": format!("of-{}", response["id"].as_str().unwrap_or_default())},
+            {"type": "code_interpreter_call", "id": "ci_1", "container_id": container["id"]},
+        ])
     }
 
     fn make(&self, group: &str) -> Value {
@@ -193,6 +205,9 @@ fn named(asked: &Value) -> Vec<String> {
     let one = ["previous_response_id", "conversation", "input_file_id", "training_file", "assistant_id"];
     let one = one.iter().filter_map(|name| asked[*name].as_str());
     let several = asked["file_ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let pieces =
+        asked["input"].as_array().into_iter().flatten().filter(|piece| piece["type"] == "item_reference");
+    let pieces = pieces.filter_map(|piece| piece["id"].as_str());
     let of_tools = asked["tools"][0]["vector_store_ids"].as_array().into_iter().flatten();
-    one.chain(several).chain(of_tools.filter_map(Value::as_str)).map(str::to_owned).collect()
+    one.chain(several).chain(pieces).chain(of_tools.filter_map(Value::as_str)).map(str::to_owned).collect()
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 
 use super::named::ids_in;
+use super::references::references_in;
 use crate::openai::{Endpoint, ObjectKind, PathParams, Takes};
 
 /// The objects that a call names.
@@ -44,6 +45,7 @@ pub(crate) fn named_by<'c>(
     }
     if endpoint.takes != Takes::Nothing && body.trim_ascii_start().first() == Some(&b'{') {
         ids_in(body, &mut named);
+        references_in(body, &mut named);
     }
     named.ids.extend(form.iter().map(|id| Cow::Borrowed(&**id)));
     named

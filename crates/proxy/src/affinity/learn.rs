@@ -10,18 +10,18 @@ use http::HeaderValue;
 use http::header::LOCATION;
 
 use super::call::deleted_by;
-use super::made::{Made, made_by_answer, made_by_events};
+use super::made::{Made, made_by_answer, made_by_event, made_by_events};
 use super::{Directory, Pull};
 use crate::attempt::{Answer, Content};
 use crate::call::Call;
-use crate::openai::{EndpointKind, ObjectKind};
+use crate::openai::{EndpointKind, ObjectKind, StreamDialect};
 use crate::own_lists::made_at;
 
 // === impl Directory ===
 
 impl Directory {
     /// Takes down what the answer has made, and forgets what it has deleted.
-    pub(crate) fn learn(&self, call: &Call, answer: &Answer, now: UnixMillis) {
+    pub(crate) fn learn(&self, call: &Call, answer: &mut Answer, now: UnixMillis) {
         if !answer.status.is_success() {
             return;
         }
@@ -37,15 +37,18 @@ impl Directory {
         if call.endpoint.makes == Some(ObjectKind::RealtimeCall) {
             return note(answer.headers.get(LOCATION).and_then(last_segment).into_iter().collect(), None);
         }
-        let (held, is_stream) = match &answer.content {
-            Content::Whole { body, .. } => (body.clone(), false),
-            Content::Coming(coming) => (joined(&coming.held), coming.events.is_some()),
+        let (held, events) = match &mut answer.content {
+            Content::Whole { body, .. } => (body.clone(), None),
+            Content::Coming(coming) => (joined(&coming.held), coming.events.as_mut()),
         };
-        if is_stream {
-            let responses = call.endpoint.kind == EndpointKind::Responses;
-            return note(made_by_events(&held, responses), None);
+        let Some(events) = events else {
+            return note(made_by_answer(&held), made_at(&held));
+        };
+        let responses = call.endpoint.dialect == StreamDialect::Responses;
+        note(made_by_events(&held, responses), None);
+        if responses {
+            events.teach(Lesson { directory: self.clone(), channel, user: owner(call), now });
         }
-        note(made_by_answer(&held), made_at(&held));
     }
 
     /// Takes down what a list says of one of the objects that it lists.
@@ -83,12 +86,45 @@ impl Directory {
                 created_at: now,
                 made_at,
             };
-            if !self.objects.note(record) {
-                tracing::warn!(
-                    kind = kind.as_str(),
-                    "an upstream gave out an id that another user has already"
-                );
-            }
+            self.take_down(record);
+        }
+    }
+
+    fn take_down(&self, record: Record) {
+        if record.kind == ObjectKind::ConversationItem.as_str() {
+            // There are too many to write down each; after a restart they are found by the session of their calls.
+            return self.objects.restore([record]);
+        }
+        let kind = record.kind.clone();
+        if !self.objects.note(record) {
+            tracing::warn!(%kind, "an upstream gave out an id that another user has already");
+        }
+    }
+}
+
+/// What the end of a stream of a response teaches.
+#[derive(Debug)]
+pub(crate) struct Lesson {
+    directory: Directory,
+    channel: ChannelId,
+    user: UserId,
+    now: UnixMillis,
+}
+
+// === impl Lesson ===
+
+impl Lesson {
+    /// Takes down what the last event tells.
+    pub(crate) fn learn(&self, event: &[u8]) {
+        for (kind, id) in made_by_event(event).into_iter().filter_map(Made::beside) {
+            self.directory.take_down(Record {
+                id: Arc::from(&*id),
+                kind: Cow::Borrowed(kind.as_str()),
+                channel: self.channel,
+                user: self.user,
+                created_at: self.now,
+                made_at: None,
+            });
         }
     }
 }
@@ -103,6 +139,7 @@ impl<'a> Made<'a> {
             Self::File(id) => Some((ObjectKind::File, id)),
             Self::Container(id) => Some((ObjectKind::Container, id)),
             Self::Thread(id) => Some((ObjectKind::Thread, id)),
+            Self::Piece(id) => Some((ObjectKind::ConversationItem, id)),
             Self::Model(name) => Some((ObjectKind::FineTunedModel, name)),
         }
     }
@@ -130,8 +167,15 @@ fn teaches(call: &Call) -> bool {
     if kind == EndpointKind::Responses {
         return call.store != Some(false);
     }
-    let with_files = [EndpointKind::Batches, EndpointKind::Uploads, EndpointKind::FineTuning];
-    call.endpoint.makes.is_some() || with_files.contains(&kind)
+    // What was made before goes on: files, models and containers come of it.
+    let goes_on = matches!(
+        kind,
+        EndpointKind::Batches
+            | EndpointKind::Uploads
+            | EndpointKind::FineTuning
+            | EndpointKind::StoredResponses
+    );
+    call.endpoint.makes.is_some() || goes_on
 }
 
 /// What is held, in one piece.

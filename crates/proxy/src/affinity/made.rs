@@ -21,6 +21,10 @@ enum Role {
     Container,
     Thread,
     Model,
+    /// The list of what a response has put out, a piece of it, and its id.
+    Output,
+    Piece,
+    PieceId,
     Plain,
 }
 
@@ -35,6 +39,8 @@ pub(crate) enum Made<'a> {
     Container(Cow<'a, str>),
     /// The thread that a run was made with.
     Thread(Cow<'a, str>),
+    /// A piece of a response, which later ones may refer to.
+    Piece(Cow<'a, str>),
     /// A model that was trained, or how far it had come on the way.
     Model(Cow<'a, str>),
 }
@@ -53,13 +59,29 @@ impl Map<Role> for Answer {
             (Role::Answer, "thread_id") => Role::Thread,
             (Role::Answer, "fine_tuned_model") | (_, "fine_tuned_model_checkpoint") => Role::Model,
             (Role::Event, "response") => Role::Inner,
+            (Role::Answer | Role::Inner, "output") => Role::Output,
+            (Role::Piece, "id") => Role::PieceId,
             (_, "container_id") => Role::Container,
             _ => Role::Plain,
         }
     }
 
     fn element(&self, of: Role) -> Role {
-        if of == Role::File { Role::File } else { Role::Plain }
+        match of {
+            Role::File => Role::File,
+            Role::Output => Role::Piece,
+            Role::Answer
+            | Role::Event
+            | Role::Inner
+            | Role::Id
+            | Role::FileObject
+            | Role::Container
+            | Role::Thread
+            | Role::Model
+            | Role::Piece
+            | Role::PieceId
+            | Role::Plain => Role::Plain,
+        }
     }
 }
 
@@ -83,6 +105,13 @@ pub(crate) fn made_by_events(stream: &[u8], responses: bool) -> Vec<Made<'_>> {
     made
 }
 
+/// What one event of a stream of responses makes.
+pub(crate) fn made_by_event(event: &[u8]) -> Vec<Made<'_>> {
+    let mut made = Vec::new();
+    gather(event, Role::Event, &mut made);
+    made
+}
+
 fn gather<'a>(text: &'a [u8], top: Role, made: &mut Vec<Made<'a>>) {
     walk(text, top, &Answer, |role, value| {
         let found = match role {
@@ -91,9 +120,17 @@ fn gather<'a>(text: &'a [u8], top: Role, made: &mut Vec<Made<'a>>) {
             Role::File => Made::File(value),
             Role::Container => Made::Container(value),
             Role::Thread => Made::Thread(value),
+            Role::PieceId => Made::Piece(value),
             // Models that are to be had by everybody are named in jobs, too.
             Role::Model if value.starts_with("ft:") => Made::Model(value),
-            Role::Model | Role::Answer | Role::Event | Role::Inner | Role::FileObject | Role::Plain => return,
+            Role::Model
+            | Role::Answer
+            | Role::Event
+            | Role::Inner
+            | Role::FileObject
+            | Role::Output
+            | Role::Piece
+            | Role::Plain => return,
         };
         if !made.contains(&found) {
             made.push(found);
@@ -112,7 +149,7 @@ mod tests {
     #[test]
     fn the_id_of_an_answer_is_the_one_at_its_top() {
         let body = br#"{"output":[{"id":"msg_1"}],"conversation":{"id":"conv_1"},"id":"resp_1","object":"response"}"#;
-        assert_eq!(made_by_answer(body), [itself("resp_1")]);
+        assert_eq!(made_by_answer(body), [Made::Piece("msg_1".into()), itself("resp_1")]);
         assert_eq!(made_by_answer(br#"{"object":"list","data":[{"id":"file-1"}]}"#), []);
     }
 
@@ -157,6 +194,18 @@ mod tests {
         assert_eq!(made_by_answer(br#"{"id":"j","fine_tuned_model":"gpt-4o"}"#), [itself("j")]);
         let list = br#"{"data":[{"id":"c1","fine_tuned_model_checkpoint":"ft:m:o::1:ckpt-step-9"}]}"#;
         assert_eq!(made_by_answer(list), [model("ft:m:o::1:ckpt-step-9")]);
+    }
+
+    #[test]
+    fn the_last_event_of_a_response_tells_all_that_came_of_it() {
+        let event =
+            br#"{"type":"response.completed","response":{"output":[{"id":"msg_1","content":[{"id":"no"}]},
+            {"container_id":"cntr_1","id":"ci_1"}],"id":"resp_1"}}"#;
+        let piece = |id: &'static str| Made::Piece(id.into());
+        assert_eq!(
+            made_by_event(event),
+            [piece("msg_1"), Made::Container("cntr_1".into()), piece("ci_1"), itself("resp_1")]
+        );
     }
 
     #[test]
