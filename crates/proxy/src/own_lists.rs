@@ -22,7 +22,7 @@ use http::{HeaderValue, Response};
 use self::fetch::{Fetch, Fetched, concurrently};
 use self::merge::{Feed, Flaw, Mark, Merge, Told};
 use self::page::Page;
-use self::query::{From, Order, Wanted};
+use self::query::{From, Order, Wanted, bad};
 use crate::affinity::{Directory, Neighbours};
 use crate::attempt::{Answer, Content};
 use crate::body::Body;
@@ -103,6 +103,12 @@ pub(crate) async fn plan(
     };
     if channels.is_empty() {
         return Ok(Plan::Empty(nothing()));
+    }
+    if wanted.ends_too && !is_alone {
+        return Err(bad(
+            "before",
+            "your objects are on several channels; give one of `after` and `before`, once",
+        ));
     }
     let from = match &wanted.from {
         From::Beginning => None,

@@ -204,7 +204,7 @@ async fn who_has_nothing_gets_an_empty_list_of_every_kind_and_nobody_is_asked() 
         let empty =
             json!({"object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false});
         assert_eq!((answer.status, answer.json()), (200, empty), "{path}");
-        both.gw.get(&format!("{path}?limit=0")).send().await.assert_error(400, "invalid_value");
+        both.gw.get(&format!("{path}?limit=many")).send().await.assert_error(400, "invalid_value");
     }
     assert_eq!([both.accounts[0].count(), both.accounts[1].count()], [0, 0]);
 }
@@ -261,6 +261,15 @@ async fn a_cursor_that_is_no_object_of_the_users_is_no_place_in_its_list() {
         let answer = both.gw.get(&format!("/v1/assistants?after={id}")).send().await;
         answer.assert_error(404, "object_not_found");
     }
+    for (query, param) in
+        [("after=a&before=b", "before"), ("order=up", "order"), ("order_by=name", "order_by")]
+    {
+        let answer = both.gw.get(&format!("/v1/assistants?{query}")).send().await;
+        answer.assert_error(400, "invalid_value");
+        assert_eq!(answer.json()["error"]["param"], param);
+    }
+    let nothing = both.page("limit=0").await;
+    assert_eq!((ids(&nothing), &nothing["has_more"]), (Vec::new(), &json!(true)));
 }
 
 #[tokio::test]

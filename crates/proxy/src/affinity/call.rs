@@ -6,7 +6,7 @@ use http::Method;
 
 use super::named::ids_in;
 use super::references::references_in;
-use crate::openai::{Endpoint, ObjectKind, PathParams, Takes};
+use crate::openai::{Endpoint, EndpointKind, ObjectKind, PathParams, Takes};
 
 /// The objects that a call names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,10 +45,18 @@ pub(crate) fn named_by<'c>(
     }
     if endpoint.takes != Takes::Nothing && body.trim_ascii_start().first() == Some(&b'{') {
         ids_in(body, &mut named);
-        references_in(body, &mut named);
+        if may_refer(endpoint) {
+            references_in(body, &mut named);
+        }
     }
     named.ids.extend(form.iter().map(|id| Cow::Borrowed(&**id)));
     named
+}
+
+/// Whether a call may refer to pieces of responses.
+fn may_refer(endpoint: &Endpoint) -> bool {
+    use EndpointKind::{Compact, Conversations, InputTokens, Responses};
+    matches!(endpoint.kind, Compact | Conversations | InputTokens | Responses)
 }
 
 // === impl Named ===

@@ -13,6 +13,8 @@ pub(super) struct Wanted {
     /// Whether the order must be said to channels.
     pub says_order: bool,
     pub from: From,
+    /// The parameter that only a channel that is alone can heed, and why.
+    pub unmergeable: Option<(&'static str, &'static str)>,
     /// What else is asked, for each channel to answer.
     pub rest: Vec<String>,
 }
@@ -42,6 +44,7 @@ impl Wanted {
     /// Reads the query of a list of objects of this kind.
     pub(super) fn read(query: Option<&str>, kind: ObjectKind) -> Result<Self, ProxyError> {
         let (mut limit, mut order, mut from, mut rest) = (None, None, From::Beginning, Vec::new());
+        let mut unmergeable = None;
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
@@ -49,13 +52,12 @@ impl Wanted {
                 "order" => order = Some(Order::read(value)?),
                 "after" | "before" if value.is_empty() => {}
                 "after" | "before" if from != From::Beginning => {
-                    return Err(bad("after", "give one of `after` and `before`, once"));
+                    unmergeable = Some(("before", "cannot be given besides `after`"));
                 }
                 "after" => from = From::After(id(value, "after")?),
                 "before" => from = From::Before(id(value, "before")?),
                 "order_by" if value != "created_at" => {
-                    let why = "lists can be ordered by `created_at` only where their objects are on several channels";
-                    return Err(bad("order_by", why));
+                    unmergeable = Some(("order_by", "can be `created_at` only"));
                 }
                 _ => rest.push(pair.to_owned()),
             }
@@ -67,6 +69,7 @@ impl Wanted {
             order: if backwards { shown.reversed() } else { shown },
             says_order: order.is_some() || backwards,
             from,
+            unmergeable,
             rest,
         })
     }
@@ -116,15 +119,16 @@ impl Order {
 }
 
 fn limit_of(value: &str) -> Result<usize, ProxyError> {
-    let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-    limit.ok_or_else(|| bad("limit", "must be a number from 1 to 10000"))
+    let limit = value.parse().ok().filter(|limit| *limit <= MOST);
+    limit.ok_or_else(|| bad("limit", "must be a number up to 10000"))
 }
 
 fn id(value: &str, name: &'static str) -> Result<String, ProxyError> {
     uri::decoded(value).ok_or_else(|| bad(name, "is no id"))
 }
 
-fn bad(param: &'static str, why: &str) -> ProxyError {
+/// The refusal of a parameter.
+pub(super) fn bad(param: &'static str, why: &str) -> ProxyError {
     ProxyError::BadRequest { message: format!("`{param}`: {why}"), param: Some(param), code: "invalid_value" }
 }
 
@@ -144,6 +148,10 @@ mod tests {
         assert_eq!(wanted.page(Some("a b"), 5), "purpose=x&metadata[a]=b&limit=5&after=a%20b");
         assert_eq!(read("order=asc").page(None, 5), "limit=5&order=asc");
         assert_eq!(read("after=").from, From::Beginning);
+        let param = |query| read(query).unmergeable.map(|(param, _)| param);
+        assert_eq!(param("after=a&before=b"), Some("before"));
+        assert_eq!(param("order_by=updated_at"), Some("order_by"));
+        assert_eq!(param("order_by=created_at&after=a"), None);
     }
 
     #[test]
@@ -157,13 +165,11 @@ mod tests {
     #[test]
     fn a_query_that_asks_for_no_list_is_refused_and_says_what_is_wrong() {
         for (query, param) in [
-            ("limit=0", "limit"),
+            ("limit=-1", "limit"),
             ("limit=10001", "limit"),
             ("limit=x", "limit"),
             ("order=up", "order"),
-            ("after=a&before=b", "after"),
             ("after=%ff", "after"),
-            ("order_by=updated_at", "order_by"),
         ] {
             let error = Wanted::read(Some(query), ObjectKind::Eval).unwrap_err();
             assert!(error.to_string().contains(&format!("`{param}`")), "{query}: {error}");

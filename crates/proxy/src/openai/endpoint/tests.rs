@@ -238,7 +238,8 @@ fn the_page_of_the_endpoints_is_the_table() {
     let mut page = String::from(
         "# Endpoints\n\nEvery operation of OpenAI's API that is carried to a channel; `GET /v1/models` and \
          `GET /v1/models/{model}` are answered by the gateway. What names no model goes to the channel of the objects it \
-         names, or to `proxy.default_channel`. `/v1/organization` and `/v1/projects` are refused unless \
+         names, or to `proxy.default_channel`; lists show each user's own objects of all channels \
+         ([more](../operations/objects.md)). `/v1/organization` and `/v1/projects` are refused unless \
          `proxy.administration_channel` names a channel for them; any other path below `/v1` is refused unless \
          `proxy.unknown_paths` is `pass`. *Repeated* calls may go to another channel although the first may have \
          carried them out.\n\n| method | path | model | takes | gives | repeated |\n|---|---|---|---|---|---|\n",
