@@ -104,11 +104,8 @@ pub(crate) async fn plan(
     if channels.is_empty() {
         return Ok(Plan::Empty(nothing()));
     }
-    if wanted.ends_too && !is_alone {
-        return Err(bad(
-            "before",
-            "your objects are on several channels; give one of `after` and `before`, once",
-        ));
+    if let (Some((param, why)), false) = (wanted.unmergeable, is_alone) {
+        return Err(bad(param, &format!("your objects are on several channels, so that it {why}")));
     }
     let from = match &wanted.from {
         From::Beginning => None,
