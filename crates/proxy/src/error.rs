@@ -164,7 +164,7 @@ pub(crate) enum ProxyError {
     /// A channel's list does not fit together with those of others.
     #[error(
         "your objects are on several channels, whose lists cannot be joined: the channel `{channel}` does not list them \
-         by the time at which they were made, as it was asked to"
+         by the time at which they were made, and too many to be sorted here"
     )]
     ListDisordered {
         /// Its name.

@@ -8,6 +8,7 @@ mod fetch;
 mod merge;
 mod page;
 mod query;
+mod sorted;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,9 +21,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 
 use self::fetch::{Fetch, Fetched, concurrently};
-use self::merge::{Feed, Flaw, Mark, Merge, Told};
+use self::merge::{Ask, Feed, Flaw, Mark, Merge, Told};
 use self::page::Page;
 use self::query::{From, Order, Wanted, bad};
+use self::sorted::Sorting;
 use crate::affinity::{Directory, Neighbours};
 use crate::attempt::{Answer, Content};
 use crate::body::Body;
@@ -40,9 +42,9 @@ pub(crate) use self::page::made_at;
 const MOST: usize = 100;
 const MOST_FILES: usize = 1_000;
 
-/// How many objects are looked up for a channel that its list may be read behind. One is enough, unless it was deleted
-/// behind the gateway's back.
-const GUESSES: u32 = 4;
+/// How many objects are looked up that stand before the place in a channel's list where a page begins. Two are enough,
+/// unless many were made in one second.
+const NEAR: u32 = 50;
 
 /// What a list comes to.
 #[derive(Debug)]
@@ -142,6 +144,7 @@ impl OwnList {
 
     async fn seek(&self, fetch: &Fetch<'_>, entry: &mut Entry) -> Result<Answered, ProxyError> {
         let most = if self.kind == ObjectKind::File { MOST_FILES } else { MOST };
+        let (order, limit) = (self.wanted.order, self.wanted.limit);
         let mut shape = None;
         let mut begun = None;
         if let [only] = self.channels[..] {
@@ -149,45 +152,44 @@ impl OwnList {
                 Alone::Unchanged(answered) => return Ok(*answered),
                 Alone::Mixed(answered, page, own) => {
                     begun = (!self.is_backwards()).then(|| Told::Page(page.clone(), own));
-                    shape = Some((*answered, page));
+                    shape = Some((*answered, *page));
                 }
                 Alone::TooLong => {}
             }
         }
-        let feeds = self.feeds(fetch, entry).await?;
-        let mut merge = Merge::new(feeds, self.wanted.order, self.wanted.limit, most);
-        if let Some(begun) = begun {
-            merge.tell(0, begun).map_err(|flaw| flawed(flaw, fetch))?;
-        }
-        loop {
+        let mark = self.mark(fetch, entry).await?;
+        let feeds = self.feeds(fetch, mark.as_ref()).await;
+        let mut merge = Merge::new(feeds, order, limit, most);
+        let mut merged = begun.map_or(Ok(()), |begun| merge.tell(0, begun));
+        while merged.is_ok() {
             let asks = merge.asks();
             if asks.is_empty() {
                 break;
             }
-            let asking = asks.into_iter().filter_map(|(at, ask)| {
-                let (channel, branch) = (*self.channels.get(at)?, entry.branch());
-                Some(async move { (at, channel, fetch.ask(channel, ask, &self.wanted, branch).await) })
-            });
-            let mut failed = None;
-            for (at, channel, (branch, fetched)) in concurrently(asking).await {
-                match fetched {
-                    Ok(Fetched { told, answered }) => {
-                        entry.join(branch);
-                        if let (None, Some(answered), Told::Page(page, _)) = (&shape, answered, &told) {
-                            shape = Some((answered, page.clone()));
-                        }
-                        merge.tell(at, told).map_err(|flaw| flawed(flaw, fetch))?;
-                    }
-                    Err(error) => failed = Some((channel, branch, error)),
-                }
-            }
-            if let Some((channel, branch, error)) = failed {
-                // Last, because whoever reads the record looks there for what went wrong.
-                entry.join(branch);
-                return Err(self.incomplete(error, channel, fetch));
+            for (at, told) in self.find_out(asks, fetch, &mut shape, entry).await? {
+                merged = merged.and_then(|()| merge.tell(at, told));
             }
         }
-        let mut listing = merge.finish().map_err(|flaw| flawed(flaw, fetch))?;
+        let listing = match merged.and_then(|()| merge.finish()) {
+            Err(Flaw::Disordered(_)) if self.channels.len() > 1 => {
+                let mut sorting = Sorting::new(&self.channels, mark, order, limit, most);
+                loop {
+                    let asks = sorting.asks();
+                    if asks.is_empty() {
+                        break Ok(sorting.finish());
+                    }
+                    let mut sorted = Ok(());
+                    for (at, told) in self.find_out(asks, fetch, &mut shape, entry).await? {
+                        sorted = sorted.and_then(|()| sorting.tell(at, told));
+                    }
+                    if let Err(flaw) = sorted {
+                        break Err(flaw);
+                    }
+                }
+            }
+            merged => merged,
+        };
+        let mut listing = listing.map_err(|flaw| flawed(flaw, fetch))?;
         if self.is_backwards() {
             listing.items.reverse();
         }
@@ -196,6 +198,37 @@ impl OwnList {
             *body = page.listing(&listing);
         }
         Ok((answer, number))
+    }
+
+    /// Asks channels, all at once. `shape` becomes the first answer that is a page.
+    async fn find_out(
+        &self,
+        asks: Vec<(usize, Ask)>,
+        fetch: &Fetch<'_>,
+        shape: &mut Option<(Answered, Page)>,
+        entry: &mut Entry,
+    ) -> Result<Vec<(usize, Told)>, ProxyError> {
+        let asking = asks.into_iter().filter_map(|(at, ask)| {
+            let (channel, branch) = (*self.channels.get(at)?, entry.branch());
+            Some(async move { (at, channel, fetch.ask(channel, ask, &self.wanted, branch).await) })
+        });
+        let (mut found, mut failed) = (Vec::new(), None);
+        for (at, channel, (branch, fetched)) in concurrently(asking).await {
+            match fetched {
+                Ok(Fetched { told, answered }) => {
+                    entry.join(branch);
+                    if let (None, Some(answered), Told::Page(page, _)) = (&shape, answered, &told) {
+                        *shape = Some((answered, Page::clone(page)));
+                    }
+                    found.push((at, told));
+                }
+                Err(error) => failed = Some((channel, branch, error)),
+            }
+        }
+        let Some((channel, branch, error)) = failed else { return Ok(found) };
+        // Last, because whoever reads the record looks there for what went wrong.
+        entry.join(branch);
+        Err(self.incomplete(error, channel, fetch))
     }
 
     /// Asks the only channel just as the client has asked.
@@ -224,54 +257,52 @@ impl OwnList {
     }
 
     /// The lists of the channels, each from where the page begins.
-    async fn feeds(&self, fetch: &Fetch<'_>, entry: &mut Entry) -> Result<Vec<Feed>, ProxyError> {
+    async fn feeds(&self, fetch: &Fetch<'_>, mark: Option<&Mark>) -> Vec<Feed> {
         if let [only] = self.channels[..] {
             let id = match &self.wanted.from {
                 From::Beginning => None,
                 From::After(id) | From::Before(id) => Some(id.clone()),
             };
-            return Ok(vec![Feed::behind(only, id)]);
+            return vec![Feed::alone(only, id)];
         }
-        let Some((record, exists)) = &self.from else {
-            return Ok(self.channels.iter().map(|channel| Feed::behind(*channel, None)).collect());
+        let Some(mark) = mark else {
+            return self.channels.iter().map(|channel| Feed::whole(*channel)).collect();
         };
-        let mark = self.mark(fetch, record, *exists, entry).await?;
         let mut feeds = Vec::with_capacity(self.channels.len());
         for channel in self.channels.iter().copied() {
-            if *exists && channel == record.channel {
-                feeds.push(Feed::behind(channel, Some(record.id.as_ref().to_owned())));
-                continue;
-            }
             let near = Neighbours {
                 user: self.call.user.id,
                 kind: self.kind.as_str(),
                 channel,
                 at: mark.made_at,
                 later: self.wanted.order == Order::NewestFirst,
-                limit: GUESSES,
+                limit: NEAR,
             };
             let near = fetch.worker.directory().neighbours(near).await;
-            feeds.push(Feed::past(channel, mark, near.iter().map(|near| near.id.as_ref().to_owned())));
+            feeds.push(Feed::past(channel, mark.clone(), &near));
         }
-        Ok(feeds)
+        feeds
     }
 
-    /// The place of an object in all lists. Its channel is asked when it was made, if nobody has been told.
-    async fn mark(
-        &self,
-        fetch: &Fetch<'_>,
-        record: &Record,
-        exists: bool,
-        entry: &mut Entry,
-    ) -> Result<Mark, ProxyError> {
+    /// The place of the object that the page begins behind in all lists. Its channel is asked when it was made, if
+    /// nobody has been told; if it does not say so either, it was when the gateway learned of it.
+    async fn mark(&self, fetch: &Fetch<'_>, entry: &mut Entry) -> Result<Option<Mark>, ProxyError> {
+        let Some((record, exists)) = self.from.as_ref().filter(|_| self.channels.len() > 1) else {
+            return Ok(None);
+        };
         let mut made_at = record.made_at;
-        if made_at.is_none() && exists && self.channels.contains(&record.channel) {
+        if made_at.is_none() && *exists && self.channels.contains(&record.channel) {
             let (branch, told) = fetch.look_at(record.channel, &record.id, entry.branch()).await;
             entry.join(branch);
             made_at = told.map_err(|error| self.incomplete(error, record.channel, fetch))?;
         }
-        let made_at = made_at.ok_or_else(|| ProxyError::object_not_found(&record.id))?;
-        Ok(Mark { made_at, channel: record.channel, learned: record.created_at })
+        Ok(Some(Mark {
+            id: Arc::clone(&record.id),
+            made_at: made_at.unwrap_or_else(|| record.created_at.seconds()),
+            channel: record.channel,
+            learned: record.created_at,
+            exists: *exists,
+        }))
     }
 
     const fn is_backwards(&self) -> bool {

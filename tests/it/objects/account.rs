@@ -16,6 +16,8 @@ pub(super) struct Clock(Arc<AtomicI64>);
 struct Shelf {
     tag: &'static str,
     clock: Clock,
+    /// Lists the oldest first, whatever it is asked.
+    stubborn: bool,
     held: Arc<Mutex<BTreeMap<String, Held>>>,
     made: Arc<AtomicUsize>,
 }
@@ -34,7 +36,16 @@ pub(super) async fn account(tag: &'static str) -> Upstream {
 
 /// An account of this name that goes by this clock.
 pub(super) async fn account_at(tag: &'static str, clock: &Clock) -> Upstream {
-    let shelf = Shelf { tag, clock: clock.clone(), held: Arc::default(), made: Arc::default() };
+    open(tag, clock, false).await
+}
+
+/// An account that lists the oldest first, whatever it is asked.
+pub(super) async fn stubborn_account(tag: &'static str, clock: &Clock) -> Upstream {
+    open(tag, clock, true).await
+}
+
+async fn open(tag: &'static str, clock: &Clock, stubborn: bool) -> Upstream {
+    let shelf = Shelf { tag, clock: clock.clone(), stubborn, held: Arc::default(), made: Arc::default() };
     Upstream::answering(move |request| shelf.answer(request)).start().await
 }
 
@@ -165,7 +176,7 @@ impl Shelf {
         let asked = |name: &str| target.split(['?', '&']).find_map(|pair| pair.strip_prefix(name));
         let limit = asked("limit=").map_or(20, |limit| limit.parse().unwrap());
         let oldest_first = matches!(group, "chat-completions" | "evals");
-        let ascending = asked("order=").map_or(oldest_first, |order| order == "asc");
+        let ascending = self.stubborn || asked("order=").map_or(oldest_first, |order| order == "asc");
         let prefix = format!("{}_", prefix(group));
         let held = self.held.lock().unwrap();
         let mut rest: Vec<(&String, &Held)> = held.iter().filter(|(id, _)| id.starts_with(&prefix)).collect();

@@ -4,7 +4,7 @@ use gateway_tests::{Answer, Call, Gateway, USER_KEY, Upstream, json_body, status
 use http::Method;
 use serde_json::{Value, json};
 
-use super::account::{Clock, account, account_at, account_of};
+use super::account::{Clock, account, account_at, account_of, stubborn_account};
 use super::{OTHER_KEY, made, make};
 
 /// Every list of objects that OpenAI has.
@@ -365,15 +365,41 @@ async fn a_page_that_holds_only_other_users_objects_is_passed_over() {
 }
 
 #[tokio::test]
-async fn a_channel_that_lists_in_no_order_is_told_of() {
-    let both = Both::start().await;
-    both.fill().await;
-    let items =
-        json!([{"id": "a", "created_at": 1}, {"id": "b", "created_at": 2}, {"id": "c", "created_at": 1}]);
-    both.accounts[1].set_always(json_body(&json!({"data": items, "has_more": false})));
-    let answer = both.gw.get("/v1/assistants").send().await;
+async fn channels_that_list_the_wrong_way_round_are_put_in_order() {
+    let clock = Clock::default();
+    let accounts = [stubborn_account("one", &clock).await, stubborn_account("other", &clock).await];
+    let [one, other] = &accounts;
+    let gw = Gateway::serving("m", [one]).model("other-m", weighted([(other, 10)])).start().await;
+    let both = Both { gw, accounts, clock };
+    for number in 0..9 {
+        both.make_at(number % 2, USER_KEY).await;
+        both.clock.pass(1);
+    }
+    for limit in [1, 2, 4, 20] {
+        let seen = both.all(&format!("limit={limit}&order=desc")).await;
+        let moments: Vec<i64> = seen.iter().map(|item| item["created_at"].as_i64().unwrap()).collect();
+        assert_eq!(moments, [8, 7, 6, 5, 4, 3, 2, 1, 0], "limit {limit}");
+    }
+}
+
+#[tokio::test]
+async fn a_channel_that_lists_without_order_and_end_is_told_of() {
+    let one = account("one").await;
+    let made = std::sync::atomic::AtomicU32::new(0);
+    let endless = Upstream::answering(move |request| {
+        let number = made.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let item = json!({"id": format!("asst_{number}"), "created_at": number});
+        let list = json!({"data": [item], "has_more": true});
+        json_body(if request.method() == "GET" { &list } else { &item })
+    });
+    let endless = endless.start().await;
+    let gw = Gateway::serving("m", [&one]).model("other-m", weighted([(&endless, 10)])).start().await;
+    for model in ["m", "other-m"] {
+        make(&gw, "/v1/assistants", &json!({"model": model})).await;
+    }
+    let answer = gw.get("/v1/assistants").send().await;
     answer.assert_error(502, "list_disordered");
-    assert!(answer.body_text().contains(both.accounts[1].name()), "{}", answer.body_text());
+    assert!(answer.body_text().contains(endless.name()), "{}", answer.body_text());
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ pub(super) struct Fetched {
 // === impl Fetch ===
 
 impl Fetch<'_> {
-    /// Finds something out at a channel. The branch tells of the attempts.
+    /// Finds a page out at a channel. The branch tells of the attempts.
     pub(super) async fn ask(
         &self,
         channel: ChannelId,
@@ -53,29 +53,16 @@ impl Fetch<'_> {
         wanted: &Wanted,
         branch: Entry,
     ) -> (Entry, Result<Fetched, ProxyError>) {
-        match ask {
-            Ask::Page { after, size, is_guess } => {
-                let query = wanted.page(after.as_deref(), size);
-                let (branch, answered) = self.list(channel, Some(query), branch).await;
-                let fetched = match answered {
-                    Err(error) if is_guess && is_unknown(&error) => {
-                        Ok(Fetched { told: Told::NoSuchPlace, answered: None })
-                    }
-                    Err(error) => Err(error),
-                    Ok(answered) => self.read(channel, answered).await,
-                };
-                (branch, fetched)
+        let query = wanted.page(ask.after.as_deref(), ask.size);
+        let (branch, answered) = self.list(channel, Some(query), branch).await;
+        let fetched = match answered {
+            Err(error) if ask.is_guess && is_unknown(&error) => {
+                Ok(Fetched { told: Told::NoSuchPlace, answered: None })
             }
-            Ask::Exists(id) => {
-                let (branch, told) = self.look_at(channel, &id, branch).await;
-                let exists = match told {
-                    Ok(_) => Ok(true),
-                    Err(error) if is_unknown(&error) => Ok(false),
-                    Err(error) => Err(error),
-                };
-                (branch, exists.map(|exists| Fetched { told: Told::Exists(exists), answered: None }))
-            }
-        }
+            Err(error) => Err(error),
+            Ok(answered) => self.read(channel, answered).await,
+        };
+        (branch, fetched)
     }
 
     /// A page of a channel's list.

@@ -2,7 +2,12 @@
 //!
 //! Every channel lists by the moment at which things were made, and what was made in the same second in an order of its
 //! own. So does the whole: by the second, then by channel, and within a channel as the channel has it. The place of an
-//! object in all lists follows from its second and its channel; its own channel finds it by its id.
+//! object in all lists follows from its second and its channel; its own channel tells what of the same second stands
+//! before it.
+//!
+//! Nothing is taken on trust: a list is read from an object on that is known to stand before the place only where the
+//! next known one is met behind it, and from its beginning otherwise. A list that turns out to be in no order is read to
+//! its end, and put in order here.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
@@ -19,6 +24,8 @@ use super::query::Order;
 pub(super) const MAX_PAGES: usize = 20;
 /// The least that a channel is asked for at a time: to ask twice costs more than to list a little more.
 const LEAST: usize = 20;
+/// How often it is guessed from where a list may be read, before it is read from its beginning.
+const GUESSES: usize = 3;
 /// How much of objects is held for one page of the whole, in bytes; it is cut short there, and more follows.
 const MAX_BYTES: usize = 16 << 20;
 
@@ -41,8 +48,10 @@ pub(super) struct Feed {
     /// What stands at or before it was shown before.
     mark: Option<Mark>,
     at: At,
-    /// Objects that stand before the mark, the nearest first. They may be gone by now.
-    guesses: VecDeque<String>,
+    /// From where else it may be read: behind what, and what has to be met there.
+    guesses: VecDeque<(String, String)>,
+    /// Whether the list must be in order: where it is not the only one.
+    strict: bool,
     /// How much to ask for at a time, and the most.
     size: usize,
     most: usize,
@@ -54,13 +63,16 @@ pub(super) struct Feed {
 }
 
 /// Where a page of the whole begins: behind this object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
+    pub id: Arc<str>,
     pub made_at: i64,
     pub channel: ChannelId,
     /// When the gateway learned of it. Among what its own channel made in the same second this is all there is to go by
     /// once it is deleted.
     pub learned: UnixMillis,
+    /// Whether it still exists.
+    pub exists: bool,
 }
 
 /// Where a channel's next page begins.
@@ -68,28 +80,26 @@ pub(super) struct Mark {
 enum At {
     /// Behind this object, or at the beginning.
     Behind(Option<String>),
-    /// Behind this one, if it still exists.
-    Guess(String),
-    /// Nothing was listed behind this one: does it still exist?
-    Doubt(String),
+    /// Behind the first, if that still exists, and the second is met there.
+    Guess(String, String),
     /// There is none.
     Over,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Own {
     id: String,
     text: Bytes,
     made_at: i64,
 }
 
-/// What must be known of a channel.
+/// A page of a channel's list that must be known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
-    /// A page of its list.
-    Page { after: Option<String>, size: usize, is_guess: bool },
-    /// Whether this object exists.
-    Exists(String),
+pub(super) struct Ask {
+    pub after: Option<String>,
+    pub size: usize,
+    /// It is no harm if there is no such page.
+    pub is_guess: bool,
 }
 
 /// What was found out.
@@ -101,8 +111,6 @@ pub(super) enum Told {
     TooLong,
     /// There is no such page, because there is no object that it could stand behind.
     NoSuchPlace,
-    /// Whether the object exists.
-    Exists(bool),
 }
 
 /// Why lists cannot be merged.
@@ -118,21 +126,51 @@ pub(super) enum Flaw {
 // === impl Feed ===
 
 impl Feed {
-    /// A list that is read from this object on, or from its beginning.
-    pub(super) fn behind(channel: ChannelId, id: Option<String>) -> Self {
-        Self::at(channel, None, At::Behind(id), VecDeque::new())
+    /// The only list, that is read from this object on, or from its beginning.
+    pub(super) fn alone(channel: ChannelId, id: Option<String>) -> Self {
+        Self { strict: false, ..Self::at(channel, None, At::Behind(id)) }
     }
 
-    /// A list that is read from this moment on. `guesses` stand before it, the nearest first.
-    pub(super) fn past(channel: ChannelId, mark: Mark, guesses: impl IntoIterator<Item = String>) -> Self {
-        let mut guesses: VecDeque<String> = guesses.into_iter().collect();
-        let at = guesses.pop_front().map_or(At::Behind(None), At::Guess);
-        Self::at(channel, Some(mark), at, guesses)
+    /// A list that is read from its beginning.
+    pub(super) fn whole(channel: ChannelId) -> Self {
+        Self::at(channel, None, At::Behind(None))
     }
 
-    fn at(channel: ChannelId, mark: Option<Mark>, at: At, guesses: VecDeque<String>) -> Self {
-        let own = VecDeque::new();
-        Self { channel, mark, at, guesses, size: 1, most: 1, read: 0, own, last: None }
+    /// A list that is read from this moment on. `near` are records that stand before it, the nearest first. They may be
+    /// gone by now.
+    pub(super) fn past(channel: ChannelId, mark: Mark, near: &[Record]) -> Self {
+        let itself = (mark.exists && mark.channel == channel).then_some((&mark.id, Some(mark.made_at)));
+        let known = itself.into_iter().chain(near.iter().map(|record| (&record.id, record.made_at)));
+        // What was made in the same second may stand on either side, so one of each second.
+        let mut known: Vec<(&Arc<str>, Option<i64>)> = known.collect();
+        known.dedup_by_key(|(_, made_at)| *made_at);
+        let pairs = known.iter().zip(known.iter().skip(1)).take(GUESSES);
+        let text = |id: &Arc<str>| id.as_ref().to_owned();
+        let guesses = pairs.map(|((met, _), (behind, _))| (text(behind), text(met))).collect();
+        let mut feed = Self { guesses, ..Self::at(channel, Some(mark), At::Behind(None)) };
+        feed.guess();
+        feed
+    }
+
+    fn at(channel: ChannelId, mark: Option<Mark>, at: At) -> Self {
+        Self {
+            channel,
+            mark,
+            at,
+            guesses: VecDeque::new(),
+            strict: true,
+            size: LEAST,
+            most: LEAST,
+            read: 0,
+            own: VecDeque::new(),
+            last: None,
+        }
+    }
+
+    /// Goes on from the next guess, or else from the beginning.
+    fn guess(&mut self) {
+        let next = self.guesses.pop_front();
+        self.at = next.map_or(At::Behind(None), |(behind, met)| At::Guess(behind, met));
     }
 
     /// Whether it has to be asked before anything can be said of what comes next.
@@ -141,52 +179,37 @@ impl Feed {
     }
 
     fn ask(&self) -> Option<Ask> {
-        let page = |after: &Option<String>, is_guess| {
-            Some(Ask::Page { after: after.clone(), size: self.size, is_guess })
+        let (after, is_guess) = match &self.at {
+            At::Behind(after) => (after.clone(), false),
+            At::Guess(after, _) => (Some(after.clone()), true),
+            At::Over => return None,
         };
-        match &self.at {
-            At::Behind(after) => page(after, false),
-            At::Guess(id) => page(&Some(id.clone()), true),
-            At::Doubt(id) => Some(Ask::Exists(id.clone())),
-            At::Over => None,
-        }
+        Some(Ask { after, size: self.size, is_guess })
     }
 
-    fn guess_again(&mut self) {
-        self.at = self.guesses.pop_front().map_or(At::Behind(None), At::Guess);
-    }
-
-    /// Takes in a page. `strict`: its order matters.
-    fn take(
-        &mut self,
-        page: Page,
-        own: &HashMap<Arc<str>, Record>,
-        order: Order,
-        strict: bool,
-    ) -> Result<(), Flaw> {
+    fn take(&mut self, page: Page, own: &HashMap<Arc<str>, Record>, order: Order) -> Result<(), Flaw> {
         let behind = match &self.at {
             At::Behind(after) => after.clone(),
-            At::Guess(id) if page.items.is_empty() => {
-                self.at = At::Doubt(id.clone());
+            At::Guess(_, met) if !page.items.iter().any(|item| item.id.as_ref() == Some(met)) => {
+                self.guess();
                 return Ok(());
             }
-            At::Guess(id) => Some(id.clone()),
-            At::Doubt(_) | At::Over => return Ok(()),
+            At::Guess(..) | At::Over => None,
         };
         let next = page.items.iter().rev().find_map(|item| item.id.clone()).filter(|_| page.has_more);
         for item in page.items {
             // Whoever lists what stands before its place would be read for ever.
             let turns_back = behind.is_some() && item.id == behind;
-            if turns_back || (strict && !self.in_order(&item, order)) {
+            if turns_back || (self.strict && !self.in_order(&item, order)) {
                 return Err(Flaw::Disordered(self.channel));
             }
             let Some(id) = item.id else { continue };
             let Some(record) = own.get(&*id) else { continue };
-            if strict && item.made_at.is_none() {
+            if self.strict && item.made_at.is_none() {
                 return Err(Flaw::Disordered(self.channel));
             }
-            let made_at = item.made_at.unwrap_or_default();
-            if self.mark.is_none_or(|mark| mark.is_before(made_at, self.channel, record.created_at, order)) {
+            let made_at = item.made_at.unwrap_or_else(|| record.created_at.seconds());
+            if self.passes(&id, made_at, record.created_at, order) {
                 self.own.push_back(Own { id, text: item.text, made_at });
             }
         }
@@ -200,26 +223,21 @@ impl Feed {
         let last = self.last.replace(made_at);
         last.is_none_or(|last| order.compare(last, made_at) != Ordering::Greater)
     }
-}
 
-// === impl Mark ===
-
-impl Mark {
-    /// Whether it stands before something that a channel lists.
-    fn is_before(self, made_at: i64, channel: ChannelId, learned: UnixMillis, order: Order) -> bool {
-        let mark = (self.made_at, self.channel, self.learned.0);
-        order.compare(mark, (made_at, channel, learned.0)) == Ordering::Less
-    }
-}
-
-// === impl Order ===
-
-impl Order {
-    fn compare<T: Ord + Copy>(self, one: T, other: T) -> Ordering {
-        match self {
-            Self::OldestFirst => one.cmp(&other),
-            Self::NewestFirst => other.cmp(&one),
+    /// Whether something that is listed stands behind the mark.
+    fn passes(&mut self, id: &str, made_at: i64, learned: UnixMillis, order: Order) -> bool {
+        let Some(mark) = &self.mark else { return true };
+        if mark.channel != self.channel {
+            return order.compare((mark.made_at, mark.channel), (made_at, self.channel)) == Ordering::Less;
         }
+        if mark.exists && *mark.id == *id {
+            // From here on the list itself tells.
+            self.mark = None;
+            return false;
+        }
+        // Of the mark's own second, what stands before it has been shown; it is still to come as long as it exists.
+        let mark_learned = if mark.exists { learned.0 } else { mark.learned.0 };
+        order.compare((mark.made_at, mark_learned), (made_at, learned.0)) == Ordering::Less
     }
 }
 
@@ -237,8 +255,7 @@ impl Merge {
     /// What must be known of which of the lists, by their number, before the page is whole; nothing once it is.
     pub(super) fn asks(&mut self) -> Vec<(usize, Ask)> {
         self.draw();
-        let is_full = self.is_full();
-        if self.cut || (is_full && self.feeds.iter().any(|feed| !feed.own.is_empty())) {
+        if self.cut || (self.is_full() && self.feeds.iter().any(|feed| !feed.own.is_empty())) {
             return Vec::new();
         }
         let dry = self.feeds.iter().enumerate().filter(|(_, feed)| feed.is_dry());
@@ -247,26 +264,19 @@ impl Merge {
 
     /// What was found out about one of the lists.
     pub(super) fn tell(&mut self, at: usize, told: Told) -> Result<(), Flaw> {
-        let (order, strict) = (self.order, self.feeds.len() > 1);
+        let order = self.order;
         let Some(feed) = self.feeds.get_mut(at) else { return Ok(()) };
+        feed.read += 1;
         match told {
-            Told::Page(page, own) => {
-                feed.read += 1;
-                feed.take(*page, &own, order, strict)
-            }
+            Told::Page(page, own) => feed.take(*page, &own, order),
             Told::TooLong if feed.size == 1 => Err(Flaw::TooLong),
             Told::TooLong => {
-                feed.read += 1;
                 feed.most = (feed.size / 4).max(1);
                 feed.size = feed.most;
                 Ok(())
             }
-            Told::Exists(true) => {
-                feed.at = At::Over;
-                Ok(())
-            }
-            Told::Exists(false) | Told::NoSuchPlace => {
-                feed.guess_again();
+            Told::NoSuchPlace => {
+                feed.guess();
                 Ok(())
             }
         }

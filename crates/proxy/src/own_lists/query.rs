@@ -1,5 +1,7 @@
 //! What a list is asked for.
 
+use std::cmp::Ordering;
+
 use crate::error::ProxyError;
 use crate::openai::{ObjectKind, uri};
 
@@ -93,6 +95,14 @@ impl Order {
     fn of(kind: ObjectKind) -> Self {
         let oldest_first = matches!(kind, ObjectKind::StoredCompletion | ObjectKind::Eval);
         if oldest_first { Self::OldestFirst } else { Self::NewestFirst }
+    }
+
+    /// Which of two stands first.
+    pub(super) fn compare<T: Ord + Copy>(self, one: T, other: T) -> Ordering {
+        match self {
+            Self::OldestFirst => one.cmp(&other),
+            Self::NewestFirst => other.cmp(&one),
+        }
     }
 
     fn read(word: &str) -> Result<Self, ProxyError> {

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+use super::super::sorted::Sorting;
 use super::*;
 use gateway_domain::UserId;
 
@@ -31,12 +32,15 @@ struct World {
     manners: Manners,
     /// The most that an account lists at a time.
     page: usize,
+    /// The order in which the accounts list, whatever they are asked.
+    order: Option<Order>,
 }
 
 // === impl World ===
 
 impl World {
     fn listed(&self, channel: usize, order: Order) -> Vec<&Thing> {
+        let order = self.order.unwrap_or(order);
         let mut things: Vec<&Thing> =
             self.things.iter().filter(|thing| thing.channel == channel && thing.exists).collect();
         things.sort_by(|one, other| order.compare((one.made_at, one.number), (other.made_at, other.number)));
@@ -73,48 +77,65 @@ impl World {
         own.map(|thing| (Arc::from(&*thing.id), record_of(thing))).collect()
     }
 
+    fn mark(&self, behind: Option<&str>) -> Option<Mark> {
+        let thing = self.things.iter().find(|thing| Some(&*thing.id) == behind)?;
+        Some(Mark {
+            id: Arc::from(&*thing.id),
+            made_at: thing.made_at,
+            channel: channel_of(thing.channel),
+            learned: UnixMillis(thing.number),
+            exists: thing.exists,
+        })
+    }
+
     /// The lists, to be read behind a thing that may be gone.
-    fn feeds(&self, behind: Option<&str>, order: Order) -> Vec<Feed> {
-        let behind = behind.and_then(|id| self.things.iter().find(|thing| thing.id == id));
+    fn feeds(&self, mark: Option<&Mark>, order: Order) -> Vec<Feed> {
         let feed = |channel: usize| {
-            let Some(thing) = behind else { return Feed::behind(channel_of(channel), None) };
-            if thing.exists && thing.channel == channel {
-                return Feed::behind(channel_of(channel), Some(thing.id.clone()));
-            }
+            let Some(mark) = mark else { return Feed::whole(channel_of(channel)) };
             // The index knows of things that are gone, too.
             let mut near: Vec<&Thing> = self.things.iter().collect();
             near.retain(|near| near.is_own && near.channel == channel);
-            near.retain(|near| order.compare(near.made_at, thing.made_at) == Ordering::Less);
+            near.retain(|near| order.compare(near.made_at, mark.made_at) == Ordering::Less);
             near.sort_by(|one, other| order.compare(other.made_at, one.made_at));
-            let Record { created_at: learned, .. } = record_of(thing);
-            let mark = Mark { made_at: thing.made_at, channel: channel_of(thing.channel), learned };
-            Feed::past(channel_of(channel), mark, near.iter().take(4).map(|near| near.id.clone()))
+            let near: Vec<Record> = near.into_iter().take(4).map(record_of).collect();
+            Feed::past(channel_of(channel), mark.clone(), &near)
         };
         (0..self.channels).map(feed).collect()
     }
 
     fn page(&self, behind: Option<&str>, order: Order, limit: usize) -> Result<Listing, Flaw> {
-        let mut merge = Merge::new(self.feeds(behind, order), order, limit, 100);
+        let mark = self.mark(behind);
+        let mut merge = Merge::new(self.feeds(mark.as_ref(), order), order, limit, 100);
         loop {
             let asks = merge.asks();
             if asks.is_empty() {
                 return merge.finish();
             }
             for (at, ask) in asks {
-                let told = match ask {
-                    Ask::Page { after, size, is_guess } => {
-                        let told = self.answer(at, order, after.as_deref(), size);
-                        assert!(is_guess || !matches!(told, Told::NoSuchPlace), "only guesses may fail");
-                        told
-                    }
-                    Ask::Exists(id) => {
-                        let exists = self.things.iter().any(|thing| thing.id == id && thing.exists);
-                        Told::Exists(exists)
-                    }
-                };
-                merge.tell(at, told)?;
+                merge.tell(at, self.told(at, order, &ask))?;
             }
         }
+    }
+
+    /// The same, however the accounts list.
+    fn sorted_page(&self, behind: Option<&str>, order: Order, limit: usize) -> Listing {
+        let channels: Vec<ChannelId> = (0..self.channels).map(channel_of).collect();
+        let mut sorting = Sorting::new(&channels, self.mark(behind), order, limit, 100);
+        loop {
+            let asks = sorting.asks();
+            if asks.is_empty() {
+                return sorting.finish();
+            }
+            for (at, ask) in asks {
+                sorting.tell(at, self.told(at, order, &ask)).unwrap();
+            }
+        }
+    }
+
+    fn told(&self, at: usize, order: Order, ask: &Ask) -> Told {
+        let told = self.answer(at, order, ask.after.as_deref(), ask.size);
+        assert!(ask.is_guess || !matches!(told, Told::NoSuchPlace), "only guesses may fail");
+        told
     }
 }
 
@@ -141,7 +162,7 @@ fn any_world() -> impl Strategy<Value = World> {
     let manners =
         prop_oneof![Just(Manners::Refuses), Just(Manners::ListsNothing), Just(Manners::ListsEverything)];
     let thing = (0..4_i64, 0..3_usize, prop::bool::weighted(0.6), prop::bool::weighted(0.85));
-    (prop::collection::vec(thing, 0..40), 2..=3_usize, manners, 1..6_usize).prop_map(
+    (prop::collection::vec(thing, 0..40), 2..=3_usize, manners, 3..7_usize).prop_map(
         |(things, channels, manners, page)| {
             let mut made_at = 0;
             let things = things.into_iter().enumerate().map(|(number, (wait, channel, is_own, exists))| {
@@ -150,7 +171,7 @@ fn any_world() -> impl Strategy<Value = World> {
                 let number = i64::try_from(number).unwrap();
                 Thing { id: format!("t{number}"), made_at, channel, number, is_own, exists }
             });
-            World { things: things.collect(), channels, manners, page }
+            World { things: things.collect(), channels, manners, page, order: None }
         },
     )
 }
@@ -215,6 +236,42 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn accounts_that_list_the_wrong_way_round_are_found_out_and_put_in_order(
+        mut world in any_world(),
+        order in any_order(),
+        limit in 1..7_usize,
+    ) {
+        // As long as not all that is looked at first is of one second.
+        (world.page, world.things) = (20, world.things.into_iter().take(20).collect());
+        world.order = Some(if order == Order::OldestFirst { Order::NewestFirst } else { Order::OldestFirst });
+        let mut seen: Vec<String> = Vec::new();
+        loop {
+            let behind = seen.last().map(String::as_str);
+            let page = match world.page(behind, order, limit) {
+                // What is all of one second is in order either way.
+                Ok(page) => page,
+                Err(flaw) => {
+                    prop_assert!(matches!(flaw, Flaw::Disordered(_)));
+                    world.sorted_page(behind, order, limit)
+                }
+            };
+            seen.extend(page.items.into_iter().map(|(id, _)| id));
+            if !page.has_more {
+                break;
+            }
+        }
+        let second = |id: &String| world.things.iter().find(|thing| thing.id == *id).unwrap().made_at;
+        let seconds: Vec<i64> = seen.iter().map(second).collect();
+        prop_assert!(seconds.is_sorted_by(|one, other| order.compare(one, other) != Ordering::Greater));
+        let (mut seen, mut expected) = (seen, world.expected(order));
+        seen.sort();
+        expected.sort();
+        prop_assert_eq!(seen, expected);
+    }
+}
+
 fn told(merge: &mut Merge, at: usize, body: &str, own: &[&str]) -> Result<(), Flaw> {
     let record = |id: &&str| {
         let thing =
@@ -226,7 +283,7 @@ fn told(merge: &mut Merge, at: usize, body: &str, own: &[&str]) -> Result<(), Fl
 }
 
 fn two() -> Merge {
-    let feeds = (0..2).map(|channel| Feed::behind(channel_of(channel), None)).collect();
+    let feeds = (0..2).map(|channel| Feed::whole(channel_of(channel))).collect();
     Merge::new(feeds, Order::NewestFirst, 5, 100)
 }
 
@@ -245,7 +302,7 @@ fn a_channel_that_lists_in_another_order_is_found_out() {
 
 #[test]
 fn the_order_of_one_channel_alone_is_its_own_matter() {
-    let mut merge = Merge::new(vec![Feed::behind(channel_of(0), None)], Order::NewestFirst, 5, 100);
+    let mut merge = Merge::new(vec![Feed::alone(channel_of(0), None)], Order::NewestFirst, 5, 100);
     let body = r#"{"data":[{"id":"a","created_at":5},{"id":"b","created_at":6},{"id":"c"}]}"#;
     assert_eq!(told(&mut merge, 0, body, &["a", "b", "c"]), Ok(()));
     assert_eq!(merge.asks(), []);
@@ -254,7 +311,7 @@ fn the_order_of_one_channel_alone_is_its_own_matter() {
 
 #[test]
 fn a_list_of_other_peoples_objects_is_read_for_a_while_and_not_for_ever() {
-    let mut merge = Merge::new(vec![Feed::behind(channel_of(0), None)], Order::NewestFirst, 5, 100);
+    let mut merge = Merge::new(vec![Feed::alone(channel_of(0), None)], Order::NewestFirst, 5, 100);
     let mut pages = 0;
     while !merge.asks().is_empty() {
         pages += 1;
@@ -267,7 +324,7 @@ fn a_list_of_other_peoples_objects_is_read_for_a_while_and_not_for_ever() {
 fn pages_that_are_too_long_are_asked_for_in_pieces_until_they_fit() {
     let mut merge = two();
     let size = |merge: &mut Merge| match merge.asks().first() {
-        Some((0, Ask::Page { size, .. })) => *size,
+        Some((0, Ask { size, .. })) => *size,
         other => panic!("{other:?}"),
     };
     let mut sizes = Vec::new();
