@@ -64,7 +64,7 @@ pub(crate) struct Directory {
 }
 
 /// Ids, and what is known of them.
-struct Search<'i> {
+struct Sought<'i> {
     known: Vec<Record>,
     missing: Vec<&'i str>,
     /// Storage did not answer, so that those that are missing may be known all the same.
@@ -112,7 +112,7 @@ impl Directory {
         if named.is_empty() {
             return Ok(Pull::None { unknown: false });
         }
-        let Search { known, mut missing, silent } = self.find(named.all()).await;
+        let Sought { known, mut missing, silent } = self.find(named.all()).await;
         missing.retain(|id| !named.parts.iter().any(|part| **part == **id));
         let guesses = settings.isolation == Isolation::Off && settings.unknown_ids == UnknownIds::Pass;
         if silent && !missing.is_empty() && !guesses {
@@ -158,8 +158,8 @@ impl Directory {
     }
 
     /// What is known of these ids.
-    async fn find<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Search<'i> {
-        let mut found = Search { known: Vec::new(), missing: Vec::new(), silent: false };
+    async fn find<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Sought<'i> {
+        let mut found = Sought { known: Vec::new(), missing: Vec::new(), silent: false };
         for id in ids {
             match self.objects.of(id) {
                 Some(record) => found.known.push(record),
