@@ -307,6 +307,39 @@ async fn a_form_that_names_a_file_goes_to_the_files_channel_and_names_no_foreign
     apart.assert_error(409, "objects_on_different_channels");
 }
 
+/// Has Python do something to the database; false, with a loud word, where there is none.
+fn database(gw: &Gateway, statement: &str) -> bool {
+    let program =
+        "import sqlite3,sys\nc=sqlite3.connect(sys.argv[1],timeout=30)\nc.execute(sys.argv[2])\nc.commit()";
+    let path = gw.database_path();
+    let done = std::process::Command::new("python3").args(["-c", program]).arg(path).arg(statement).status();
+    let Ok(status) = done else {
+        eprintln!("SKIPPED: there is no python3 to change the database with");
+        return false;
+    };
+    assert!(status.success(), "{statement}");
+    true
+}
+
+#[tokio::test]
+async fn where_the_database_does_not_say_whose_an_object_is_nothing_passes() {
+    let one = account("one").await;
+    let mut gw = Gateway::serving("m", [&one]).set("proxy.default_channel", one.name()).start().await;
+    let held = make(&gw, "/v1/files", &json!({})).await;
+    gw.restart().await;
+    if !database(&gw, "ALTER TABLE objects RENAME TO away") {
+        return;
+    }
+    let asked = one.count();
+    let answer = gw.get("/v1/files/files_one_99").send().await;
+    answer.assert_error(503, "objects_unavailable");
+    assert_eq!((answer.header("retry-after"), one.count()), ("1", asked));
+    assert_eq!(gw.get(&format!("/v1/files/{held}")).send().await.status, 200, "memory holds this one");
+    assert!(database(&gw, "ALTER TABLE away RENAME TO objects"));
+    assert_eq!(gw.get("/v1/files/files_one_99").send().await.status, 404, "now it is known to be nobody's");
+    assert_eq!(one.count(), asked + 2);
+}
+
 #[tokio::test]
 async fn an_object_that_no_record_knows_is_looked_for_at_one_channel_after_the_other() {
     let (one, other) = (account("one").await, account("other").await);

@@ -41,10 +41,12 @@ impl Directory {
             Content::Whole { body, .. } => (body.clone(), None),
             Content::Coming(coming) => (joined(&coming.held), coming.events.as_mut()),
         };
-        let Some(events) = events else {
-            return note(made_by_answer(&held), made_at(&held));
-        };
         let responses = call.endpoint.dialect == StreamDialect::Responses;
+        let Some(events) = events else {
+            // Responses are not listed, so nobody asks when they were made.
+            let made_at = if responses { None } else { made_at(&held) };
+            return note(made_by_answer(&held), made_at);
+        };
         note(made_by_events(&held, responses), None);
         if responses {
             events.teach(Lesson { directory: self.clone(), channel, user: owner(call), now });
