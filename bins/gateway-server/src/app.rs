@@ -258,7 +258,7 @@ pub(crate) fn open_store(settings: &Settings) -> anyhow::Result<Store> {
     };
     let options = StoreOptions { clock: unix_now, ..StoreOptions::default() };
     let store = Store::open_with(path, &key, options).context("the database cannot be opened")?;
-    store.set_retention(settings.database.keep_requests);
+    store.set_retention(housekeeping::retention(settings));
     Ok(store)
 }
 

@@ -13,7 +13,7 @@ use rustls::ServerConfig;
 use tokio::sync::watch;
 
 use crate::clock::unix_now;
-use crate::housekeeping::HealthBridge;
+use crate::housekeeping::{HealthBridge, retention};
 use crate::telemetry::LogControl;
 use crate::tls;
 
@@ -50,7 +50,7 @@ impl Followers {
         if let (Some(tls), Some(certificate)) = (&self.tls, certificate) {
             tls.store(Some(certificate));
         }
-        self.store.set_retention(new.settings.database.keep_requests);
+        self.store.set_retention(retention(&new.settings));
         self.sessions.set_idle(new.settings.session.idle_timeout);
         self.forget_the_gone(new);
         self.board.set_several(several(new));

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gateway_config::{Live, Snapshot};
+use gateway_config::{Live, Settings, Snapshot};
 use gateway_health::{Board, Transition};
 use gateway_routing::Pools;
 use gateway_sessions::{Change, Session, SessionKey, Sessions};
-use gateway_storage::{Record, Recorder, SessionRow, Store};
+use gateway_storage::{Record, Recorder, Retention, SessionRow, Store};
 
 use crate::clock::unix_now;
 use crate::readiness::Readiness;
@@ -18,6 +18,9 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Idle sessions are looked for at least this often.
 const SWEEP: Duration = Duration::from_secs(30);
+
+/// Exchanges that are too old are looked for at least this often.
+const FORGET: Duration = Duration::from_mins(1);
 
 /// While more records than this wait for the database, session changes stay in memory, where they are merged,
 /// instead of taking the queue's room from exchanges.
@@ -93,6 +96,20 @@ pub(crate) fn save_sessions(sessions: &Sessions, recorder: &Recorder) {
             Change::Put(session) => Record::SessionPut(row_of(session)),
             Change::Remove(id) => Record::SessionRemove(id),
         });
+    }
+}
+
+/// Which exchanges these settings keep.
+pub(crate) fn retention(settings: &Settings) -> Retention {
+    let longest = settings.records.retention;
+    Retention { newest: settings.database.keep_requests, longest: (!longest.is_zero()).then_some(longest) }
+}
+
+/// Lets exchanges go that have become too old, while no new ones come that would do it.
+pub(crate) async fn forget_exchanges(store: Store) {
+    loop {
+        tokio::time::sleep(FORGET).await;
+        store.prune();
     }
 }
 

@@ -35,9 +35,13 @@ fn log(exchange: &Exchange) {
         total_ms = millis(exchange.total),
         bytes_in = exchange.bytes_in,
         bytes_out = exchange.bytes_out,
+        usage = exchange.usage.source.as_str(),
         prompt_tokens = exchange.usage.prompt,
         completion_tokens = exchange.usage.completion,
         cached_tokens = exchange.usage.cached,
+        reasoning_tokens = exchange.usage.reasoning,
+        audio_in_tokens = exchange.usage.audio_in,
+        audio_out_tokens = exchange.usage.audio_out,
         "exchange"
     );
 }

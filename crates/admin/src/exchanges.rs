@@ -1,28 +1,22 @@
 //! `/api/exchanges`: the story of past calls. Holds no prompt, no answer and no key.
 
-use gateway_domain::{ChannelId, ExchangeOutcome, UserId};
-use gateway_storage::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY, StoredAttempt, StoredExchange};
+mod filter;
+
+use gateway_domain::{ExchangeOutcome, Usage, UsageSource};
+use gateway_storage::{StoredAttempt, StoredExchange};
+use http::header::LINK;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Parts;
 use crate::clock::rfc3339;
 use crate::error::ApiError;
-use crate::query::Query;
 use crate::route::{Answer, Answered, Call};
 use crate::schema::{Field, Schema};
+use crate::surface::EXCHANGES;
 use crate::wire::{float, millis};
 
-/// The parameters of the list, and what they mean.
-pub(crate) const PARAMETERS: [(&str, &str); 7] = [
-    ("limit", "At most this many, from 1 to 500; absent: 100."),
-    ("before", "Only those with a lower id: the last id of the page before."),
-    ("user_id", "Only of this user."),
-    ("channel_id", "Only those that tried this channel."),
-    ("model", "Only for this public model name."),
-    ("outcome", "Only those that ended so."),
-    ("status", "Only those that answered with this HTTP status."),
-];
+pub(crate) use filter::PARAMETERS;
 
 /// An exchange in answers.
 pub(crate) static EXCHANGE: Schema = Schema {
@@ -44,7 +38,7 @@ pub(crate) static EXCHANGE: Schema = Schema {
         Field::integer("total_ms", "To the end.").required(),
         Field::integer("bytes_in", "Bytes of the request's body.").required(),
         Field::integer("bytes_out", "Bytes of the answer's body that went to the client.").required(),
-        Field::object("usage", &USAGE, "What the upstream counted.").required(),
+        Field::object("usage", &USAGE, "Its tokens.").required(),
         Field::text(
             "session_source",
             "What named the session: prompt_cache_key, header, metadata, user or key; null: there was none.",
@@ -57,12 +51,21 @@ pub(crate) static EXCHANGE: Schema = Schema {
 
 static USAGE: Schema = Schema {
     name: "Usage",
-    about: "Tokens as the upstream counted them; null: it did not say.",
+    about: "Tokens of the attempt that answered, and who counted them; null: not known.",
     fields: &[
+        Field::word(
+            "source",
+            &SOURCES,
+            "upstream: it said so itself; counted: it did not, so the gateway estimated the prompt by its bytes and \
+             counted the events of the answer; none: nothing is known.",
+        )
+        .required(),
         Field::integer("prompt_tokens", "Of the request.").required().nullable(),
         Field::integer("completion_tokens", "Of the answer.").required().nullable(),
         Field::integer("cached_tokens", "Of the request, from the upstream's cache.").required().nullable(),
         Field::integer("reasoning_tokens", "Of the answer, spent on reasoning.").required().nullable(),
+        Field::integer("audio_in_tokens", "Of the request, sound.").required().nullable(),
+        Field::integer("audio_out_tokens", "Of the answer, sound.").required().nullable(),
     ],
 };
 
@@ -96,6 +99,9 @@ const OUTCOMES: [&str; 6] = [
     ExchangeOutcome::ClientGone.as_str(),
 ];
 
+const SOURCES: [&str; 3] =
+    [UsageSource::None.as_str(), UsageSource::Upstream.as_str(), UsageSource::Counted.as_str()];
+
 #[derive(Debug, Serialize)]
 struct ExchangeOut<'a> {
     id: i64,
@@ -118,12 +124,14 @@ struct ExchangeOut<'a> {
 }
 
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "these are the words of the OpenAI API")]
 struct UsageOut {
+    source: &'static str,
     prompt_tokens: Option<u64>,
     completion_tokens: Option<u64>,
     cached_tokens: Option<u64>,
     reasoning_tokens: Option<u64>,
+    audio_in_tokens: Option<u64>,
+    audio_out_tokens: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,41 +148,20 @@ struct AttemptOut<'a> {
     hedge: bool,
 }
 
-/// `GET /api/exchanges`: newest first.
+/// `GET /api/exchanges`: newest first. Where more follow, the `Link` header leads to them.
 pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
-    let rows = parts.store.exchanges(&read_filter(call)?)?;
-    let shown: Vec<ExchangeOut<'_>> = rows.iter().map(ExchangeOut::of).collect();
-    Answer::json(&shown)
+    let query = call.query.as_deref();
+    let page = parts.store.exchanges(&filter::read(query)?)?;
+    let shown: Vec<ExchangeOut<'_>> = page.exchanges.iter().map(ExchangeOut::of).collect();
+    let mut answer = Answer::json(&shown)?;
+    answer.headers.extend(page.next.map(|next| (LINK, filter::link(EXCHANGES, query, next))));
+    Ok(answer)
 }
 
 /// `GET /api/exchanges/{request_id}`: the newest one with this id.
 pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
     let row = parts.store.exchange(call.param("request_id"))?;
     Answer::json(&ExchangeOut::of(&row.ok_or(ApiError::NotFound { what: "exchange" })?))
-}
-
-fn read_filter(call: &Call) -> Result<ExchangeFilter, ApiError> {
-    let query = Query::read(call.query.as_deref(), &PARAMETERS.map(|(name, _)| name))?;
-    let number = |text: &str| text.parse::<i64>().ok().filter(|number| *number >= 0);
-    let limit = query.parsed("limit", "a number from 1 to 500", |text| {
-        text.parse().ok().filter(|limit| (1..=MAX_EXCHANGES_PER_QUERY).contains(limit))
-    })?;
-    let wanted = format!("one of {}", OUTCOMES.join(", "));
-    Ok(ExchangeFilter {
-        limit: limit.unwrap_or_else(|| ExchangeFilter::default().limit),
-        before: query.parsed("before", "the id of an exchange", number)?,
-        user: query.parsed("user_id", "a number", number)?.map(UserId),
-        model: query.text("model").map(str::to_owned),
-        channel: query.parsed("channel_id", "a number", number)?.map(ChannelId),
-        outcome: query.parsed("outcome", &wanted, outcome_of)?,
-        status: query.parsed("status", "an HTTP status", |text| text.parse().ok())?,
-    })
-}
-
-fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
-    use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
-    let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
-    all.into_iter().find(|outcome| outcome.as_str() == word)
 }
 
 /// Without the digits that a short float gains by becoming a long one.
@@ -201,14 +188,26 @@ impl<'a> ExchangeOut<'a> {
             total_ms: millis(row.total),
             bytes_in: row.bytes_in,
             bytes_out: row.bytes_out,
-            usage: UsageOut {
-                prompt_tokens: row.usage.prompt,
-                completion_tokens: row.usage.completion,
-                cached_tokens: row.usage.cached,
-                reasoning_tokens: row.usage.reasoning,
-            },
+            usage: UsageOut::of(&row.usage),
             session_source: Some(&*row.session_source).filter(|source| !source.is_empty()),
             attempts: row.attempts.iter().map(AttemptOut::of).collect(),
+        }
+    }
+}
+
+// === impl UsageOut ===
+
+impl UsageOut {
+    fn of(usage: &Usage) -> Self {
+        let Usage { prompt, completion, cached, reasoning, audio_in, audio_out, source } = *usage;
+        Self {
+            source: source.as_str(),
+            prompt_tokens: prompt,
+            completion_tokens: completion,
+            cached_tokens: cached,
+            reasoning_tokens: reasoning,
+            audio_in_tokens: audio_in,
+            audio_out_tokens: audio_out,
         }
     }
 }

@@ -33,7 +33,7 @@ const STATUS: &str = "/api/status";
 const CONFIG: &str = "/api/config";
 const CHECK: &str = "/api/config/check";
 const RELOAD: &str = "/api/config/reload";
-const EXCHANGES: &str = "/api/exchanges";
+pub(crate) const EXCHANGES: &str = "/api/exchanges";
 const EXCHANGE: &str = "/api/exchanges/{request_id}";
 const POOLS: &str = "/api/routing/pools";
 const EXPLAIN: &str = "/api/routing/explain";
@@ -86,7 +86,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::get(CONFIG, Memory(config::show)).says("gateway", "Show the configuration in force and how the last reload went").gives(One(&config::CONFIG)),
     Route::act(RELOAD, Ask(|p, c| Box::pin(config::reload(p, c)))).says("gateway", "Read the configuration file again and put it in force").gives(One(&config::RELOADED)),
     Route::act(CHECK, Read(trial::check)).says("gateway", "Check a configuration file and tell what it would change; nothing is put in force").takes(&trial::TRIAL).or_text().only_asks().gives(One(&trial::VERDICT)),
-    Route::get(EXCHANGES, Read(exchanges::list)).says("gateway", "List past calls, newest first").asks(&exchanges::PARAMETERS).gives(Many(&exchanges::EXCHANGE)),
+    Route::get(EXCHANGES, Read(exchanges::list)).says("gateway", "List past calls, newest first; the Link header leads to the next page").asks(&exchanges::PARAMETERS).gives(Many(&exchanges::EXCHANGE)),
     Route::get(EXCHANGE, Read(exchanges::show)).says("gateway", "Show a past call by its x-request-id").gives(One(&exchanges::EXCHANGE)),
     Route::get(POOLS, Memory(routing::list)).says("routing", "List the routing pools and how each channel stands in them").gives(Many(&routing::POOL)),
     Route::get(EXPLAIN, Memory(explain::get)).says("routing", "Explain what would happen to a call now, and why").asks(&explain::PARAMETERS).gives(One(&explain::EXPLANATION)),

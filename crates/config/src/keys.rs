@@ -188,6 +188,11 @@ pub(crate) static KEYS: &[Key] = &[
         )
     },
     hot(
+        "records.retention",
+        Field::Duration(place!(records.retention), Seconds, NOTHING),
+        "How long finished calls are remembered, within database.keep_requests; \"0s\": however old they are.",
+    ),
+    hot(
         "health_check.interval",
         Field::Duration(place!(health_check.interval), Seconds, SHORTEST_PERIOD),
         "From one probe of a channel to the next.",

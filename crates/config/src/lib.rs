@@ -53,7 +53,7 @@ pub use publish::{Cause, PublishError, PublishRequest, Published, Publisher, Rel
 pub use reference::{KeyReference, Reload, reference};
 pub use settings::{
     AdminAuth, AdminSettings, DatabaseSettings, HealthCheckSettings, LogFormat, LogSettings, MetricsSettings,
-    ProxySettings, ServerSettings, SessionSettings, Settings, TlsSettings,
+    ProxySettings, RecordSettings, ServerSettings, SessionSettings, Settings, TlsSettings,
 };
 pub use snapshot::Snapshot;
 pub use times::{ChannelTimes, Misfit};

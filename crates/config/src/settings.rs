@@ -15,6 +15,8 @@ pub struct Settings {
     pub server: ServerSettings,
     /// `[database]`: what survives a restart.
     pub database: DatabaseSettings,
+    /// `[records]`: how long the story of a call is kept.
+    pub records: RecordSettings,
     /// `[health_check]`: how channels are asked whether they are well.
     pub health_check: HealthCheckSettings,
     /// `[session]`: how long a user stays with a channel.
@@ -82,6 +84,13 @@ pub struct DatabaseSettings {
     pub path: PathBuf,
     /// How many finished calls are remembered; older ones go. 0 remembers none.
     pub keep_requests: u64,
+}
+
+/// `[records]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordSettings {
+    /// How long finished calls are remembered, within `database.keep_requests`; zero: however old they are.
+    pub retention: Duration,
 }
 
 /// `[health_check]`.
@@ -269,6 +278,14 @@ impl Default for ServerSettings {
 impl Default for DatabaseSettings {
     fn default() -> Self {
         Self { path: PathBuf::from("./gateway.db"), keep_requests: 100_000 }
+    }
+}
+
+// === impl RecordSettings ===
+
+impl Default for RecordSettings {
+    fn default() -> Self {
+        Self { retention: Duration::from_hours(24 * 30) }
     }
 }
 

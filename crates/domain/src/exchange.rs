@@ -36,7 +36,7 @@ pub struct Exchange {
     pub bytes_in: u64,
     /// Bytes of the answer's body that went to the client.
     pub bytes_out: u64,
-    /// What the upstream counted.
+    /// Its tokens, and who counted them: those of the attempt that answered.
     pub usage: Usage,
     /// Which key named the session (`prompt_cache_key`, `header`, `metadata`, `user`, `key`); empty when none was
     /// made.

@@ -31,5 +31,5 @@ pub use model::{Hedge, HedgeAfter, Mapping, Model, ModelTuning};
 pub use policy::Policy;
 pub use secret::Secret;
 pub use time::UnixMillis;
-pub use usage::Usage;
+pub use usage::{Usage, UsageSource};
 pub use user::User;

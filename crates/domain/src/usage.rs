@@ -1,4 +1,4 @@
-/// Tokens of one call, as the upstream counted them. `None` is "not said", which is not zero.
+/// Tokens of one call. `None` is "not known", which is not zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Usage {
     /// Tokens of the request (`prompt_tokens`, `input_tokens`).
@@ -9,13 +9,47 @@ pub struct Usage {
     pub cached: Option<u64>,
     /// Answer tokens spent on reasoning.
     pub reasoning: Option<u64>,
+    /// Request tokens that were sound.
+    pub audio_in: Option<u64>,
+    /// Answer tokens that were sound.
+    pub audio_out: Option<u64>,
+    /// Who counted them.
+    pub source: UsageSource,
+}
+
+/// Who counted the tokens of a call. The words are used as metric labels, in logs and in the admin API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum UsageSource {
+    /// Nobody: nothing is known.
+    #[default]
+    None,
+    /// The upstream.
+    Upstream,
+    /// The gateway, because the upstream did not say: close to what was used, but not what is billed.
+    Counted,
 }
 
 // === impl Usage ===
 
 impl Usage {
-    /// Whether the upstream said anything at all.
+    /// Whether anything is known at all.
     pub const fn is_known(&self) -> bool {
         self.prompt.is_some() || self.completion.is_some()
+    }
+}
+
+// === impl UsageSource ===
+
+impl UsageSource {
+    /// Every source, in the order of its declaration.
+    pub const ALL: [Self; 3] = [Self::None, Self::Upstream, Self::Counted];
+
+    /// The word for it in metrics, logs and the admin API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Upstream => "upstream",
+            Self::Counted => "counted",
+        }
     }
 }

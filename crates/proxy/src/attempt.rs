@@ -20,6 +20,7 @@ use crate::call::Call;
 use crate::error::ProxyError;
 use crate::events::{Events, Turn};
 use crate::journal::Ending;
+use crate::openai::UsageScan;
 use crate::plane::Route;
 use crate::upstream::{ConnectError, Lease, Outgoing, SendError, Sent, Upstreams};
 
@@ -60,6 +61,8 @@ pub(crate) struct Coming {
     pub held: Vec<Bytes>,
     /// Watches the events; `None` for bodies that are no stream of events.
     pub events: Option<Events>,
+    /// Looks for the usage in a long document; `None` where there is none to be found.
+    pub usage: Option<Box<UsageScan>>,
     /// What the last of them has brought.
     pub turn: Turn,
     /// When the rest must be here.

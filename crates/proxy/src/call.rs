@@ -174,6 +174,11 @@ impl Call {
         }
     }
 
+    /// The same for a call whose tokens can be told from its text, in case the upstream does not tell them.
+    pub(crate) fn text_tokens(&self) -> Option<u32> {
+        self.endpoint.speaks().then(|| self.prompt_tokens())
+    }
+
     /// What the call may take longer than others for the sake of its body.
     pub(crate) fn time_to_send(&self) -> Duration {
         match &self.body {

@@ -1,11 +1,11 @@
 use bytes::{Bytes, BytesMut};
-use gateway_domain::Usage;
 
 use std::ops::ControlFlow;
 
 use crate::affinity::Lesson;
-use crate::openai::{AnswerEdits, Event, Heard, Scanner, StreamEnd, is_preamble, usage_of};
+use crate::openai::{AnswerEdits, Event, Heard, Scanner, StreamEnd, is_preamble};
 use crate::scrub::scrub;
+use crate::tap::Tap;
 
 /// An upstream's stream of events on its way to the client: what of it may pass, and what it says.
 ///
@@ -18,7 +18,7 @@ pub(crate) struct Events {
     output: bool,
     /// The beginning of an event. Bounded by what the scanner takes for one event.
     partial: BytesMut,
-    usage: Usage,
+    tap: Tap,
     /// What is to be changed in what passes.
     edits: Option<AnswerEdits>,
     /// Wants to know how it ends.
@@ -41,7 +41,7 @@ pub(crate) type Whole = [Bytes; 2];
 
 /// What was heard while some bytes were read.
 struct Heed<'u> {
-    usage: &'u mut Usage,
+    tap: &'u mut Tap,
     output: &'u mut bool,
     failure: Option<Bytes>,
     lesson: Option<&'u Lesson>,
@@ -56,7 +56,7 @@ impl Events {
             scanner: Scanner::new(max_event_bytes),
             output: false,
             partial: BytesMut::new(),
-            usage: Usage::default(),
+            tap: Tap::default(),
             edits,
             lesson: None,
         }
@@ -70,7 +70,7 @@ impl Events {
     /// Takes in what came, and gives what may pass.
     pub(crate) fn feed(&mut self, mut data: Bytes, key: &str) -> (Whole, Turn) {
         let mut heed = Heed {
-            usage: &mut self.usage,
+            tap: &mut self.tap,
             output: &mut self.output,
             failure: None,
             lesson: self.lesson.as_ref(),
@@ -102,7 +102,7 @@ impl Events {
             return (Bytes::new(), Turn::GoesOn);
         }
         let mut heed = Heed {
-            usage: &mut self.usage,
+            tap: &mut self.tap,
             output: &mut self.output,
             failure: None,
             lesson: self.lesson.as_ref(),
@@ -166,9 +166,9 @@ impl Events {
         }
     }
 
-    /// What the upstream has counted so far.
-    pub(crate) fn usage(&self) -> Usage {
-        self.usage
+    /// What has been heard of tokens so far.
+    pub(crate) fn tap(&self) -> Tap {
+        self.tap
     }
 }
 
@@ -194,9 +194,7 @@ impl Heed<'_> {
                 Heard::Empty | Heard::Malformed | Heard::Error => false,
             };
         }
-        if let Some(found) = usage_of(event.data.as_bytes()) {
-            *self.usage = found;
-        }
+        self.tap.hear(event, *self.output);
         ControlFlow::Continue(())
     }
 }
@@ -276,7 +274,7 @@ mod tests {
             let (head, tail) = stream.split_at(cut);
             let passed = feed(&mut events, head).0 + &feed(&mut events, tail).0;
             assert_eq!(passed, "data: {\"model\":\"public\",\"choices\":[{}]}\n\ndata: [DONE]\n\n", "{cut}");
-            assert_eq!(events.usage().prompt, Some(3), "{cut}");
+            assert_eq!(events.tap().settle(None).prompt, Some(3), "{cut}");
         }
     }
 

@@ -161,6 +161,7 @@ impl Worker {
         // --- session ---
         call.session.model = Arc::clone(&served.name);
         entry.belongs(call.session_source);
+        entry.estimates(call.text_tokens());
         Ok(Admitted::Call(Box::new(call), served))
     }
 
@@ -282,7 +283,7 @@ fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: Setti
     entry.answers(status.as_u16());
     let body = match content {
         Content::Whole { body, usage } => {
-            entry.used(usage);
+            entry.used(usage.into());
             entry.sent(body.len());
             entry.complete(number, status.as_u16());
             Body::full(body)

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_domain::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome, KeyId, Usage, UserId};
+use gateway_domain::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome, KeyId, Usage, UsageSource, UserId};
 use gateway_health::{Board, Observation, Scope};
 use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
 use gateway_sessions::Source;
@@ -19,6 +19,7 @@ use crate::commit::Promise;
 use crate::metrics::{EndpointMetrics, Metrics};
 use crate::plane::Route;
 use crate::request_id::RequestId;
+use crate::tap::Tap;
 
 /// The status of calls whose client left before it got one (nginx's word for it).
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -48,6 +49,10 @@ struct Open {
     endpoint: Arc<EndpointMetrics>,
     /// One attempt, or two where one is hedged.
     trying: [Option<Trying>; 2],
+    /// What the answer says of tokens, once there is one.
+    tap: Option<Tap>,
+    /// About how many tokens the prompt has, where that can be told.
+    prompt: Option<u32>,
     streaming: bool,
     /// Whether the client has its status already, while there is no answer yet.
     promise: Promise,
@@ -97,6 +102,8 @@ impl Journal {
             began: self.clock.now(),
             endpoint: self.metrics.endpoint(method, endpoint),
             trying: [None, None],
+            tap: None,
+            prompt: None,
             streaming: false,
             promise: Promise::default(),
             explanation: None,
@@ -255,9 +262,14 @@ impl Entry {
         }
     }
 
-    /// What the upstream counted, as far as it is known by now.
-    pub(crate) fn used(&mut self, usage: Usage) {
-        self.0.exchange.usage = usage;
+    /// About how many tokens the prompt has, for an upstream that does not say; `None`: nobody could tell.
+    pub(crate) fn estimates(&mut self, prompt: Option<u32>) {
+        self.0.prompt = prompt;
+    }
+
+    /// There is an answer, and this has been heard of its tokens by now.
+    pub(crate) fn used(&mut self, tap: Tap) {
+        self.0.tap = Some(tap);
     }
 
     /// The client gets a stream.
@@ -301,20 +313,24 @@ impl Open {
         let Some(record) = self.exchange.attempts.get_mut(number.0) else { return };
         let journal = &self.journal;
         let now = journal.clock.now();
-        let usage = &self.exchange.usage;
+        // An attempt without an answer has used nothing that anybody could know.
+        let usage = self.tap.map(|tap| tap.settle(self.prompt)).unwrap_or_default();
+        // Routing learns from what is true.
+        let told = if usage.source == UsageSource::Upstream { usage } else { Usage::default() };
+        self.exchange.usage = usage;
         record.total = span(began, now);
         record.status = ending.status;
         record.outcome = ending.outcome;
         route.metrics.attempted(ending.outcome, record.total, record.first_byte);
-        route.metrics.used(usage);
+        route.metrics.used(&usage);
         route.channel_metrics.attempted(ending.outcome);
         ticket.finish(
             Outcome {
                 kind: kind_of(ending.outcome, ending.status),
                 retry_after: ending.retry_after.map(micros),
-                prompt_tokens: clamp(usage.prompt),
-                cached_tokens: clamp(usage.cached),
-                output_tokens: clamp(usage.completion),
+                prompt_tokens: clamp(told.prompt),
+                cached_tokens: clamp(told.cached),
+                output_tokens: clamp(told.completion),
             },
             now,
         );

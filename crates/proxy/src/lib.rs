@@ -40,6 +40,7 @@ mod route;
 mod scrub;
 mod search;
 mod spool;
+mod tap;
 mod tasks;
 mod understand;
 mod upload;

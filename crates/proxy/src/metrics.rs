@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gateway_domain::{AttemptOutcome, Usage};
+use gateway_domain::{AttemptOutcome, Usage, UsageSource};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
 
 /// How much the newest attempt weighs in `gateway_channel_error_rate`.
@@ -64,11 +64,16 @@ pub(crate) struct RouteMetrics {
     outcomes: [OnceLock<Counter>; AttemptOutcome::ALL.len()],
     latency: Histogram,
     first_token: Histogram,
-    prompt: Counter,
-    completion: Counter,
-    cached: Counter,
-    reasoning: Counter,
+    tokens: [TokenCounters; UsageSource::ALL.len()],
 }
+
+/// The tokens of one source by kind, each counter made when it is first needed: most routes never see sound, and most
+/// upstreams say themselves what was used.
+#[derive(Default)]
+struct TokenCounters([OnceLock<Counter>; TOKEN_KINDS.len()]);
+
+/// What `kind` may be in `gateway_tokens_total`: some of the prompt's tokens are cached, some are sound, and so on.
+const TOKEN_KINDS: [&str; 6] = ["prompt", "completion", "cached", "reasoning", "audio_in", "audio_out"];
 
 /// Counted by model: what its calls cost beyond their first attempts.
 pub(crate) struct ModelMetrics {
@@ -139,13 +144,6 @@ impl Metrics {
         Arc::clone(known.entry(place).or_insert_with(|| {
             let recorder = &*self.0.recorder;
             let labels: [(&'static str, &str); 2] = [("channel", channel), ("model", model)];
-            let tokens = |kind: &str| {
-                counter(
-                    recorder,
-                    "gateway_tokens_total",
-                    &[("channel", channel), ("model", model), ("kind", kind)],
-                )
-            };
             Arc::new(RouteMetrics {
                 recorder: Arc::clone(&self.0.recorder),
                 channel: Arc::clone(channel),
@@ -153,10 +151,7 @@ impl Metrics {
                 outcomes: Default::default(),
                 latency: histogram(recorder, "gateway_channel_latency_seconds", &labels),
                 first_token: histogram(recorder, "gateway_time_to_first_token_seconds", &labels),
-                prompt: tokens("prompt"),
-                completion: tokens("completion"),
-                cached: tokens("cached"),
-                reasoning: tokens("reasoning"),
+                tokens: Default::default(),
             })
         }))
     }
@@ -283,14 +278,18 @@ impl RouteMetrics {
     }
 
     pub(crate) fn used(&self, usage: &Usage) {
-        for (counter, tokens) in [
-            (&self.prompt, usage.prompt),
-            (&self.completion, usage.completion),
-            (&self.cached, usage.cached),
-            (&self.reasoning, usage.reasoning),
-        ] {
-            if let Some(tokens) = tokens {
-                counter.increment(tokens);
+        let Usage { prompt, completion, cached, reasoning, audio_in, audio_out, source } = *usage;
+        let counts = [prompt, completion, cached, reasoning, audio_in, audio_out];
+        let Some(TokenCounters(counters)) = self.tokens.get(source as usize) else { return };
+        for ((slot, kind), count) in counters.iter().zip(TOKEN_KINDS).zip(counts) {
+            let made = || {
+                let (channel, model) = (&*self.channel, &*self.model);
+                let labels =
+                    [("channel", channel), ("model", model), ("kind", kind), ("source", source.as_str())];
+                counter(&*self.recorder, "gateway_tokens_total", &labels)
+            };
+            if let Some(count) = count {
+                slot.get_or_init(made).increment(count);
             }
         }
     }
@@ -337,7 +336,10 @@ fn describe(recorder: &dyn Recorder) {
             "gateway_dns_lookups_total",
             "Lookups of upstreams' names, by outcome; answers that are kept do not count.",
         ),
-        ("gateway_tokens_total", "Tokens as the upstreams counted them, by kind."),
+        (
+            "gateway_tokens_total",
+            "Tokens by kind, and by who counted them: the upstream, or the gateway where the upstream did not.",
+        ),
     ];
     for (name, text) in counters {
         recorder.describe_counter(KeyName::from_const_str(name), None, text.into());

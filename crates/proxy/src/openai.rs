@@ -1,9 +1,9 @@
 //! What the gateway knows of the OpenAI wire format: pure functions over bytes.
 //!
 //! Nothing here does I/O, reads a clock or knows a channel. A request body is read once ([`peek`]) and changed in one
-//! place only ([`rename`]); an answer is only watched as it passes ([`Scanner`], [`usage_of`], [`error_of`]). More is changed
-//! only where the operator wants it ([`ask_for_usage`], [`AnswerEdits`]). Every function takes whatever bytes the network
-//! sends and never panics on them.
+//! place only ([`rename`]); an answer is only watched as it passes ([`Scanner`], [`usage_of`], [`UsageScan`], [`error_of`]).
+//! More is changed only where the operator wants it ([`ask_for_usage`], [`AnswerEdits`]). Every function takes whatever
+//! bytes the network sends and never panics on them.
 
 mod answer_edits;
 mod ask_for_usage;
@@ -25,6 +25,7 @@ mod sse;
 mod upstream_error;
 pub mod uri;
 mod usage;
+mod usage_scan;
 
 pub use answer_edits::AnswerEdits;
 pub use ask_for_usage::ask_for_usage;
@@ -47,3 +48,4 @@ pub use rename::rename;
 pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
 pub use upstream_error::{UpstreamError, error_of, is_error_body, is_made_response};
 pub use usage::usage_of;
+pub use usage_scan::UsageScan;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_domain::{AttemptOutcome, ExchangeOutcome};
+use gateway_domain::{AttemptOutcome, ExchangeOutcome, Usage};
 use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -22,8 +22,9 @@ use crate::body::BodyError;
 use crate::drain::{Cut, CutWatch};
 use crate::events::{Events, Turn};
 use crate::journal::{AttemptNumber, Ending, Entry};
-use crate::openai::{Endpoint, ErrorBody, StreamEnd};
+use crate::openai::{Endpoint, ErrorBody, StreamEnd, UsageScan};
 use crate::plane::Route;
+use crate::tap::Tap;
 use crate::upstream::Lease;
 
 /// Between the error event and the cut: time for the event to leave.
@@ -56,6 +57,8 @@ pub(crate) struct Relay {
     source: Source,
     /// `None` for a body that is no stream of events.
     events: Option<Events>,
+    /// Looks for the usage in a long document.
+    usage: Option<Box<UsageScan>>,
     endpoint: &'static Endpoint,
     status: StatusCode,
     /// The longest silence of the upstream.
@@ -124,6 +127,7 @@ impl Relay {
             ready: coming.held.into(),
             source: Source::Flowing(coming.rest, coming.lease),
             events: coming.events,
+            usage: coming.usage,
             endpoint,
             status,
             gap,
@@ -138,6 +142,7 @@ impl Relay {
             entry,
             number,
         };
+        relay.listen(&[]);
         relay.follow(coming.turn);
         relay.notice_end();
         relay
@@ -230,12 +235,22 @@ impl Relay {
 
     fn pass(&mut self, data: Bytes) {
         let Some(events) = &mut self.events else {
+            self.listen(&data);
             self.ready.push_back(data);
             return;
         };
         let (whole, turn) = events.feed(data, self.route.target.channel().api_key.expose());
         self.ready.extend(whole.into_iter().filter(|piece| !piece.is_empty()));
         self.follow(turn);
+    }
+
+    /// Takes note of what a body without events says of tokens.
+    fn listen(&mut self, data: &[u8]) {
+        let said = match &mut self.usage {
+            Some(scan) => scan.feed(data),
+            None => Usage::default(),
+        };
+        self.entry.used(Tap::from(said));
     }
 
     /// Does what the newest events ask for.
@@ -249,7 +264,7 @@ impl Relay {
             return;
         }
         if self.endpoint.counts() {
-            self.entry.used(events.usage());
+            self.entry.used(events.tap());
         }
         if events.has_output() {
             self.entry.speaks(self.number);
@@ -274,7 +289,7 @@ impl Relay {
         let (last, turn) = events.close(self.route.target.channel().api_key.expose());
         let (finished, over) = (events.has_finished(), events.is_over(self.endpoint.ends));
         if self.endpoint.counts() {
-            self.entry.used(events.usage());
+            self.entry.used(events.tap());
         }
         match turn {
             Turn::Failed(_) => {

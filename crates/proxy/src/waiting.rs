@@ -117,7 +117,7 @@ impl Stage {
             // The client was told that a stream comes; to hand it anything else would break its parser.
             Content::Coming(_) | Content::Whole { .. } => {
                 if let Content::Whole { usage, .. } = content {
-                    entry.used(usage);
+                    entry.used(usage.into());
                 }
                 entry.complete(number, status.as_u16());
                 Self::fail(&ProxyError::InvalidAnswer, entry, setting)

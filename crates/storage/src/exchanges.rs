@@ -1,36 +1,40 @@
 use std::time::Duration;
 
 use gateway_domain::{
-    AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UserId,
+    AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UsageSource, UserId,
 };
-use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::tx::{moment, signed, unreadable, unsigned};
 use crate::{Result, Store};
 
+/// The columns in the order in which [`read`] wants them, and then the rest of a query.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts, outcome, status, ",
+            "first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens, cached_tokens, ",
+            "reasoning_tokens, session_source, audio_in_tokens, audio_out_tokens, usage_source FROM exchanges ",
+            $rest
+        )
+    };
+}
+
 mod attempts;
+mod filter;
+mod retention;
 
-/// No query for exchanges answers with more than this.
-pub const MAX_EXCHANGES_PER_QUERY: u32 = 500;
+pub use filter::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY};
+pub use retention::Retention;
+pub(crate) use retention::prune;
 
-/// Which exchanges to show: all conditions hold at once, newest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExchangeFilter {
-    /// At most this many, from 1 to [`MAX_EXCHANGES_PER_QUERY`]; what lies outside is brought inside.
-    pub limit: u32,
-    /// Only exchanges older than this row: the [`StoredExchange::id`] of the last one on the page before.
-    pub before: Option<i64>,
-    /// Only of this user.
-    pub user: Option<UserId>,
-    /// Only of this public model.
-    pub model: Option<String>,
-    /// Only those that tried this channel.
-    pub channel: Option<ChannelId>,
-    /// Only those that ended so.
-    pub outcome: Option<ExchangeOutcome>,
-    /// Only those that answered with this status.
-    pub status: Option<u16>,
+/// Some of the exchanges that were asked for, the newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExchangePage {
+    /// The exchanges.
+    pub exchanges: Vec<StoredExchange>,
+    /// Where the next page begins: its [`ExchangeFilter::before`]. `None`: this is the last one.
+    pub next: Option<i64>,
 }
 
 /// A finished exchange as it is kept.
@@ -66,7 +70,7 @@ pub struct StoredExchange {
     pub bytes_in: u64,
     /// Bytes of the answer's body that went to the client.
     pub bytes_out: u64,
-    /// What the upstream counted.
+    /// Its tokens, and who counted them.
     pub usage: Usage,
     /// Which key named the session; empty when none was made.
     pub session_source: String,
@@ -98,55 +102,6 @@ pub struct StoredAttempt {
     pub hedge: bool,
 }
 
-/// The columns in the order in which [`read`] wants them, and then the rest of a query.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts, outcome, status, ",
-            "first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens, cached_tokens, ",
-            "reasoning_tokens, session_source FROM exchanges ",
-            $rest
-        )
-    };
-}
-
-// === impl ExchangeFilter ===
-
-impl Default for ExchangeFilter {
-    fn default() -> Self {
-        Self { limit: 100, before: None, user: None, model: None, channel: None, outcome: None, status: None }
-    }
-}
-
-impl ExchangeFilter {
-    /// The statement is put together from fixed pieces, one for each condition; every value is bound.
-    fn query(&self) -> (String, Vec<Value>) {
-        let conditions = [
-            ("id < ?", self.before.map(Value::Integer)),
-            ("user_id = ?", self.user.map(|id| Value::Integer(id.0))),
-            ("model = ?", self.model.clone().map(Value::Text)),
-            (
-                "id IN (SELECT exchange_id FROM exchange_channels WHERE channel_id = ?)",
-                self.channel.map(|id| Value::Integer(id.0)),
-            ),
-            ("outcome = ?", self.outcome.map(|outcome| Value::Text(outcome.as_str().to_owned()))),
-            ("status = ?", self.status.map(|status| Value::Integer(status.into()))),
-        ];
-        let mut sql = select!("WHERE 1").to_owned();
-        let mut params = Vec::new();
-        for (condition, value) in conditions {
-            if let Some(value) = value {
-                sql.push_str(" AND ");
-                sql.push_str(condition);
-                params.push(value);
-            }
-        }
-        sql.push_str(" ORDER BY id DESC LIMIT ?");
-        params.push(Value::Integer(self.limit.clamp(1, MAX_EXCHANGES_PER_QUERY).into()));
-        (sql, params)
-    }
-}
-
 // === impl Store ===
 
 impl Store {
@@ -156,16 +111,22 @@ impl Store {
     }
 
     /// Exchanges, newest first.
-    pub fn exchanges(&self, filter: &ExchangeFilter) -> Result<Vec<StoredExchange>> {
+    pub fn exchanges(&self, filter: &ExchangeFilter) -> Result<ExchangePage> {
         let (sql, params) = filter.query();
+        let limit = filter.rows();
         self.read(|tx| {
             let mut statement = tx.conn.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(&params))?;
-            let mut found = Vec::new();
+            let mut exchanges: Vec<StoredExchange> = Vec::new();
             while let Some(row) = rows.next()? {
-                found.push(read(row)?);
+                if exchanges.len() == limit {
+                    // One more was asked for, to know whether there is one.
+                    let next = exchanges.last().map(|last| last.id);
+                    return Ok(ExchangePage { exchanges, next });
+                }
+                exchanges.push(read(row)?);
             }
-            Ok(found)
+            Ok(ExchangePage { exchanges, next: None })
         })
     }
 }
@@ -176,8 +137,9 @@ pub(crate) fn insert(conn: &Connection, exchange: &Exchange) -> Result<()> {
         .prepare_cached(
             "INSERT INTO exchanges (request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts,
                  outcome, status, first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens,
-                 cached_tokens, reasoning_tokens, session_source)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                 cached_tokens, reasoning_tokens, session_source, audio_in_tokens, audio_out_tokens, usage_source)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+                 ?22)",
         )?
         .insert(params![
             &*exchange.request_id,
@@ -199,6 +161,9 @@ pub(crate) fn insert(conn: &Connection, exchange: &Exchange) -> Result<()> {
             exchange.usage.cached.map(signed),
             exchange.usage.reasoning.map(signed),
             exchange.session_source,
+            exchange.usage.audio_in.map(signed),
+            exchange.usage.audio_out.map(signed),
+            exchange.usage.source.as_str(),
         ])?;
     let mut tried = conn.prepare_cached(
         "INSERT OR IGNORE INTO exchange_channels (exchange_id, channel_id) VALUES (?1, ?2)",
@@ -209,25 +174,23 @@ pub(crate) fn insert(conn: &Connection, exchange: &Exchange) -> Result<()> {
     Ok(())
 }
 
-/// Removes the oldest exchanges beyond the `keep` newest, at most `step` of them. Gives the number removed.
-///
-/// Numbers are given without gaps and removed from the low end, so the numbers tell what is too much.
-pub(crate) fn prune(conn: &Connection, keep: u64, step: usize) -> Result<usize> {
-    let last: Option<i64> =
-        conn.prepare_cached("SELECT max(id) FROM exchanges")?.query_row([], |row| row.get(0))?;
-    let Some(bound) = last.map(|last| last.saturating_sub(signed(keep))).filter(|bound| *bound > 0) else {
-        return Ok(0);
-    };
-    Ok(conn
-        .prepare_cached(
-            "DELETE FROM exchanges WHERE id IN (SELECT id FROM exchanges WHERE id <= ?1 ORDER BY id LIMIT ?2)",
-        )?
-        .execute([bound, signed(step as u64)])?)
-}
-
 fn read(row: &Row<'_>) -> Result<StoredExchange> {
     let outcome: String = row.get(9)?;
     let count = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
+    let mut usage = Usage {
+        prompt: count(15)?,
+        completion: count(16)?,
+        cached: count(17)?,
+        reasoning: count(18)?,
+        audio_in: count(20)?,
+        audio_out: count(21)?,
+        source: UsageSource::None,
+    };
+    usage.source = match row.get::<_, Option<String>>(22)? {
+        Some(word) => source_of(&word).ok_or_else(|| unreadable(row, 22))?,
+        None if usage.is_known() => UsageSource::Upstream,
+        None => UsageSource::None,
+    };
     Ok(StoredExchange {
         id: row.get(0)?,
         request_id: row.get(1)?,
@@ -244,12 +207,7 @@ fn read(row: &Row<'_>) -> Result<StoredExchange> {
         total: Duration::from_millis(unsigned(row.get(12)?)),
         bytes_in: unsigned(row.get(13)?),
         bytes_out: unsigned(row.get(14)?),
-        usage: Usage {
-            prompt: count(15)?,
-            completion: count(16)?,
-            cached: count(17)?,
-            reasoning: count(18)?,
-        },
+        usage,
         session_source: row.get(19)?,
     })
 }
@@ -258,6 +216,10 @@ fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
     use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
     let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
     all.into_iter().find(|outcome| outcome.as_str() == word)
+}
+
+fn source_of(word: &str) -> Option<UsageSource> {
+    UsageSource::ALL.into_iter().find(|source| source.as_str() == word)
 }
 
 fn millis(duration: Duration) -> i64 {

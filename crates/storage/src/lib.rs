@@ -38,7 +38,9 @@ mod writer;
 
 pub use channels::ChannelPatch;
 pub use error::{Result, StorageError};
-pub use exchanges::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY, StoredAttempt, StoredExchange};
+pub use exchanges::{
+    ExchangeFilter, ExchangePage, MAX_EXCHANGES_PER_QUERY, Retention, StoredAttempt, StoredExchange,
+};
 pub use keys::key_digest;
 pub use mappings::MappingPatch;
 pub use metrics::LifetimeMetrics;

@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use crate::{Record, Result, StorageError};
+use crate::{Record, Result, Retention, StorageError};
 
 /// Records are written together, at most so many in one transaction …
 pub(crate) const BATCH: usize = 512;
@@ -27,8 +27,10 @@ pub(crate) struct Mailbox {
     /// Wakes callers that wait for room among the jobs.
     room: Condvar,
     dropped: AtomicU64,
+    /// Records are being lost for want of room.
+    full: AtomicBool,
     written: AtomicU64,
-    retention: AtomicU64,
+    retention: Mutex<Retention>,
     trouble: AtomicU8,
 }
 
@@ -89,9 +91,10 @@ impl Mailbox {
             work: Condvar::new(),
             room: Condvar::new(),
             dropped: AtomicU64::new(0),
+            full: AtomicBool::new(false),
             written: AtomicU64::new(0),
             // Nothing is removed before the owner has said how much to keep.
-            retention: AtomicU64::new(u64::MAX),
+            retention: Mutex::new(Retention { newest: u64::MAX, longest: None }),
             trouble: AtomicU8::new(Trouble::None as u8),
         }
     }
@@ -119,10 +122,13 @@ impl Mailbox {
     /// Leaves a record, or drops it when there is no room. Never waits but for the moment that the lock takes.
     pub(crate) fn record(&self, record: Record) -> bool {
         let mut inside = self.lock();
-        if inside.closing.is_some() || inside.ended || inside.records.len() + inside.in_hand >= self.capacity
-        {
+        let closed = inside.closing.is_some() || inside.ended;
+        if closed || inside.records.len() + inside.in_hand >= self.capacity {
             drop(inside);
             self.count_dropped(1);
+            if !closed && !self.full.swap(true, Ordering::Relaxed) {
+                tracing::warn!(waiting = self.capacity, "the queue of records is full; the newest are lost");
+            }
             return false;
         }
         inside.records.push_back(record);
@@ -236,15 +242,21 @@ impl Mailbox {
         let mut inside = self.lock();
         inside.in_hand = 0;
         self.written.fetch_add(records as u64, Ordering::Relaxed);
+        // Not with the first free place, or it would be said over and over.
+        let roomy = inside.records.len() <= self.capacity / 2;
+        drop(inside);
+        if roomy && self.full.swap(false, Ordering::Relaxed) {
+            tracing::info!(dropped = self.dropped(), "the queue of records has room again");
+        }
     }
 
-    /// How many exchanges to keep.
-    pub(crate) fn retention(&self) -> u64 {
-        self.retention.load(Ordering::Relaxed)
+    /// Which exchanges to keep.
+    pub(crate) fn retention(&self) -> Retention {
+        *self.retention.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_retention(&self, newest: u64) {
-        self.retention.store(newest, Ordering::Relaxed);
+    pub(crate) fn set_retention(&self, keep: Retention) {
+        *self.retention.lock().unwrap_or_else(PoisonError::into_inner) = keep;
         self.ask_to_prune(true);
     }
 

@@ -18,7 +18,7 @@ use crate::{Result, StorageError};
 /// Stands in the header of the gateway's files: "OAGW".
 const APPLICATION_ID: i64 = 0x4F41_4757;
 /// The newest schema version that this gateway knows.
-const NEWEST: i64 = 5;
+const NEWEST: i64 = 6;
 /// Sealed into `meta`: whoever can open it has the right master key.
 const CHECK_TEXT: &str = "openai-gateway";
 const CHECK_PLACE: &str = "meta:key_check";
@@ -159,6 +159,8 @@ fn migrations(
         M::up(include_str!("migrations/0004_objects.sql")),
         // 5: when the upstreams made them.
         M::up(include_str!("migrations/0005_object_times.sql")),
+        // 6: who counted the tokens of a call.
+        M::up(include_str!("migrations/0006_records.sql")),
     ])
 }
 

@@ -11,7 +11,9 @@ use crate::reader::Reader;
 use crate::secrets::Sealer;
 use crate::tx::Tx;
 use crate::writer::Writer;
-use crate::{MasterKey, Recorder, Result, StorageError, channels, clock, keys, models, schema, users};
+use crate::{
+    MasterKey, Recorder, Result, Retention, StorageError, channels, clock, keys, models, schema, users,
+};
 
 /// How long `close` goes on trying to write records when the database is held or failing.
 const CLOSE_BUDGET: Duration = Duration::from_secs(15);
@@ -82,7 +84,7 @@ impl Store {
             }
         }
         let reader = Reader::new(&place, options.patience);
-        let writer = Writer::start(conn, place, options.queue, options.patience)
+        let writer = Writer::start(conn, place, &options)
             .map_err(|error| StorageError::Io { detail: format!("cannot start the writer: {error}") })?;
         Ok(Self(Arc::new(Inside { writer, reader, sealer, clock: options.clock })))
     }
@@ -130,9 +132,15 @@ impl Store {
         }
     }
 
-    /// How many exchanges are kept; older ones are removed in small steps. Without this call nothing is removed.
-    pub fn set_retention(&self, newest: u64) {
-        self.0.writer.mailbox().set_retention(newest);
+    /// Which exchanges are kept; others are removed in small steps. Without this call nothing is removed.
+    pub fn set_retention(&self, keep: Retention) {
+        self.0.writer.mailbox().set_retention(keep);
+    }
+
+    /// Has exchanges removed that have become too old meanwhile, without waiting for it. Every batch of records does so
+    /// too: this is for times without any.
+    pub fn prune(&self) {
+        self.0.writer.mailbox().ask_to_prune(true);
     }
 
     #[cfg(test)]

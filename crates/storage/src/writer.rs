@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use gateway_domain::UnixMillis;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use crate::mailbox::{BATCH, Job, Mailbox, Trouble, Turn};
 use crate::place::{BUSY_TIMEOUT, Place};
-use crate::{Record, Result, StorageError, exchanges, objects, schema, sessions};
+use crate::{Record, Result, StorageError, StoreOptions, exchanges, objects, schema, sessions};
 
 /// After a failure that is not a lock, the disk is left alone for so long.
 const REST: Duration = Duration::from_millis(500);
@@ -34,6 +35,8 @@ pub(crate) struct Writer {
 /// What the thread owns.
 struct Pen {
     conn: Connection,
+    /// Tells how old history is.
+    clock: fn() -> UnixMillis,
     place: Arc<Place>,
     mailbox: Arc<Mailbox>,
     /// Records taken out of the mailbox and not yet written.
@@ -54,15 +57,12 @@ enum BatchError {
 
 impl Writer {
     /// Starts the thread.
-    pub(crate) fn start(
-        conn: Connection,
-        place: Place,
-        capacity: usize,
-        patience: Duration,
-    ) -> io::Result<Self> {
-        let (mailbox, place) = (Arc::new(Mailbox::new(capacity)), Arc::new(place));
+    pub(crate) fn start(conn: Connection, place: Place, options: &StoreOptions) -> io::Result<Self> {
+        let StoreOptions { patience, queue, clock } = *options;
+        let (mailbox, place) = (Arc::new(Mailbox::new(queue)), Arc::new(place));
         let pen = Pen {
             conn,
+            clock,
             place: Arc::clone(&place),
             mailbox: Arc::clone(&mailbox),
             batch: Vec::new(),
@@ -200,8 +200,8 @@ impl Pen {
             };
             written.map_err(|error| BatchError::of(at, error))?;
         }
-        let removed =
-            exchanges::prune(&tx, self.mailbox.retention(), PRUNE_STEP).map_err(BatchError::Later)?;
+        let removed = exchanges::prune(&tx, self.mailbox.retention(), (self.clock)(), PRUNE_STEP)
+            .map_err(BatchError::Later)?;
         tx.commit().map_err(later)?;
         Ok(removed)
     }
@@ -209,10 +209,10 @@ impl Pen {
     /// One step of removing history; more follow as long as there is more to remove and nothing else to do.
     fn prune(&mut self) {
         self.wait_for_locks(BUSY_TIMEOUT);
-        let keep = self.mailbox.retention();
+        let (keep, now) = (self.mailbox.retention(), (self.clock)());
         let step = self.place.check().and_then(|()| {
             transact(&mut self.conn, TransactionBehavior::Immediate, &mut |tx| {
-                exchanges::prune(tx, keep, PRUNE_STEP)
+                exchanges::prune(tx, keep, now, PRUNE_STEP)
             })
         });
         // A failed step is not repeated at once: the next batch asks again.

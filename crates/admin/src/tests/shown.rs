@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use gateway_domain::{
-    Attempt, AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UserId,
+    Attempt, AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UsageSource,
+    UserId,
 };
 use gateway_health::{Fault, Observation, Scope};
 use gateway_storage::Record;
@@ -131,7 +132,12 @@ fn exchange(id: &str, outcome: ExchangeOutcome, status: u16) -> Exchange {
         total: Duration::from_millis(40),
         bytes_in: 10,
         bytes_out: 20,
-        usage: Usage { prompt: Some(3), ..Usage::default() },
+        usage: Usage {
+            prompt: Some(3),
+            audio_in: Some(2),
+            source: UsageSource::Upstream,
+            ..Usage::default()
+        },
         session_source: "header",
     }
 }
@@ -161,6 +167,7 @@ async fn past_calls_are_listed_newest_first_and_found_by_their_id() {
     assert_eq!(one, list[1]);
     assert_eq!((&one["outcome"], &one["total_ms"]), (&json!("ok"), &json!(40)));
     assert_eq!((&one["usage"]["prompt_tokens"], &one["usage"]["cached_tokens"]), (&json!(3), &Value::Null));
+    assert_eq!((&one["usage"]["source"], &one["usage"]["audio_in_tokens"]), (&json!("upstream"), &json!(2)));
     assert_eq!((&one["attempts"][0]["first_byte_ms"], &one["first_byte_ms"]), (&json!(12), &Value::Null));
     assert_eq!(one["session_source"], "header");
     let attempt = &one["attempts"][0];
@@ -184,17 +191,31 @@ async fn past_calls_are_filtered_and_paged() {
         list.as_array().unwrap().iter().map(|e| e["request_id"].as_str().unwrap().to_owned()).collect()
     };
     assert_eq!(ids("limit=1").await, ["r3"]);
+    let first = gateway.get("/api/exchanges?status=200&limit=1").await;
+    let link = first.header("link").unwrap();
+    let next = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap();
+    let second = gateway.get(next).await;
+    assert_eq!(second.header("link"), None, "no page follows the last one");
+    assert_eq!(second.ok()[0]["request_id"], "r1");
     let last = gateway.get("/api/exchanges?limit=1").await.ok()[0]["id"].clone();
     assert_eq!(ids(&format!("before={last}")).await, ["r2", "r1"]);
     assert_eq!(ids("outcome=upstream_error").await, ["r2"]);
     assert_eq!(ids("status=200&user_id=1&model=m&channel_id=1").await, ["r3", "r1"]);
     assert_eq!(ids("model=%6e").await, Vec::<String>::new());
+    assert_eq!(ids("request_id=r2&streamed=true&key_id=1&endpoint=/v1/chat/completions").await, ["r2"]);
+    assert_eq!(ids("streamed=false").await, Vec::<String>::new());
+    let began = crate::clock::rfc3339(UnixMillis(NOW.0 + 5));
+    assert_eq!(ids(&format!("since={began}&until={}", NOW.0 + 6)).await.len(), 3);
+    assert_eq!(ids(&format!("until={began}")).await, Vec::<String>::new());
     for (query, param) in [
         ("limit=501", "limit"),
         ("limit=x", "limit"),
         ("outcome=bad", "outcome"),
         ("status=-1", "status"),
         ("before=x", "before"),
+        ("streamed=1", "streamed"),
+        ("since=yesterday", "since"),
+        ("until=-1", "until"),
     ] {
         gateway.get(&format!("/api/exchanges?{query}")).await.refused_for(422, "invalid_value", param);
     }

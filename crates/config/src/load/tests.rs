@@ -72,7 +72,7 @@ channels = [{ chanel = "a" }, { channel = "b" }]
     gateway.toml:23:13: models[0].channels[0].channel: is missing
     gateway.toml:23:15: models[0].channels[0].chanel: unknown key — did you mean `channel`?
     gateway.toml:23:43: models[0].channels[1].channel: no channel is named `b` — declare it in [[channels]]
-    gateway.toml:25:2: colours: unknown key — known here: server, database, health_check, session, metrics, admin, proxy, objects, log, channels, models, users
+    gateway.toml:25:2: colours: unknown key — known here: server, database, records, health_check, session, metrics, admin, proxy, objects, log, channels, models, users
     "#);
 }
 

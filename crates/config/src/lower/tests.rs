@@ -21,7 +21,7 @@ x = 1
 ";
     assert_snapshot!(problems(file), @"
     gateway.toml:2:1: prot: unknown key — did you mean `port` in [server]?
-    gateway.toml:3:1: wombat: unknown key — known here: server, database, health_check, session, metrics, admin, proxy, objects, log, channels, models, users
+    gateway.toml:3:1: wombat: unknown key — known here: server, database, records, health_check, session, metrics, admin, proxy, objects, log, channels, models, users
     gateway.toml:5:1: server.Host: unknown key — did you mean `host`?
     gateway.toml:6:9: server.tls.crt: unknown key — did you mean `cert`?
     gateway.toml:7:1: server.policy: unknown key — `policy` belongs to [proxy]

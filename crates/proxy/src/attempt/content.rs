@@ -19,7 +19,7 @@ use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::events::{Events, Turn};
 use crate::headers;
-use crate::openai::{Endpoint, Gives, error_of, is_error_body, is_made_response, usage_of};
+use crate::openai::{Endpoint, Gives, UsageScan, error_of, is_error_body, is_made_response, usage_of};
 use crate::plane::Route;
 use crate::scrub::scrub;
 use crate::upstream::Lease;
@@ -160,6 +160,7 @@ async fn first_output(
     Ok(Content::Coming(Box::new(Coming {
         held,
         events: Some(events),
+        usage: None,
         turn,
         deadline: None,
         rest: body,
@@ -198,6 +199,7 @@ async fn first_bytes(
             Ok(Content::Coming(Box::new(Coming {
                 held: vec![first],
                 events: None,
+                usage: None,
                 turn: Turn::GoesOn,
                 deadline: None,
                 rest: body,
@@ -242,6 +244,7 @@ async fn whole_json(
             Ok(Content::Whole { body, usage })
         }
         Collected::Over(read, rest) => Ok(Content::Coming(Box::new(Coming {
+            usage: endpoint.counts().then(|| Box::new(UsageScan::begun_with(&read))),
             held: vec![read],
             events: None,
             turn: Turn::GoesOn,

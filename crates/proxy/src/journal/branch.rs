@@ -24,6 +24,8 @@ impl Entry {
             began: open.began,
             endpoint: Arc::clone(&open.endpoint),
             trying: [None, None],
+            tap: None,
+            prompt: None,
             streaming: false,
             promise: Promise::default(),
             explanation: None,

@@ -190,9 +190,19 @@ impl Endpoint {
         matches!(self.kind, EndpointKind::ChatCompletions | EndpointKind::Completions)
     }
 
-    /// Whether what its answers say of tokens is what this call has used; others tell of what was used before.
+    /// Whether what its answers say of tokens is what this call has used; others tell of what was used before, or of
+    /// what would be.
     pub fn counts(&self) -> bool {
-        self.asks() || (self.kind == EndpointKind::Threads && self.method == Method::POST)
+        use EndpointKind::{InputTokens, Moderations, Threads};
+        // Of the calls about runs only those that let one run stream.
+        (self.asks() && !matches!(self.kind, InputTokens | Moderations))
+            || (self.kind == Threads && self.gives == Gives::Events)
+    }
+
+    /// Whether text is asked and nothing else is answered, so that text and events tell about how many tokens it takes.
+    pub fn speaks(&self) -> bool {
+        use EndpointKind::{ChatCompletions, Compact, Completions, Embeddings, Responses};
+        matches!(self.kind, ChatCompletions | Compact | Completions | Embeddings | Responses)
     }
 
     /// Whether a model is asked and answers at once: its answers cost tokens, and an `error` inside one is a failure,

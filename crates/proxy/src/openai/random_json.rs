@@ -158,7 +158,7 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
-fn value() -> impl Strategy<Value = String> {
+pub(super) fn value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         prop::sample::select(vec![
             "null",

@@ -1,6 +1,6 @@
 //! Finds the token counts in an answer.
 
-use gateway_domain::Usage;
+use gateway_domain::{Usage, UsageSource};
 use serde_json::value::RawValue;
 
 use super::fields::{each_field, is_object};
@@ -11,7 +11,7 @@ const MAX_TOKENS: u64 = 1_000_000_000_000;
 /// The usage in a complete JSON answer, or in the data of one event of a stream.
 ///
 /// It is looked for where the API puts it: at the top (chat, completions, embeddings, a finished response) or in the
-/// `response` of a responses event. Counts that are no counts (null, negative, fractions, absurdly large) are "not
+/// `response` of an event about one. Counts that are no counts (null, negative, fractions, absurdly large) are "not
 /// said". Costs next to nothing when `"usage"` does not occur.
 pub fn usage_of(json: &[u8]) -> Option<Usage> {
     memchr::memmem::find(json, b"\"usage\"")?;
@@ -40,19 +40,23 @@ fn usage_in(response: &RawValue) -> Option<&RawValue> {
     usage
 }
 
-fn counts(raw: &RawValue) -> Option<Usage> {
-    let mut usage = Usage::default();
+/// Reads the value of a `usage`.
+pub(super) fn counts(raw: &RawValue) -> Option<Usage> {
+    let mut usage = Usage { source: UsageSource::Upstream, ..Usage::default() };
     if !is_object(raw) {
         return None;
     }
     each_field(raw.get(), |key, value| match key {
         "prompt_tokens" | "input_tokens" => usage.prompt = count(value),
         "completion_tokens" | "output_tokens" => usage.completion = count(value),
-        "prompt_tokens_details" | "input_tokens_details" => {
+        // Of a few things the API says in the singular what it says in the plural elsewhere.
+        "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
             usage.cached = detail(value, "cached_tokens").or(usage.cached);
+            usage.audio_in = detail(value, "audio_tokens");
         }
-        "completion_tokens_details" | "output_tokens_details" => {
+        "completion_tokens_details" | "output_tokens_details" | "output_token_details" => {
             usage.reasoning = detail(value, "reasoning_tokens");
+            usage.audio_out = detail(value, "audio_tokens");
         }
         // DeepSeek's spelling.
         "prompt_cache_hit_tokens" => usage.cached = usage.cached.or_else(|| count(value)),

@@ -1,11 +1,12 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use gateway_domain::Attempt;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixture::{store, wait_until_written};
-use crate::{Record, Recorder};
+use crate::fixture::{key, store, wait_until_written};
+use crate::{Record, Recorder, StoreOptions};
 
 fn attempt(channel: i64, outcome: AttemptOutcome) -> Attempt {
     Attempt {
@@ -38,7 +39,14 @@ fn exchange(number: u64) -> Exchange {
         total: Duration::from_millis(78),
         bytes_in: 90,
         bytes_out: 12,
-        usage: Usage { prompt: Some(3), completion: Some(4), cached: Some(0), reasoning: None },
+        usage: Usage {
+            prompt: Some(3),
+            completion: Some(4),
+            cached: Some(0),
+            audio_out: Some(2),
+            source: UsageSource::Counted,
+            ..Usage::default()
+        },
         session_source: "header",
     }
 }
@@ -145,6 +153,9 @@ fn filters_hold_together_and_the_newest_come_first() {
             let failed = number % 4 == 0;
             Exchange {
                 user: Some(UserId(i64::try_from(number % 2).unwrap())),
+                key: (number % 7 != 0).then_some(KeyId(2)),
+                endpoint: if number % 6 == 0 { "/v1/embeddings" } else { "/v1/chat/completions" },
+                streamed: number % 9 != 0,
                 model: (number % 3 != 0).then(|| Arc::from("gpt-4o")),
                 attempts: vec![attempt(i64::try_from(number % 5).unwrap(), AttemptOutcome::Ok)],
                 outcome: if failed { ExchangeOutcome::UpstreamError } else { ExchangeOutcome::Ok },
@@ -154,7 +165,7 @@ fn filters_hold_together_and_the_newest_come_first() {
         }),
     );
     let ids = |filter: ExchangeFilter| -> Vec<i64> {
-        store.exchanges(&filter).unwrap().into_iter().map(|exchange| exchange.id).collect()
+        store.exchanges(&filter).unwrap().exchanges.into_iter().map(|exchange| exchange.id).collect()
     };
     let expect = |keep: fn(i64) -> bool| (1..=40).rev().filter(|id| keep(*id)).collect::<Vec<_>>();
     let all = ExchangeFilter::default;
@@ -166,6 +177,15 @@ fn filters_hold_together_and_the_newest_come_first() {
     assert_eq!(ids(ExchangeFilter { outcome: failed, ..all() }), expect(|id| id % 4 == 0));
     assert_eq!(ids(ExchangeFilter { status: Some(200), ..all() }), expect(|id| id % 4 != 0));
     assert_eq!(ids(ExchangeFilter { before: Some(11), ..all() }), expect(|id| id < 11));
+    assert_eq!(ids(ExchangeFilter { key: Some(KeyId(2)), ..all() }), expect(|id| id % 7 != 0));
+    let embeddings = Some("/v1/embeddings".to_owned());
+    assert_eq!(ids(ExchangeFilter { endpoint: embeddings, ..all() }), expect(|id| id % 6 == 0));
+    assert_eq!(ids(ExchangeFilter { streamed: Some(false), ..all() }), expect(|id| id % 9 == 0));
+    assert_eq!(ids(ExchangeFilter { request_id: Some("req-9".to_owned()), ..all() }), [9]);
+    let moment = |number: i64| Some(UnixMillis(1_700_000_000_000 + number));
+    assert_eq!(ids(ExchangeFilter { since: moment(30), ..all() }), expect(|id| id >= 30));
+    assert_eq!(ids(ExchangeFilter { until: moment(30), ..all() }), expect(|id| id < 30));
+    assert_eq!(ids(ExchangeFilter { since: moment(9), until: moment(11), ..all() }), [10, 9]);
     assert_eq!(ids(ExchangeFilter { limit: 0, ..all() }), [40]);
     assert_eq!(ids(ExchangeFilter { limit: 2, before: Some(38), ..all() }), [37, 36]);
     let everything = ExchangeFilter {
@@ -176,18 +196,82 @@ fn filters_hold_together_and_the_newest_come_first() {
         channel: Some(ChannelId(2)),
         outcome: failed,
         status: Some(502),
+        key: Some(KeyId(2)),
+        endpoint: Some("/v1/chat/completions".to_owned()),
+        request_id: Some("req-32".to_owned()),
+        streamed: Some(true),
+        since: Some(UnixMillis(1_700_000_000_032)),
+        until: Some(UnixMillis(1_700_000_000_033)),
     };
     assert_eq!(ids(everything), [32]);
     assert_eq!(ids(ExchangeFilter { model: Some("%".to_owned()), ..all() }), Vec::<i64>::new());
 }
 
 #[test]
+fn pages_lead_from_one_to_the_next_and_the_last_one_says_so() {
+    let store = store();
+    record(&store.recorder(), (1..=10).map(exchange));
+    let mut seen = Vec::new();
+    let mut filter = ExchangeFilter { limit: 5, ..ExchangeFilter::default() };
+    loop {
+        let page = store.exchanges(&filter).unwrap();
+        assert!(!page.exchanges.is_empty(), "no page is empty but the first");
+        seen.extend(page.exchanges.iter().map(|exchange| exchange.id));
+        let Some(next) = page.next else { break };
+        filter.before = Some(next);
+    }
+    assert_eq!(seen, (1..=10).rev().collect::<Vec<_>>());
+}
+
+#[test]
 fn no_query_answers_with_more_than_the_limit() {
     let store = store();
     record(&store.recorder(), (0..600).map(exchange));
-    let found = store.exchanges(&ExchangeFilter { limit: u32::MAX, ..ExchangeFilter::default() }).unwrap();
+    let found =
+        store.exchanges(&ExchangeFilter { limit: u32::MAX, ..ExchangeFilter::default() }).unwrap().exchanges;
     assert_eq!(found.len(), 500);
     assert_eq!(found[0].id, 600);
+}
+
+fn wait_until(reached: impl Fn() -> bool) {
+    let patience = std::time::Instant::now() + Duration::from_secs(20);
+    while !reached() {
+        assert!(std::time::Instant::now() < patience, "it never comes to that");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn what_is_too_old_goes_in_steps_and_the_younger_stays_whatever_its_number() {
+    /// The hand of the clock of this test.
+    static NOW: AtomicI64 = AtomicI64::new(1_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let clock = || UnixMillis(NOW.load(Ordering::Relaxed));
+    let options = StoreOptions { clock, ..StoreOptions::default() };
+    let store = Store::open_with(&folder.path().join("gateway.db"), &key(), options).unwrap();
+    let recorder = store.recorder();
+    let at =
+        |number: u64, started_at: i64| Exchange { started_at: UnixMillis(started_at), ..exchange(number) };
+    // More than one step; among them one that began long ago and has ended last, as long calls do.
+    record(&recorder, (0..3000).map(|number| at(number, 500_000 + signed(number))));
+    record(&recorder, [at(3000, 999_000), at(3001, 1_000)]);
+    let ids = || -> Vec<String> {
+        let kept = store.exchanges(&ExchangeFilter::default()).unwrap().exchanges;
+        kept.into_iter().map(|exchange| exchange.request_id).collect()
+    };
+
+    store.set_retention(Retention { newest: 100_000, longest: Some(Duration::from_secs(100)) });
+    wait_until(|| ids() == ["req-3000"]);
+    let tried = store.read(|tx| tx.count("SELECT count(*) FROM exchange_channels", [])).unwrap();
+    assert_eq!(tried, 2, "nothing of the others is left");
+
+    NOW.store(1_099_000, Ordering::Relaxed);
+    store.prune();
+    record(&recorder, [at(3002, 1_099_000)]);
+    assert_eq!(ids(), ["req-3002", "req-3000"], "as old as it may be");
+    NOW.store(1_099_001, Ordering::Relaxed);
+    store.prune();
+    wait_until(|| ids() == ["req-3002"]);
 }
 
 #[test]
@@ -199,15 +283,11 @@ fn only_the_newest_exchanges_are_kept() {
     let tried = || store.read(|tx| tx.count("SELECT count(*) FROM exchange_channels", [])).unwrap();
     assert_eq!((count(), tried()), (3000, 6000), "nothing goes before the limit is set");
 
-    store.set_retention(100);
-    let patience = std::time::Instant::now() + Duration::from_secs(20);
-    while count() > 100 {
-        assert!(std::time::Instant::now() < patience, "{} are left", count());
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    store.set_retention(Retention { newest: 100, longest: None });
+    wait_until(|| count() == 100);
     record(&recorder, (3000..3050).map(exchange));
     assert_eq!((count(), tried()), (100, 200));
-    let left = store.exchanges(&ExchangeFilter::default()).unwrap();
+    let left = store.exchanges(&ExchangeFilter::default()).unwrap().exchanges;
     assert_eq!(
         left.iter().map(|exchange| exchange.id).collect::<Vec<_>>(),
         (2951..=3050).rev().collect::<Vec<_>>()
@@ -224,7 +304,12 @@ fn every_filter_is_answered_from_an_index() {
         ExchangeFilter { model: Some("m".to_owned()), ..one.clone() },
         ExchangeFilter { channel: Some(ChannelId(1)), ..one.clone() },
         ExchangeFilter { outcome: Some(ExchangeOutcome::Ok), ..one.clone() },
-        ExchangeFilter { status: Some(502), ..one },
+        ExchangeFilter { status: Some(502), ..one.clone() },
+        ExchangeFilter { key: Some(KeyId(1)), ..one.clone() },
+        ExchangeFilter { endpoint: Some("e".to_owned()), ..one.clone() },
+        ExchangeFilter { request_id: Some("r".to_owned()), ..one.clone() },
+        ExchangeFilter { since: Some(UnixMillis(1)), ..one.clone() },
+        ExchangeFilter { until: Some(UnixMillis(1)), user: Some(UserId(1)), ..one },
     ] {
         let (sql, params) = filter.query();
         let mut plan = "EXPLAIN QUERY PLAN ".to_owned();
@@ -236,6 +321,7 @@ fn every_filter_is_answered_from_an_index() {
                 Ok(steps.collect::<rusqlite::Result<_>>()?)
             })
             .unwrap();
+        // A sort would read the whole history before it gave the first row.
         assert!(steps.iter().all(|step| step.starts_with("SEARCH") || step.starts_with("LIST")), "{steps:?}");
     }
 }

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use gateway_domain::{
     AttemptOutcome, BaseUrl, Channel, ChannelId, ChannelTuning, ManagedBy, ModelTuning, ProbePlan, Secret,
+    Usage, UsageSource,
 };
 use rusqlite::params;
 
@@ -37,7 +38,8 @@ fn at_version_two(path: &Path) {
            INSERT INTO exchanges (request_id, started_at, endpoint, streamed, attempts, outcome, status, total_ms,
                    bytes_in, bytes_out)
                VALUES ('req-1', 10, '/v1/embeddings', 0, '[{"channel":7,"name":"openai","reason":"home","status":200,
-                   "first_byte_ms":1,"total_ms":2,"outcome":"ok"}]', 'ok', 200, 5, 6, 7);"#,
+                   "first_byte_ms":1,"total_ms":2,"outcome":"ok"}]', 'ok', 200, 5, 6, 7);
+         UPDATE exchanges SET prompt_tokens = 8;"#,
     )
     .unwrap();
 }
@@ -83,10 +85,12 @@ fn rows_of_a_gateway_that_knew_no_tuning_come_through_untuned() {
     assert!(!inventory.users[0].may_explain);
     assert_eq!(store.sessions().unwrap().len(), 1, "a session of a channel outlives the change of its table");
 
-    let told = store.exchanges(&ExchangeFilter::default()).unwrap().remove(0);
+    let told = store.exchanges(&ExchangeFilter::default()).unwrap().exchanges.remove(0);
     let attempt = &told.attempts[0];
     assert_eq!((told.session_source.as_str(), attempt.outcome), ("", AttemptOutcome::Ok));
     assert_eq!((attempt.home, attempt.health, attempt.hedge), (None, None, false), "nobody kept them");
+    let usage = Usage { prompt: Some(8), source: UsageSource::Upstream, ..Usage::default() };
+    assert_eq!(told.usage, usage, "nothing else was kept then");
 
     let probe = ProbePlan::ChatStream { model: "tiny".to_owned() };
     let change = ChannelPatch { probe: Some(probe.clone()), ..ChannelPatch::default() };

@@ -1,6 +1,7 @@
 //! Bad days: the database is locked, full, or wrong about one record.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use gateway_domain::{Exchange, ExchangeOutcome, ModelTuning, UnixMillis, Usage};
@@ -147,10 +148,48 @@ fn beyond_the_queue_the_newest_records_are_dropped_and_counted() {
     assert_eq!((recorder.queued(), recorder.dropped()), (100, 50));
     drop(holder);
     wait_until_written(&recorder, 100);
-    let kept = store.exchanges(&ExchangeFilter { limit: 500, ..ExchangeFilter::default() }).unwrap();
+    let kept =
+        store.exchanges(&ExchangeFilter { limit: 500, ..ExchangeFilter::default() }).unwrap().exchanges;
     let ids: Vec<_> = kept.iter().rev().map(|exchange| exchange.request_id.clone()).collect();
     assert_eq!(ids, (0..100).map(|number| format!("req-{number}")).collect::<Vec<_>>());
     assert_eq!(record(&recorder, 150..250), 100, "there is room again");
+}
+
+/// Counts what is said on one thread.
+#[derive(Clone, Default)]
+struct Ear(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Ear {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn a_queue_that_is_full_says_so_once_each_time() {
+    let (_folder, path, store) = store(100);
+    let recorder = store.recorder();
+    let ear = Ear::default();
+    let said = || ear.0.load(Ordering::Relaxed);
+    let overflow = |numbers| tracing::subscriber::with_default(ear.clone(), || record(&recorder, numbers));
+    let holder = lock(&path);
+    assert_eq!(overflow(0..500), 100);
+    assert_eq!(said(), 1, "four hundred are lost");
+    drop(holder);
+    wait_until_written(&recorder, 100);
+    let _holder = lock(&path);
+    assert_eq!(overflow(500..900), 100);
+    assert_eq!((said(), recorder.dropped()), (2, 700), "again, after it had room");
 }
 
 #[test]

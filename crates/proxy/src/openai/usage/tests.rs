@@ -4,7 +4,15 @@ use super::*;
 use crate::openai::random_json::noise;
 
 fn usage(prompt: u64, completion: u64, cached: Option<u64>, reasoning: Option<u64>) -> Usage {
-    Usage { prompt: Some(prompt), completion: Some(completion), cached, reasoning }
+    let source = UsageSource::Upstream;
+    Usage {
+        prompt: Some(prompt),
+        completion: Some(completion),
+        cached,
+        reasoning,
+        source,
+        ..Usage::default()
+    }
 }
 
 #[test]
@@ -13,7 +21,8 @@ fn chat_usage_is_read_with_its_details() {
         br#"{"id":"x","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":7,"total_tokens":19,
         "prompt_tokens_details":{"cached_tokens":4,"audio_tokens":0},
         "completion_tokens_details":{"reasoning_tokens":3}}}"#;
-    assert_eq!(usage_of(json), Some(usage(12, 7, Some(4), Some(3))));
+    let expected = Usage { audio_in: Some(0), ..usage(12, 7, Some(4), Some(3)) };
+    assert_eq!(usage_of(json), Some(expected));
 }
 
 #[test]
@@ -29,13 +38,136 @@ fn responses_usage_is_read_from_the_response_and_from_its_last_event() {
 #[test]
 fn embeddings_have_no_completion() {
     let json = br#"{"object":"list","data":[],"usage":{"prompt_tokens":8,"total_tokens":8}}"#;
-    assert_eq!(usage_of(json), Some(Usage { prompt: Some(8), ..Usage::default() }));
+    assert_eq!(
+        usage_of(json),
+        Some(Usage { prompt: Some(8), source: UsageSource::Upstream, ..Usage::default() })
+    );
 }
 
 #[test]
 fn the_cache_counter_of_deepseek_is_known() {
     let json = br#"{"usage":{"prompt_tokens":8,"completion_tokens":1,"prompt_cache_hit_tokens":6}}"#;
     assert_eq!(usage_of(json), Some(usage(8, 1, Some(6), None)));
+}
+
+/// Every schema of OpenAI's document that has a `usage` of tokens, as it stands there, and what it comes to: prompt,
+/// completion, cached, reasoning, sound in, sound out.
+#[test]
+fn the_usage_of_every_schema_is_read() {
+    let completion = r#"{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30,
+        "prompt_tokens_details":{"audio_tokens":1,"cached_tokens":2,"text_tokens":7,"image_tokens":0,"cache_write_tokens":5},
+        "completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":3,"reasoning_tokens":4,
+            "text_tokens":13,"rejected_prediction_tokens":0}}"#;
+    let response = r#"{"input_tokens":10,"input_tokens_details":{"cached_tokens":2,"cache_write_tokens":1},
+        "output_tokens":20,"output_tokens_details":{"reasoning_tokens":4},"total_tokens":30}"#;
+    let images = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
+        "input_tokens_details":{"text_tokens":4,"image_tokens":6}}"#;
+    let images_with_output = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
+        "output_tokens_details":{"image_tokens":19,"text_tokens":1},
+        "input_tokens_details":{"text_tokens":4,"image_tokens":6}}"#;
+    let transcript = r#"{"type":"tokens","input_tokens":10,"input_token_details":{"text_tokens":2,"audio_tokens":8},
+        "output_tokens":20,"total_tokens":30}"#;
+    let speech = r#"{"input_tokens":10,"output_tokens":20,"total_tokens":30}"#;
+    let run = r#"{"completion_tokens":20,"prompt_tokens":10,"total_tokens":30}"#;
+    let embeddings = r#"{"prompt_tokens":10,"total_tokens":10}"#;
+    let realtime = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
+        "input_token_details":{"cached_tokens":2,"text_tokens":1,"image_tokens":0,"audio_tokens":7,
+            "cached_tokens_details":{"text_tokens":1,"audio_tokens":1}},
+        "output_token_details":{"text_tokens":5,"audio_tokens":15}}"#;
+    let plain = [Some(10), Some(20), None, None, None, None];
+    let of_completion = [Some(10), Some(20), Some(2), Some(4), Some(1), Some(3)];
+    let of_response = [Some(10), Some(20), Some(2), Some(4), None, None];
+    let of_transcript = [Some(10), Some(20), None, None, Some(8), None];
+    let of_realtime = [Some(10), Some(20), Some(2), None, Some(7), Some(15)];
+    for (schema, around, usage, expected) in [
+        (
+            "CreateChatCompletionResponse",
+            r#"{"object":"chat.completion","usage":U}"#,
+            completion,
+            of_completion,
+        ),
+        (
+            "CreateChatCompletionStreamResponse",
+            r#"{"object":"chat.completion.chunk","choices":[],"usage":U}"#,
+            completion,
+            of_completion,
+        ),
+        ("CreateCompletionResponse", r#"{"object":"text_completion","usage":U}"#, completion, of_completion),
+        (
+            "CreateEmbeddingResponse",
+            r#"{"object":"list","data":[],"usage":U}"#,
+            embeddings,
+            [Some(10), None, None, None, None, None],
+        ),
+        ("Response", r#"{"object":"response","usage":U}"#, response, of_response),
+        ("CompactResource", r#"{"object":"response.compaction","usage":U}"#, response, of_response),
+        (
+            "ResponseCompletedEvent",
+            r#"{"type":"response.completed","response":{"usage":U}}"#,
+            response,
+            of_response,
+        ),
+        (
+            "ResponseIncompleteEvent",
+            r#"{"type":"response.incomplete","response":{"usage":U}}"#,
+            response,
+            of_response,
+        ),
+        (
+            "ResponseFailedEvent",
+            r#"{"type":"response.failed","response":{"usage":U}}"#,
+            response,
+            of_response,
+        ),
+        ("ImagesResponse", r#"{"created":1,"data":[],"usage":U}"#, images_with_output, plain),
+        ("ImageGenCompletedEvent", r#"{"type":"image_generation.completed","usage":U}"#, images, plain),
+        ("ImageEditCompletedEvent", r#"{"type":"image_edit.completed","usage":U}"#, images, plain),
+        ("CreateTranscriptionResponseJson", r#"{"text":"a","usage":U}"#, transcript, of_transcript),
+        (
+            "CreateTranscriptionResponseDiarizedJson",
+            r#"{"segments":[],"usage":U}"#,
+            transcript,
+            of_transcript,
+        ),
+        (
+            "TranscriptTextDoneEvent",
+            r#"{"type":"transcript.text.done","usage":U}"#,
+            transcript,
+            of_transcript,
+        ),
+        ("SpeechAudioDoneEvent", r#"{"type":"speech.audio.done","usage":U}"#, speech, plain),
+        ("RunObject", r#"{"object":"thread.run","usage":U}"#, run, plain),
+        ("RunStepObject", r#"{"object":"thread.run.step","usage":U}"#, run, plain),
+        ("Batch", r#"{"object":"batch","usage":U}"#, response, of_response),
+        (
+            "RealtimeResponse",
+            r#"{"type":"response.done","response":{"object":"realtime.response","usage":U}}"#,
+            realtime,
+            of_realtime,
+        ),
+        (
+            "RealtimeServerEventConversationItemInputAudioTranscriptionCompleted",
+            r#"{"type":"conversation.item.input_audio_transcription.completed","usage":U}"#,
+            transcript,
+            of_transcript,
+        ),
+    ] {
+        let found = usage_of(around.replace('U', usage).as_bytes());
+        let [prompt, completion, cached, reasoning, audio_in, audio_out] = expected;
+        let source = UsageSource::Upstream;
+        let expected = Usage { prompt, completion, cached, reasoning, audio_in, audio_out, source };
+        assert_eq!(found, Some(expected), "{schema}");
+    }
+}
+
+#[test]
+fn seconds_are_no_tokens_and_a_question_for_a_count_uses_none() {
+    for json in [
+        r#"{"text":"a","usage":{"type":"duration","seconds":7}}"#,
+        r#"{"object":"response.input_tokens","input_tokens":12}"#,
+    ] {
+        assert_eq!(usage_of(json.as_bytes()), None, "{json}");
+    }
 }
 
 #[test]
@@ -64,7 +196,7 @@ fn what_is_no_count_is_not_said() {
         let json = format!(
             r#"{{"usage":{{"prompt_tokens":{wrong},"completion_tokens":2,"prompt_tokens_details":{wrong}}}}}"#
         );
-        let expected = Some(Usage { completion: Some(2), ..Usage::default() });
+        let expected = Some(Usage { completion: Some(2), source: UsageSource::Upstream, ..Usage::default() });
         assert_eq!(usage_of(json.as_bytes()), expected, "{wrong}");
     }
     let json = br#"{"usage":{"prompt_tokens":3.0,"completion_tokens":0}}"#;
