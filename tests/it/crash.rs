@@ -1,8 +1,10 @@
 //! Sudden death. What was acknowledged is there afterwards.
 
+use std::collections::HashSet;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use gateway_tests::{Gateway, GatewayProcess, Upstream, chat};
+use gateway_tests::{Gateway, GatewayProcess, Line, Upstream, chat, ms};
 use serde_json::json;
 
 /// Makes channels and users one after the other until `last` writes are acknowledged or the gateway dies.
@@ -63,6 +65,41 @@ async fn a_kill_under_traffic_leaves_a_sound_database_and_the_next_start_serves(
     let gw = gw.again().await;
 
     gw.chat("m").say("hi").send().await.assert_text("ok");
+}
+
+#[tokio::test]
+async fn a_kill_loses_no_exchange_that_was_over_a_second_before_it() {
+    const LOST_AT_MOST: Duration = Duration::from_secs(1);
+    let up = Upstream::answering(|_| chat("ok")).start().await;
+    let Some(mut gw) = Gateway::serving("m", [&up]).spawn().await else { return };
+    let ask = |gw: &GatewayProcess, id: &str| gw.chat("m").say("hi").header("x-request-id", id).call();
+    let (mut line, mut over, began) = (Line::new(), Vec::new(), Instant::now());
+    while began.elapsed() < LOST_AT_MOST * 2 || over.len() < 100 {
+        let id = format!("steady-{}", over.len());
+        line.send(ask(&gw, &id)).await.expect("an answer").assert_text("ok");
+        over.push((id, Instant::now()));
+        tokio::time::sleep(ms(4)).await;
+    }
+    let dangling = ask(&gw, "dangling");
+    let killed = Instant::now();
+    let (_unknown, ()) = tokio::join!(dangling.try_send(), gw_kill(&mut gw));
+
+    whole(&gw);
+    let gw = gw.again().await;
+    let records = gw.admin().exchanges().await;
+    let ids: Vec<&str> = records.iter().filter_map(|record| record["request_id"].as_str()).collect();
+    let known: HashSet<&str> = ids.iter().copied().collect();
+    assert_eq!(known.len(), ids.len(), "an exchange is there twice");
+    for (id, at) in &over {
+        let old = killed.duration_since(*at) > LOST_AT_MOST;
+        assert!(
+            !old || known.contains(id.as_str()),
+            "{id} was over {:?} before the kill",
+            killed.duration_since(*at)
+        );
+    }
+    let lost = over.iter().filter(|(id, _)| !known.contains(id.as_str())).count();
+    eprintln!("{lost} of {} exchanges were lost, all of the last second", over.len());
 }
 
 /// The database passes SQLite's own check.

@@ -129,6 +129,20 @@ impl Admin {
         self.named(path, name).await.get("id").and_then(Value::as_i64).expect("a row has an id")
     }
 
+    /// All records there are by now, the newest first, from page to page as the `Link` headers lead.
+    pub async fn exchanges(&self) -> Vec<Value> {
+        let mut found = Vec::new();
+        let mut next = Some("/api/exchanges?limit=500".to_owned());
+        while let Some(page) = next {
+            let answer = self.get(&page).await;
+            assert_eq!(answer.status, 200, "GET {page}: {}", answer.body_text());
+            let link = answer.header("link").strip_prefix('<').and_then(|link| link.split_once('>'));
+            next = link.map(|(to, _)| to.to_owned());
+            found.extend(answer.json().as_array().cloned().expect("a list of exchanges"));
+        }
+        found
+    }
+
     /// What was recorded of one call, once it is.
     pub async fn exchange(&self, request_id: &str) -> Tried {
         let path = format!("/api/exchanges/{request_id}");

@@ -270,6 +270,20 @@ impl Reply {
         self
     }
 
+    /// Closes the connection behind the body without ending it.
+    #[must_use]
+    pub fn cut_off(mut self) -> Self {
+        self.ending = Ending::CutOff;
+        self
+    }
+
+    /// Sends nothing more behind the body, and does not end it.
+    #[must_use]
+    pub fn hanging(mut self) -> Self {
+        self.ending = Ending::Hang;
+        self
+    }
+
     /// Sends these bytes before the rest of the body.
     #[must_use]
     pub fn preceded_by(mut self, bytes: impl Into<Bytes>) -> Self {
