@@ -126,18 +126,14 @@ async fn the_records_add_up_to_what_the_upstreams_have_said() {
         let record = by_id[id_of(number).as_str()];
         let source = record["usage"]["source"].as_str().unwrap_or_default();
         let (says, parts) = told.of(number);
-        match says {
-            Some(tokens) => {
-                assert_eq!((source, tokens_of(record)), ("upstream", tokens), "{record}");
-                add(&mut said, tokens);
-            }
-            None => {
-                assert_ne!(source, "upstream", "nobody said so: {record}");
-                if source == "counted" {
-                    let counted = record["usage"]["completion_tokens"].as_u64();
-                    assert_eq!(counted, Some(parts).filter(|parts| *parts > 0), "{record}");
-                }
-            }
+        if let Some(tokens) = says {
+            assert_eq!((source, tokens_of(record)), ("upstream", tokens), "{record}");
+            add(&mut said, tokens);
+        } else {
+            assert_ne!(source, "upstream", "nobody said so: {record}");
+            let counted = record["usage"]["completion_tokens"].as_u64();
+            let parts = Some(parts).filter(|parts| source == "counted" && *parts > 0);
+            assert_eq!(counted, parts, "{record}");
         }
         if source == "upstream" {
             add(&mut kept, tokens_of(record));
@@ -165,7 +161,7 @@ async fn the_records_add_up_to_what_the_upstreams_have_said() {
         ("none", "client_gone"),
         ("none", "client_error"),
     ] {
-        let seen = sources.get(&(source.to_owned(), outcome.to_owned()));
-        assert!(seen.is_some(), "no {source} of {outcome}: nothing was shown");
+        let shown = sources.contains_key(&(source.to_owned(), outcome.to_owned()));
+        assert!(shown, "no {source} of {outcome}: nothing was shown");
     }
 }

@@ -56,7 +56,7 @@ impl From<Usage> for Tap {
 /// Whether an event of this name is one of many that make up an answer. Those of chat have no names; among those that have,
 /// others announce the parts, or repeat them once they are complete.
 fn brings_a_part(name: &str) -> bool {
-    name.is_empty() || name.ends_with(".delta")
+    name.is_empty() || name.rsplit('.').next() == Some("delta")
 }
 
 #[cfg(test)]

@@ -237,7 +237,7 @@ fn part(data: &Value) -> Event {
 
 fn named(name: &str, data: &Value) -> Event {
     let text = format!("event: {name}\ndata: {data}\n\n");
-    Event { text, says: None, is_part: name.ends_with(".delta") }
+    Event { text, says: None, is_part: name.rsplit('.').next() == Some("delta") }
 }
 
 fn other(data: impl std::fmt::Display) -> Event {

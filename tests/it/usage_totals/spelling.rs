@@ -40,16 +40,13 @@ impl Spelling {
     pub(super) fn draw(self, chance: &mut Chance) -> Tokens {
         let mut some = || u64::try_from(chance.below(1000)).ok();
         let all = [some(), some(), some(), some(), some(), some()];
-        let [prompt, completion, cached, reasoning, audio_in, audio_out] = all;
+        let [prompt, completion, cached, reasoning, audio_in, _] = all;
         match self {
             Self::Completion => all,
             Self::Response => [prompt, completion, cached, reasoning, None, None],
             Self::Prompt => [prompt, None, None, None, None, None],
             Self::Plain | Self::Run => [prompt, completion, None, None, None, None],
-            Self::Transcript => {
-                let _not_told = audio_out;
-                [prompt, completion, None, None, audio_in, None]
-            }
+            Self::Transcript => [prompt, completion, None, None, audio_in, None],
         }
     }
 

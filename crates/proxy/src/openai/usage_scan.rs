@@ -158,7 +158,7 @@ impl UsageScan {
     fn end_text(&mut self) {
         let Text::Inside { key: Some(key), .. } = std::mem::take(&mut self.text) else { return };
         self.expects_key = false;
-        self.member = Member::of(key);
+        self.member = Member::of(&key);
         // Of members with the same key the last one counts, whatever it is.
         match self.member {
             Member::Usage => self.found(None),
@@ -231,11 +231,11 @@ fn within_text(bytes: &[u8], escaped: &mut bool, key: &mut Option<Vec<u8>>) -> R
 
 impl Member {
     /// By the text between the quotation marks, as it stands in the document.
-    fn of(key: Vec<u8>) -> Self {
+    fn of(key: &[u8]) -> Self {
         if !key.contains(&b'\\') {
-            return Self::named(&key);
+            return Self::named(key);
         }
-        let quoted = [b"\"", &key[..], b"\""].concat();
+        let quoted = [b"\"", key, b"\""].concat();
         serde_json::from_slice::<String>(&quoted).map_or(Self::Other, |key| Self::named(key.as_bytes()))
     }
 

@@ -50,110 +50,97 @@ fn the_cache_counter_of_deepseek_is_known() {
     assert_eq!(usage_of(json), Some(usage(8, 1, Some(6), None)));
 }
 
-/// Every schema of OpenAI's document that has a `usage` of tokens, as it stands there, and what it comes to: prompt,
-/// completion, cached, reasoning, sound in, sound out.
-#[test]
-fn the_usage_of_every_schema_is_read() {
-    let completion = r#"{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30,
+/// How usage is spelled in OpenAI's document.
+const COMPLETION: &str = r#"{"prompt_tokens":10,"completion_tokens":20,"total_tokens":30,
         "prompt_tokens_details":{"audio_tokens":1,"cached_tokens":2,"text_tokens":7,"image_tokens":0,"cache_write_tokens":5},
         "completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":3,"reasoning_tokens":4,
             "text_tokens":13,"rejected_prediction_tokens":0}}"#;
-    let response = r#"{"input_tokens":10,"input_tokens_details":{"cached_tokens":2,"cache_write_tokens":1},
+const RESPONSE: &str = r#"{"input_tokens":10,"input_tokens_details":{"cached_tokens":2,"cache_write_tokens":1},
         "output_tokens":20,"output_tokens_details":{"reasoning_tokens":4},"total_tokens":30}"#;
-    let images = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
+const IMAGES: &str = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
         "input_tokens_details":{"text_tokens":4,"image_tokens":6}}"#;
-    let images_with_output = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
+const IMAGES_WITH_OUTPUT: &str = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
         "output_tokens_details":{"image_tokens":19,"text_tokens":1},
         "input_tokens_details":{"text_tokens":4,"image_tokens":6}}"#;
-    let transcript = r#"{"type":"tokens","input_tokens":10,"input_token_details":{"text_tokens":2,"audio_tokens":8},
+const TRANSCRIPT: &str = r#"{"type":"tokens","input_tokens":10,"input_token_details":{"text_tokens":2,"audio_tokens":8},
         "output_tokens":20,"total_tokens":30}"#;
-    let speech = r#"{"input_tokens":10,"output_tokens":20,"total_tokens":30}"#;
-    let run = r#"{"completion_tokens":20,"prompt_tokens":10,"total_tokens":30}"#;
-    let embeddings = r#"{"prompt_tokens":10,"total_tokens":10}"#;
-    let realtime = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
+const SPEECH: &str = r#"{"input_tokens":10,"output_tokens":20,"total_tokens":30}"#;
+const RUN: &str = r#"{"completion_tokens":20,"prompt_tokens":10,"total_tokens":30}"#;
+const EMBEDDINGS: &str = r#"{"prompt_tokens":10,"total_tokens":10}"#;
+const REALTIME: &str = r#"{"total_tokens":30,"input_tokens":10,"output_tokens":20,
         "input_token_details":{"cached_tokens":2,"text_tokens":1,"image_tokens":0,"audio_tokens":7,
             "cached_tokens_details":{"text_tokens":1,"audio_tokens":1}},
         "output_token_details":{"text_tokens":5,"audio_tokens":15}}"#;
-    let plain = [Some(10), Some(20), None, None, None, None];
-    let of_completion = [Some(10), Some(20), Some(2), Some(4), Some(1), Some(3)];
-    let of_response = [Some(10), Some(20), Some(2), Some(4), None, None];
-    let of_transcript = [Some(10), Some(20), None, None, Some(8), None];
-    let of_realtime = [Some(10), Some(20), Some(2), None, Some(7), Some(15)];
-    for (schema, around, usage, expected) in [
-        (
-            "CreateChatCompletionResponse",
-            r#"{"object":"chat.completion","usage":U}"#,
-            completion,
-            of_completion,
-        ),
-        (
-            "CreateChatCompletionStreamResponse",
-            r#"{"object":"chat.completion.chunk","choices":[],"usage":U}"#,
-            completion,
-            of_completion,
-        ),
-        ("CreateCompletionResponse", r#"{"object":"text_completion","usage":U}"#, completion, of_completion),
-        (
-            "CreateEmbeddingResponse",
-            r#"{"object":"list","data":[],"usage":U}"#,
-            embeddings,
-            [Some(10), None, None, None, None, None],
-        ),
-        ("Response", r#"{"object":"response","usage":U}"#, response, of_response),
-        ("CompactResource", r#"{"object":"response.compaction","usage":U}"#, response, of_response),
-        (
-            "ResponseCompletedEvent",
-            r#"{"type":"response.completed","response":{"usage":U}}"#,
-            response,
-            of_response,
-        ),
-        (
-            "ResponseIncompleteEvent",
-            r#"{"type":"response.incomplete","response":{"usage":U}}"#,
-            response,
-            of_response,
-        ),
-        (
-            "ResponseFailedEvent",
-            r#"{"type":"response.failed","response":{"usage":U}}"#,
-            response,
-            of_response,
-        ),
-        ("ImagesResponse", r#"{"created":1,"data":[],"usage":U}"#, images_with_output, plain),
-        ("ImageGenCompletedEvent", r#"{"type":"image_generation.completed","usage":U}"#, images, plain),
-        ("ImageEditCompletedEvent", r#"{"type":"image_edit.completed","usage":U}"#, images, plain),
-        ("CreateTranscriptionResponseJson", r#"{"text":"a","usage":U}"#, transcript, of_transcript),
-        (
-            "CreateTranscriptionResponseDiarizedJson",
-            r#"{"segments":[],"usage":U}"#,
-            transcript,
-            of_transcript,
-        ),
-        (
-            "TranscriptTextDoneEvent",
-            r#"{"type":"transcript.text.done","usage":U}"#,
-            transcript,
-            of_transcript,
-        ),
-        ("SpeechAudioDoneEvent", r#"{"type":"speech.audio.done","usage":U}"#, speech, plain),
-        ("RunObject", r#"{"object":"thread.run","usage":U}"#, run, plain),
-        ("RunStepObject", r#"{"object":"thread.run.step","usage":U}"#, run, plain),
-        ("Batch", r#"{"object":"batch","usage":U}"#, response, of_response),
-        (
-            "RealtimeResponse",
-            r#"{"type":"response.done","response":{"object":"realtime.response","usage":U}}"#,
-            realtime,
-            of_realtime,
-        ),
-        (
-            "RealtimeServerEventConversationItemInputAudioTranscriptionCompleted",
-            r#"{"type":"conversation.item.input_audio_transcription.completed","usage":U}"#,
-            transcript,
-            of_transcript,
-        ),
-    ] {
+
+/// Prompt, completion, cached, reasoning, sound in, sound out.
+type Counts = [Option<u64>; 6];
+
+const PLAIN: Counts = [Some(10), Some(20), None, None, None, None];
+const OF_COMPLETION: Counts = [Some(10), Some(20), Some(2), Some(4), Some(1), Some(3)];
+const OF_RESPONSE: Counts = [Some(10), Some(20), Some(2), Some(4), None, None];
+const OF_TRANSCRIPT: Counts = [Some(10), Some(20), None, None, Some(8), None];
+const OF_REALTIME: Counts = [Some(10), Some(20), Some(2), None, Some(7), Some(15)];
+
+/// Every schema of OpenAI's document that has a `usage` of tokens, as it stands there, and what it comes to.
+const SCHEMAS: &[(&str, &str, &str, Counts)] = &[
+    ("CreateChatCompletionResponse", r#"{"object":"chat.completion","usage":U}"#, COMPLETION, OF_COMPLETION),
+    (
+        "CreateChatCompletionStreamResponse",
+        r#"{"object":"chat.completion.chunk","choices":[],"usage":U}"#,
+        COMPLETION,
+        OF_COMPLETION,
+    ),
+    ("CreateCompletionResponse", r#"{"object":"text_completion","usage":U}"#, COMPLETION, OF_COMPLETION),
+    (
+        "CreateEmbeddingResponse",
+        r#"{"object":"list","data":[],"usage":U}"#,
+        EMBEDDINGS,
+        [Some(10), None, None, None, None, None],
+    ),
+    ("Response", r#"{"object":"response","usage":U}"#, RESPONSE, OF_RESPONSE),
+    ("CompactResource", r#"{"object":"response.compaction","usage":U}"#, RESPONSE, OF_RESPONSE),
+    (
+        "ResponseCompletedEvent",
+        r#"{"type":"response.completed","response":{"usage":U}}"#,
+        RESPONSE,
+        OF_RESPONSE,
+    ),
+    (
+        "ResponseIncompleteEvent",
+        r#"{"type":"response.incomplete","response":{"usage":U}}"#,
+        RESPONSE,
+        OF_RESPONSE,
+    ),
+    ("ResponseFailedEvent", r#"{"type":"response.failed","response":{"usage":U}}"#, RESPONSE, OF_RESPONSE),
+    ("ImagesResponse", r#"{"created":1,"data":[],"usage":U}"#, IMAGES_WITH_OUTPUT, PLAIN),
+    ("ImageGenCompletedEvent", r#"{"type":"image_generation.completed","usage":U}"#, IMAGES, PLAIN),
+    ("ImageEditCompletedEvent", r#"{"type":"image_edit.completed","usage":U}"#, IMAGES, PLAIN),
+    ("CreateTranscriptionResponseJson", r#"{"text":"a","usage":U}"#, TRANSCRIPT, OF_TRANSCRIPT),
+    ("CreateTranscriptionResponseDiarizedJson", r#"{"segments":[],"usage":U}"#, TRANSCRIPT, OF_TRANSCRIPT),
+    ("TranscriptTextDoneEvent", r#"{"type":"transcript.text.done","usage":U}"#, TRANSCRIPT, OF_TRANSCRIPT),
+    ("SpeechAudioDoneEvent", r#"{"type":"speech.audio.done","usage":U}"#, SPEECH, PLAIN),
+    ("RunObject", r#"{"object":"thread.run","usage":U}"#, RUN, PLAIN),
+    ("RunStepObject", r#"{"object":"thread.run.step","usage":U}"#, RUN, PLAIN),
+    ("Batch", r#"{"object":"batch","usage":U}"#, RESPONSE, OF_RESPONSE),
+    (
+        "RealtimeResponse",
+        r#"{"type":"response.done","response":{"object":"realtime.response","usage":U}}"#,
+        REALTIME,
+        OF_REALTIME,
+    ),
+    (
+        "RealtimeServerEventConversationItemInputAudioTranscriptionCompleted",
+        r#"{"type":"conversation.item.input_audio_transcription.completed","usage":U}"#,
+        TRANSCRIPT,
+        OF_TRANSCRIPT,
+    ),
+];
+
+#[test]
+fn the_usage_of_every_schema_is_read() {
+    for (schema, around, usage, expected) in SCHEMAS {
         let found = usage_of(around.replace('U', usage).as_bytes());
-        let [prompt, completion, cached, reasoning, audio_in, audio_out] = expected;
+        let [prompt, completion, cached, reasoning, audio_in, audio_out] = *expected;
         let source = UsageSource::Upstream;
         let expected = Usage { prompt, completion, cached, reasoning, audio_in, audio_out, source };
         assert_eq!(found, Some(expected), "{schema}");
