@@ -13,7 +13,6 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, Usage};
 use http::{HeaderMap, Request, StatusCode, Uri};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use crate::call::Call;
@@ -22,7 +21,7 @@ use crate::events::{Events, Turn};
 use crate::journal::Ending;
 use crate::openai::UsageScan;
 use crate::plane::Route;
-use crate::upstream::{ConnectError, Lease, Outgoing, SendError, Sent, Upstreams};
+use crate::upstream::{AnswerBody, ConnectError, Outgoing, SendError, Upstreams};
 
 pub(crate) use limits::{Limits, Schedule};
 pub(crate) use pace::Pace;
@@ -68,8 +67,7 @@ pub(crate) struct Coming {
     /// When the rest must be here.
     pub deadline: Option<Instant>,
     /// The rest.
-    pub rest: Incoming,
-    pub lease: Lease,
+    pub rest: AnswerBody,
 }
 
 /// A try that gave nothing for the client.
@@ -108,18 +106,18 @@ pub(crate) async fn attempt(
     let uri = uri_for(call, route)?;
     let request = || request_for(call, route, &uri);
     let sending = upstreams.send(&route.target, request, route.timeouts);
-    let Sent { response, lease } = timeout_at(limits.first_byte, sending)
+    let response = timeout_at(limits.first_byte, sending)
         .await
         .map_err(|_| limits.out_of_time())?
         .map_err(Failure::from)?;
     let key = route.target.channel().api_key.expose();
     if !content::is_good(response.status(), call) {
         let mapped = route.backend_model.is_some();
-        let refused = refusal::read(response, lease, key, limits.first_byte, mapped, call.endpoint.asks());
+        let refused = refusal::read(response, key, limits.first_byte, mapped, call.endpoint.asks());
         return Err(Box::pin(refused).await);
     }
     let exhausted = retry_after::exhausted(response.headers(), SystemTime::now());
-    let (status, headers, mut content) = content::take(response, lease, call, route, limits, pace).await?;
+    let (status, headers, mut content) = content::take(response, call, route, limits, pace).await?;
     if let Content::Coming(coming) = &mut content {
         coming.deadline = Some(limits.deadline);
     }
@@ -186,7 +184,7 @@ impl From<SendError> for Failure {
                 };
                 Self::blamed(shown, AttemptOutcome::Connect, Repeat::NotExecuted, why)
             }
-            SendError::Closed(error) => Self::blamed(
+            SendError::Closed { error, .. } => Self::blamed(
                 ProxyError::Closed,
                 AttemptOutcome::Broken,
                 Repeat::PerhapsExecuted,

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, ExchangeOutcome, Usage};
 use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::attempt::Coming;
@@ -25,7 +24,7 @@ use crate::journal::{AttemptNumber, Ending, Entry};
 use crate::openai::{Endpoint, ErrorBody, StreamEnd, UsageScan};
 use crate::plane::Route;
 use crate::tap::Tap;
-use crate::upstream::Lease;
+use crate::upstream::{AnswerBody, AnswerError};
 
 /// Between the error event and the cut: time for the event to leave.
 pub(crate) const CUT_AFTER: Duration = Duration::from_millis(20);
@@ -84,7 +83,7 @@ pub(crate) struct Relay {
 #[derive(Debug)]
 enum Source {
     /// The upstream is sending.
-    Flowing(Incoming, Lease),
+    Flowing(AnswerBody),
     /// Everything has been said; what is ready still goes out.
     Over,
     /// The error event is on its way; then the connection is cut.
@@ -125,7 +124,7 @@ impl Relay {
         let first_wake = earlier(heard + gap, comment_every.map(|every| heard + every));
         let mut relay = Self {
             ready: coming.held.into(),
-            source: Source::Flowing(coming.rest, coming.lease),
+            source: Source::Flowing(coming.rest),
             events: coming.events,
             usage: coming.usage,
             endpoint,
@@ -173,7 +172,7 @@ impl Relay {
                     *told = true;
                     self.timer.as_mut().reset(Instant::now() + CUT_AFTER);
                 }
-                Source::Flowing(body, _) => match Pin::new(body).poll_frame(cx) {
+                Source::Flowing(body) => match Pin::new(body).poll_frame(cx) {
                     Poll::Ready(frame) => self.take(frame),
                     Poll::Pending => ready!(self.poll_trouble(cx)),
                 },
@@ -212,7 +211,7 @@ impl Relay {
         Poll::Pending
     }
 
-    fn take(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) {
+    fn take(&mut self, frame: Option<Result<Frame<Bytes>, AnswerError>>) {
         match frame {
             Some(Ok(frame)) => {
                 self.heard = Instant::now();
@@ -228,7 +227,7 @@ impl Relay {
 
     /// An upstream that announced a length has ended with its last byte; nobody asks such a body once more.
     fn notice_end(&mut self) {
-        if matches!(&self.source, Source::Flowing(body, _) if body.is_end_stream()) {
+        if matches!(&self.source, Source::Flowing(body) if body.is_end_stream()) {
             self.end();
         }
     }
@@ -325,9 +324,7 @@ impl Relay {
 
     /// The upstream's body has come to its end, and nothing is missing.
     fn complete(&mut self) {
-        if let Source::Flowing(_, lease) = std::mem::replace(&mut self.source, Source::Over) {
-            lease.release();
-        }
+        self.source = Source::Over;
         if !self.whole {
             self.became_whole();
         }
@@ -392,7 +389,7 @@ impl Relay {
     /// A body that is passed on as it is keeps the length that the upstream announced; a stream has none.
     pub(crate) fn size_hint(&self) -> SizeHint {
         let rest = match &self.source {
-            Source::Flowing(body, _) if self.events.is_none() => body.size_hint().exact(),
+            Source::Flowing(body) if self.events.is_none() => body.size_hint().exact(),
             Source::Over if self.events.is_none() => Some(0),
             Source::Flowing(..) | Source::Over | Source::Breaking { .. } => None,
         };

@@ -3,7 +3,9 @@
 //! Each worker owns its connections: nothing here is shared between cores, so the lock around the idle list is never
 //! contended. A failure says how far the request had got, because that decides whether it may be tried again.
 
+mod answer_body;
 mod connect;
+mod http1;
 mod names;
 mod outgoing;
 mod pool;
@@ -11,20 +13,18 @@ mod race;
 mod shared;
 mod target;
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
 
+pub(crate) use answer_body::{AnswerBody, AnswerError};
 pub(crate) use connect::{ConnectError, Connector};
 pub use names::Names;
 pub(crate) use outgoing::Outgoing;
-pub(crate) use pool::Lease;
 pub(crate) use target::Target;
 
-use pool::{Connection, Pool};
+use pool::{Connection, Home, Pool};
 
 /// One worker's connections to all upstreams.
 #[derive(Clone, Debug)]
@@ -33,26 +33,22 @@ pub(crate) struct Upstreams {
     connector: Connector,
 }
 
-/// An answer's head, and the connection that its body is still arriving on.
-#[derive(Debug)]
-pub(crate) struct Sent {
-    /// Head and body.
-    pub response: Response<Incoming>,
-    /// To be released when the body has been read to its end; dropped otherwise, which closes the connection.
-    pub lease: Lease,
-}
-
 /// Why no answer's head came.
 #[derive(Debug)]
 pub(crate) enum SendError {
     /// No connection: nothing of the request was sent.
     Connect(ConnectError),
     /// The connection ended before an answer's head was whole. The upstream may have seen the request.
-    Closed(hyper::Error),
+    Closed {
+        /// What was noticed.
+        error: AnswerError,
+        /// Nothing of an answer had come: on a kept connection that is how one ends that the other side has closed.
+        unanswered: bool,
+    },
     /// What came is not HTTP.
-    Protocol(hyper::Error),
+    Protocol(AnswerError),
     /// The request's own body could not be read: the gateway's doing.
-    Body(hyper::Error),
+    Body(AnswerError),
 }
 
 // === impl Upstreams ===
@@ -72,10 +68,10 @@ impl Upstreams {
         target: &Target,
         request: impl Fn() -> Request<Outgoing>,
         timeouts: Timeouts,
-    ) -> Result<Sent, SendError> {
+    ) -> Result<Response<AnswerBody>, SendError> {
         if let Some(kept) = self.pool.take(&target.origin(), timeouts.idle) {
             match self.send_over(kept, target, request(), timeouts).await {
-                Err(SendError::Closed(error)) if is_stale(&error) => {}
+                Err(SendError::Closed { unanswered: true, .. }) => {}
                 settled => return settled,
             }
         }
@@ -88,27 +84,27 @@ impl Upstreams {
         target: &Target,
         request: Request<Outgoing>,
         timeouts: Timeouts,
-    ) -> Result<Sent, SendError> {
+    ) -> Result<Response<AnswerBody>, SendError> {
         let fresh = self.connect(target, timeouts).await.map_err(SendError::Connect)?;
         self.send_over(fresh, target, request, timeouts).await
     }
 
     async fn send_over(
         &self,
-        mut connection: Connection,
+        connection: Connection,
         target: &Target,
         mut request: Request<Outgoing>,
         timeouts: Timeouts,
-    ) -> Result<Sent, SendError> {
+    ) -> Result<Response<AnswerBody>, SendError> {
         target.address(&mut request, connection.is_h2());
-        match connection.send(request).await {
-            Ok(response) => {
-                let lease = Lease::new(connection, Arc::clone(&self.pool), target.origin(), timeouts.idle);
-                Ok(Sent { response, lease })
+        match connection {
+            Connection::H1(wire) => {
+                let pool = Arc::clone(&self.pool);
+                let home = Home { pool, origin: target.origin(), idle: timeouts.idle };
+                let response = http1::call(wire, request, home).await?;
+                Ok(response.map(AnswerBody::http1))
             }
-            Err(error) if error.is_user() => Err(SendError::Body(error)),
-            Err(error) if error.is_parse() => Err(SendError::Protocol(error)),
-            Err(error) => Err(SendError::Closed(error)),
+            Connection::H2(seat) => seat.send(request).await,
         }
     }
 
@@ -119,11 +115,17 @@ impl Upstreams {
     }
 }
 
-/// Whether it was the connection that ended. An HTTP/2 upstream can give up one request and keep the connection: that is
-/// its failure, and the request may have cost it much; only what it says it has not looked at may be sent again.
-fn is_stale(error: &hyper::Error) -> bool {
-    let http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-    http2.is_none_or(|error| !error.is_reset() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+impl From<http1::Failed> for SendError {
+    fn from(failed: http1::Failed) -> Self {
+        let http1::Failed { error, answered } = failed;
+        match error {
+            error @ http1::Error::Body(_) => Self::Body(error.into()),
+            error @ http1::Error::Protocol(_) => Self::Protocol(error.into()),
+            error @ (http1::Error::Io(_) | http1::Error::Early) => {
+                Self::Closed { error: error.into(), unanswered: !answered }
+            }
+        }
+    }
 }
 
 /// The limits of one send.

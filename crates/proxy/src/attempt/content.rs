@@ -8,9 +8,7 @@ use bytes::{Bytes, BytesMut};
 use gateway_domain::{AttemptOutcome, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Response, StatusCode};
-use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use serde::de::IgnoredAny;
 use tokio::time::timeout_at;
 
@@ -22,7 +20,7 @@ use crate::headers;
 use crate::openai::{Endpoint, Gives, UsageScan, error_of, is_error_body, is_made_response, usage_of};
 use crate::plane::Route;
 use crate::scrub::scrub;
-use crate::upstream::Lease;
+use crate::upstream::{AnswerBody, AnswerError};
 
 /// JSON up to this size is read whole before the client gets any of it.
 const KEEP_WHOLE: usize = 1 << 20;
@@ -35,13 +33,12 @@ pub(super) enum Collected {
     /// All of it.
     Whole(Bytes),
     /// More than the limit: what was read, and the rest.
-    Over(Bytes, Incoming),
+    Over(Bytes, AnswerBody),
 }
 
 /// Takes a 2xx answer.
 pub(crate) async fn take(
-    response: Response<Incoming>,
-    lease: Lease,
+    response: Response<AnswerBody>,
     call: &Call,
     route: &Route,
     limits: Limits,
@@ -51,14 +48,14 @@ pub(crate) async fn take(
     let (head, body) = response.into_parts();
     let (status, headers) = (head.status, head.headers);
     let taken = match shape_of(call.endpoint, status, &headers) {
-        Shape::Nothing => Ok(nothing(&body, lease, pace)),
+        Shape::Nothing => Ok(nothing(pace)),
         Shape::Events => {
             let _given = call.promise.give();
             let events = Events::new(limits.max_event_bytes, call.edits.clone());
-            first_output(events, body, lease, key, limits, pace).await
+            first_output(events, body, key, limits, pace).await
         }
-        Shape::Bytes => first_bytes(body, lease, call.endpoint, &headers, limits, pace).await,
-        Shape::Json => whole_json(body, lease, key, call.endpoint, limits, pace).await,
+        Shape::Bytes => first_bytes(body, call.endpoint, &headers, limits, pace).await,
+        Shape::Json => whole_json(body, key, call.endpoint, limits, pace).await,
     };
     let content = taken.map_err(|failure| failure.with_status(status))?;
     let content = edited(content, call);
@@ -114,10 +111,7 @@ fn may_be_empty(endpoint: &Endpoint) -> bool {
 }
 
 /// An answer that is all in its head.
-fn nothing(body: &Incoming, lease: Lease, pace: &Pace) -> Content {
-    if body.is_end_stream() {
-        lease.release();
-    }
+fn nothing(pace: &Pace) -> Content {
     pace.first_byte();
     Content::Whole { body: Bytes::new(), usage: Usage::default() }
 }
@@ -126,8 +120,7 @@ fn nothing(body: &Incoming, lease: Lease, pace: &Pace) -> Content {
 /// be made elsewhere. A stream that has begun is shown as it is once its client has waited long enough.
 async fn first_output(
     mut events: Events,
-    mut body: Incoming,
-    lease: Lease,
+    mut body: AnswerBody,
     key: &str,
     limits: Limits,
     pace: &Pace,
@@ -164,7 +157,6 @@ async fn first_output(
         turn,
         deadline: None,
         rest: body,
-        lease,
     })))
 }
 
@@ -183,8 +175,7 @@ fn no_event(mut events: Events, key: &str) -> Failure {
 
 /// The first bytes of a body that is not looked into.
 async fn first_bytes(
-    mut body: Incoming,
-    lease: Lease,
+    mut body: AnswerBody,
     endpoint: &Endpoint,
     headers: &HeaderMap,
     limits: Limits,
@@ -193,7 +184,7 @@ async fn first_bytes(
     let html = endpoint.gives != Gives::Bytes
         && headers.get(CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(b"text/html"));
     match next(&mut body, limits).await? {
-        None if may_be_empty(endpoint) => Ok(nothing(&body, lease, pace)),
+        None if may_be_empty(endpoint) => Ok(nothing(pace)),
         Some(first) if !html => {
             pace.first_byte();
             Ok(Content::Coming(Box::new(Coming {
@@ -203,7 +194,6 @@ async fn first_bytes(
                 turn: Turn::GoesOn,
                 deadline: None,
                 rest: body,
-                lease,
             })))
         }
         _ => Err(invalid("the answer is empty or a web page")),
@@ -212,8 +202,7 @@ async fn first_bytes(
 
 /// A whole JSON document, or the beginning of a very long one.
 async fn whole_json(
-    mut body: Incoming,
-    lease: Lease,
+    mut body: AnswerBody,
     key: &str,
     endpoint: &Endpoint,
     limits: Limits,
@@ -221,7 +210,7 @@ async fn whole_json(
 ) -> Result<Content, Failure> {
     let Some(first) = next(&mut body, limits).await? else {
         let fits = may_be_empty(endpoint);
-        return if fits { Ok(nothing(&body, lease, pace)) } else { Err(invalid("the answer is empty")) };
+        return if fits { Ok(nothing(pace)) } else { Err(invalid("the answer is empty")) };
     };
     pace.first_byte();
     if first.trim_ascii_start().first().is_some_and(|byte| *byte != b'{' && *byte != b'[') {
@@ -233,7 +222,6 @@ async fn whole_json(
         .map_err(|error| broken(&error))?;
     match collected {
         Collected::Whole(body) => {
-            lease.release();
             serde_json::from_slice::<IgnoredAny>(&body)
                 .map_err(|error| invalid(&format!("the answer is not JSON: {error}")))?;
             // The `error` of an object is part of its story: the job failed, not the question after it.
@@ -250,7 +238,6 @@ async fn whole_json(
             turn: Turn::GoesOn,
             deadline: None,
             rest,
-            lease,
         }))),
     }
 }
@@ -280,7 +267,7 @@ fn error_inside(json: &[u8], key: &str) -> Failure {
     Failure::blamed(error, outcome, repeat, "an error inside an answer of 200".to_owned())
 }
 
-async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Failure> {
+async fn next(body: &mut AnswerBody, limits: Limits) -> Result<Option<Bytes>, Failure> {
     loop {
         match timeout_at(limits.first_byte, body.frame()).await {
             Err(_) => return Err(limits.out_of_time()),
@@ -295,11 +282,11 @@ async fn next(body: &mut Incoming, limits: Limits) -> Result<Option<Bytes>, Fail
 }
 
 /// Reads a body until its end or until it is longer than `limit` bytes.
-pub(super) async fn collect(body: Incoming, limit: usize) -> Result<Collected, hyper::Error> {
+pub(super) async fn collect(body: AnswerBody, limit: usize) -> Result<Collected, AnswerError> {
     collect_after(Bytes::new(), body, limit).await
 }
 
-async fn collect_after(first: Bytes, mut body: Incoming, limit: usize) -> Result<Collected, hyper::Error> {
+async fn collect_after(first: Bytes, mut body: AnswerBody, limit: usize) -> Result<Collected, AnswerError> {
     let mut size = first.len();
     let mut pieces = vec![first];
     while let Some(frame) = body.frame().await {
@@ -347,7 +334,7 @@ fn invalid(why: &str) -> Failure {
     Failure::blamed(ProxyError::InvalidAnswer, outcome, Repeat::PerhapsExecuted, why.to_owned())
 }
 
-fn broken(error: &hyper::Error) -> Failure {
+fn broken(error: &AnswerError) -> Failure {
     let why = format!("the answer broke off: {error}");
     Failure::blamed(ProxyError::Protocol, AttemptOutcome::Broken, Repeat::PerhapsExecuted, why)
 }

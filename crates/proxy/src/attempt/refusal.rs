@@ -6,7 +6,6 @@ use bytes::Bytes;
 use gateway_domain::AttemptOutcome;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response, StatusCode};
-use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 
 use super::content::{Collected, collect};
@@ -16,7 +15,7 @@ use crate::error::{ProxyError, UpstreamAnswer};
 use crate::headers;
 use crate::openai::{error_of, is_error_body};
 use crate::scrub::scrub;
-use crate::upstream::Lease;
+use crate::upstream::AnswerBody;
 
 /// The largest error body that is kept.
 const MAX_ERROR_BODY: usize = 256 << 10;
@@ -28,8 +27,7 @@ const ERROR_BODY_LIMIT: Duration = Duration::from_secs(5);
 /// `mapped` says that the model's upstream name comes from the configuration, not from the client; `asks` that the call
 /// was for a model.
 pub(super) async fn read(
-    response: Response<Incoming>,
-    lease: Lease,
+    response: Response<AnswerBody>,
     key: &str,
     limit: Instant,
     mapped: bool,
@@ -39,10 +37,7 @@ pub(super) async fn read(
     let status = head.status;
     let limit = limit.min(Instant::now() + ERROR_BODY_LIMIT);
     let body = match timeout_at(limit, collect(body, MAX_ERROR_BODY)).await {
-        Ok(Ok(Collected::Whole(body))) => {
-            lease.release();
-            body
-        }
+        Ok(Ok(Collected::Whole(body))) => body,
         // Cut off, too large or too slow: the status is enough.
         Ok(Ok(Collected::Over(..)) | Err(_)) | Err(_) => Bytes::new(),
     };

@@ -3,13 +3,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::client::conn::{http1, http2};
+use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use super::http1::Wire;
 use super::names::{LookupError, Names};
 use super::pool::Connection;
 use super::race::race;
@@ -19,8 +20,6 @@ use crate::tasks;
 
 /// An HTTP/2 connection that is silent this long is asked whether it still lives.
 const H2_PING_AFTER: Duration = Duration::from_secs(20);
-/// How much of an HTTP/1 answer may wait in memory for a client that is slow to read; a head must fit into it, too.
-const H1_BUFFER: usize = 32 << 10;
 
 /// Makes connections.
 #[derive(Clone)]
@@ -63,7 +62,7 @@ impl Connector {
         let deadline = Instant::now() + limit;
         let tcp = self.dial(target, deadline).await?;
         let Some(name) = target.server_name() else {
-            return http1_over(TokioIo::new(tcp)).await;
+            return Ok(Connection::H1(Wire::Plain(tcp)));
         };
         let tls: TlsStream<TcpStream> = timeout_at(deadline, self.tls.connect(name.clone(), tcp))
             .await
@@ -72,7 +71,7 @@ impl Connector {
         if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
             http2_over(TokioIo::new(tls)).await
         } else {
-            http1_over(TokioIo::new(tls)).await
+            Ok(Connection::H1(Wire::Tls(Box::new(tls))))
         }
     }
 
@@ -93,20 +92,6 @@ impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connector")
     }
-}
-
-async fn http1_over<I>(io: I) -> Result<Connection, ConnectError>
-where
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::Builder::new()
-        .max_headers(128)
-        .max_buf_size(H1_BUFFER)
-        .handshake(io)
-        .await
-        .map_err(ConnectError::Http)?;
-    tasks::drive(connection);
-    Ok(Connection::H1(sender))
 }
 
 pub(super) async fn http2_over<I>(io: I) -> Result<Connection, ConnectError>

@@ -2,12 +2,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use tokio::time::Instant;
 
-use super::Outgoing;
+use super::http1::Wire;
 use super::shared::{Seat, Shared};
 use crate::tasks;
 
@@ -18,7 +15,7 @@ const MAX_IDLE_PER_ORIGIN: usize = 256;
 #[derive(Debug)]
 pub(crate) enum Connection {
     /// One call at a time.
-    H1(http1::SendRequest<Outgoing>),
+    H1(Wire),
     /// Many calls at a time: a place for one of them.
     H2(Seat),
 }
@@ -44,18 +41,17 @@ struct Origin {
 
 #[derive(Debug)]
 struct Idle {
-    sender: http1::SendRequest<Outgoing>,
+    wire: Wire,
     since: Instant,
 }
 
-/// A connection in use. [`Lease::release`] gives it back once the answer has been read to its end; dropping it closes
-/// the connection, which is how the upstream learns that nobody listens any more.
+/// Where a connection is kept between two calls.
 #[derive(Debug)]
-pub(crate) struct Lease {
-    connection: Connection,
-    pool: Arc<Pool>,
-    origin: Arc<str>,
-    idle: Duration,
+pub(super) struct Home {
+    pub pool: Arc<Pool>,
+    pub origin: Arc<str>,
+    /// How long it is kept.
+    pub idle: Duration,
 }
 
 // === impl Connection ===
@@ -63,19 +59,6 @@ pub(crate) struct Lease {
 impl Connection {
     pub(super) fn is_h2(&self) -> bool {
         matches!(self, Self::H2(_))
-    }
-
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Outgoing>,
-    ) -> Result<Response<Incoming>, hyper::Error> {
-        match self {
-            Self::H1(sender) => sender.send_request(request).await,
-            Self::H2(seat) => {
-                seat.sender().ready().await?;
-                seat.sender().send_request(request).await
-            }
-        }
     }
 }
 
@@ -91,14 +74,14 @@ impl Pool {
             return Some(Connection::H2(seat));
         }
         let oldest = Instant::now().checked_sub(idle);
-        while let Some(Idle { sender, since }) = origin.idle.pop() {
+        while let Some(Idle { mut wire, since }) = origin.idle.pop() {
             if oldest.is_some_and(|oldest| since < oldest) {
                 // The rest is older still.
                 origin.idle.clear();
                 return None;
             }
-            if sender.is_ready() {
-                return Some(Connection::H1(sender));
+            if wire.is_quiet() {
+                return Some(Connection::H1(wire));
             }
         }
         None
@@ -113,11 +96,11 @@ impl Pool {
         }
     }
 
-    fn put(self: &Arc<Self>, origin: Arc<str>, sender: http1::SendRequest<Outgoing>, idle: Duration) {
+    fn put(self: &Arc<Self>, origin: Arc<str>, wire: Wire, idle: Duration) {
         let mut kept = self.lock();
         let list = &mut kept.origins.entry(origin).or_default().idle;
         if list.len() < MAX_IDLE_PER_ORIGIN {
-            list.push(Idle { sender, since: Instant::now() });
+            list.push(Idle { wire, since: Instant::now() });
         }
         self.look_after(kept, idle);
     }
@@ -131,13 +114,13 @@ impl Pool {
         }
     }
 
-    /// Closes what is older than `idle`; tells whether anything is left to look after.
+    /// Closes what is older than `idle`, and what the other side has closed; tells whether anything is left to look after.
     fn sweep(&self, idle: Duration) -> bool {
         let mut kept = self.lock();
         let oldest = Instant::now().checked_sub(idle);
         kept.origins.retain(|_, origin| {
             let young = |since| oldest.is_none_or(|oldest| since >= oldest);
-            origin.idle.retain(|kept| young(kept.since) && !kept.sender.is_closed());
+            origin.idle.retain_mut(|kept| young(kept.since) && kept.wire.is_quiet());
             origin.shared.retain(|shared| shared.is_wanted(oldest));
             !origin.idle.is_empty() || !origin.shared.is_empty()
         });
@@ -150,17 +133,11 @@ impl Pool {
     }
 }
 
-// === impl Lease ===
+// === impl Home ===
 
-impl Lease {
-    pub(super) fn new(connection: Connection, pool: Arc<Pool>, origin: Arc<str>, idle: Duration) -> Self {
-        Self { connection, pool, origin, idle }
-    }
-
-    /// Gives the connection back. To be called only when the answer's body has come to its end.
-    pub(crate) fn release(self) {
-        if let Connection::H1(sender) = self.connection {
-            self.pool.put(self.origin, sender, self.idle);
-        }
+impl Home {
+    /// Keeps a connection whose last answer has been read to its end.
+    pub(super) fn take_back(self, wire: Wire) {
+        self.pool.put(self.origin, wire, self.idle);
     }
 }

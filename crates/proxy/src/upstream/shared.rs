@@ -1,13 +1,15 @@
+use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
+use http::{Request, Response};
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
-use super::Outgoing;
+use super::{AnswerBody, Outgoing, SendError};
 
 type Sender = http2::SendRequest<Outgoing>;
 
@@ -86,9 +88,31 @@ impl Seat {
         Shared { sender: self.sender.clone(), places: Arc::clone(&self.places), used: Instant::now() }
     }
 
-    pub(super) fn sender(&mut self) -> &mut Sender {
-        &mut self.sender
+    /// Sends a request, and waits for the head of its answer.
+    pub(super) async fn send(
+        mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let sent = match self.sender.ready().await {
+            Ok(()) => self.sender.send_request(request).await,
+            Err(error) => Err(error),
+        };
+        match sent {
+            Ok(response) => Ok(response.map(|body| AnswerBody::http2(body, self))),
+            Err(error) if error.is_user() => Err(SendError::Body(error.into())),
+            Err(error) if error.is_parse() => Err(SendError::Protocol(error.into())),
+            Err(error) => {
+                Err(SendError::Closed { unanswered: is_connections_end(&error), error: error.into() })
+            }
+        }
     }
+}
+
+/// Whether it was the connection that ended. An HTTP/2 upstream can give up one request and keep the connection: that is
+/// its failure, and the request may have cost it much; only what it says it has not looked at may be sent again.
+fn is_connections_end(error: &hyper::Error) -> bool {
+    let http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    http2.is_none_or(|error| !error.is_reset() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
 }
 
 impl Drop for Seat {
@@ -118,13 +142,11 @@ where
 mod tests {
     use std::time::Duration;
 
-    use http::{Request, Response};
     use hyper::body::Incoming;
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
 
     use super::super::connect::http2_over;
-    use super::super::is_stale;
     use super::super::pool::Connection;
     use super::*;
 
@@ -156,7 +178,7 @@ mod tests {
         let told = async {
             while seat.places.allowed.load(Ordering::Relaxed) != streams {
                 let request = Request::post("http://upstream/").body(whole(b"")).unwrap();
-                seat.sender().send_request(request).await.unwrap();
+                seat.sender.send_request(request).await.unwrap();
             }
         };
         tokio::time::timeout(Duration::from_secs(5), told).await.expect("the upstream's word on places");
@@ -188,10 +210,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_the_upstream_gave_up_is_not_taken_for_a_stale_connection() {
-        let mut seat = connected(3).await;
+        let seat = connected(3).await;
+        let mut shared = seat.share();
         let request = Request::post("http://upstream/reset").body(whole(b""));
-        let error = seat.sender().send_request(request.unwrap()).await.unwrap_err();
-        assert!(!is_stale(&error), "{error:?}");
-        assert!(seat.share().take().is_some(), "the connection is good");
+        let failed = seat.send(request.unwrap()).await;
+        assert!(matches!(failed, Err(SendError::Closed { unanswered: false, .. })), "{failed:?}");
+        assert!(shared.take().is_some(), "the connection is good");
     }
 }

@@ -1,0 +1,150 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use super::framing::{Framing, Unframed};
+use super::sending::Sending;
+use super::wire::Wire;
+use super::{Error, scratch};
+use crate::upstream::pool::Home;
+
+/// The body of an answer, read off its connection by whoever asks for it. At its end the connection goes back to where
+/// it is kept; dropped before, it is closed, which is how the upstream learns that nobody listens any more.
+#[derive(Debug)]
+pub(crate) struct Body {
+    /// `None` once there is nothing more to read.
+    wire: Option<Wire>,
+    /// What is wrong behind the data that has come.
+    flaw: Option<Error>,
+    framing: Framing,
+    /// Data that has come and was not given out yet.
+    arrived: Bytes,
+    /// What is left of the request, where the answer came first.
+    sending: Option<Sending>,
+    /// Where the connection goes when all is read; `None` where it cannot be used again.
+    home: Option<Home>,
+}
+
+/// What came of a body together with its head.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub data: Bytes,
+    /// Whether more came than belongs to the body.
+    pub beyond: bool,
+    /// What is wrong behind the data.
+    pub flaw: Option<Error>,
+}
+
+// === impl Body ===
+
+impl Body {
+    pub(super) fn new(
+        wire: Wire,
+        framing: Framing,
+        arrived: Arrived,
+        sending: Option<Sending>,
+        home: Option<Home>,
+    ) -> Self {
+        let Arrived { data, beyond, flaw } = arrived;
+        let mut body = Self { wire: Some(wire), flaw: None, framing, arrived: data, sending, home };
+        body.settle(beyond, flaw);
+        body
+    }
+
+    /// Lets go of the connection once the body is over. One on which more has come than was asked for, or whose request
+    /// is not out yet, is of no use to anybody.
+    fn settle(&mut self, beyond: bool, flaw: Option<Error>) {
+        if flaw.is_some() {
+            self.flaw = flaw;
+            self.wire = None;
+        }
+        if !self.framing.is_over() {
+            return;
+        }
+        let wire = self.wire.take();
+        let home = self.home.take().filter(|_| !beyond && self.sending.is_none());
+        if let (Some(wire), Some(home)) = (wire, home) {
+            home.take_back(wire);
+        }
+    }
+
+    /// Reads once. `None` when the body is over.
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+        let Self { wire: Some(wire), framing, .. } = self else {
+            return Poll::Ready(self.flaw.take().map(Err));
+        };
+        if let Some(sending) = &mut self.sending {
+            match sending.poll(wire, cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.sending = None,
+                // Whoever has answered already need not take the rest.
+                Poll::Ready(Err(_)) => {
+                    self.sending = None;
+                    self.home = None;
+                }
+            }
+        }
+        let read = scratch::with(|buffer| -> Poll<Result<Option<Arrived>, Error>> {
+            let length = ready!(wire.poll_read(cx, buffer))?;
+            let bytes = buffer.get_mut(..length).unwrap_or_default();
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(None));
+            }
+            let Unframed { data, read, flaw } = framing.read(bytes);
+            let data = Bytes::copy_from_slice(bytes.get(..data).unwrap_or_default());
+            Poll::Ready(Ok(Some(Arrived { data, beyond: read < length, flaw })))
+        });
+        match ready!(read) {
+            Ok(Some(Arrived { data, beyond, flaw })) => {
+                self.settle(beyond, flaw);
+                Poll::Ready(Some(Ok(data)))
+            }
+            Ok(None) => {
+                self.wire = None;
+                let whole = self.framing == Framing::ToTheEnd;
+                self.framing = Framing::Length(0);
+                Poll::Ready(if whole { None } else { Some(Err(Error::Early)) })
+            }
+            Err(error) => {
+                self.wire = None;
+                self.framing = Framing::Length(0);
+                Poll::Ready(Some(Err(error)))
+            }
+        }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if !self.arrived.is_empty() {
+            let data = std::mem::take(&mut self.arrived);
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        loop {
+            match ready!(self.poll_data(cx)) {
+                // A piece of framing, without any data.
+                Some(Ok(data)) if data.is_empty() => {}
+                read => return Poll::Ready(read.map(|data| data.map(Frame::data))),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.wire.is_none() && self.arrived.is_empty() && self.flaw.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self.framing.left() {
+            Some(left) => SizeHint::with_exact(left + self.arrived.len() as u64),
+            None => SizeHint::default(),
+        }
+    }
+}

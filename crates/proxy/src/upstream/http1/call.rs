@@ -1,0 +1,139 @@
+use std::future::poll_fn;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request, Response, StatusCode};
+
+use super::body::{Arrived, Body};
+use super::framing::{Framing, Unframed, keeps_alive};
+use super::sending::Sending;
+use super::wire::Wire;
+use super::{Error, Failed, head, scratch};
+use crate::upstream::Outgoing;
+use crate::upstream::pool::Home;
+
+/// Answers that are none yet (1xx) before the one that is, all together in bytes. Nobody has a use for more.
+const MAX_INTERIM: usize = 64 << 10;
+
+/// Sends a request and waits for the head of its answer. Dropping the future closes the connection.
+///
+/// An answer may come before the whole request is out: then the rest goes out while the answer's body is read.
+pub(in crate::upstream) async fn call(
+    mut wire: Wire,
+    request: Request<Outgoing>,
+    home: Home,
+) -> Result<Response<Body>, Failed> {
+    let mut waiting = Waiting {
+        method: request.method().clone(),
+        sending: Some(Sending::new(request)),
+        begun: BytesMut::new(),
+        broken: None,
+        interim: 0,
+        answered: false,
+    };
+    let outcome = poll_fn(|cx| waiting.poll(&mut wire, cx)).await;
+    match outcome {
+        Ok(Head { response, framing, arrived }) => {
+            let keep = keeps_alive(response.version(), response.headers());
+            let body = Body::new(wire, framing, arrived, waiting.sending, keep.then_some(home));
+            Ok(response.map(|()| body))
+        }
+        Err(error) => Err(Failed { error, answered: waiting.answered }),
+    }
+}
+
+/// A call whose answer has not begun.
+struct Waiting {
+    method: Method,
+    /// What is left of the request.
+    sending: Option<Sending>,
+    /// The beginning of a head.
+    begun: BytesMut,
+    /// Why nothing more can be sent. The answer may be there all the same.
+    broken: Option<Error>,
+    interim: usize,
+    answered: bool,
+}
+
+/// The head of an answer, and what came behind it.
+struct Head {
+    response: Response<()>,
+    framing: Framing,
+    arrived: Arrived,
+}
+
+// === impl Waiting ===
+
+impl Waiting {
+    fn poll(&mut self, wire: &mut Wire, cx: &mut Context<'_>) -> Poll<Result<Head, Error>> {
+        if let Some(sending) = &mut self.sending {
+            match sending.poll(wire, cx) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.sending = None,
+                Poll::Ready(Err(error @ Error::Body(_))) => return Poll::Ready(Err(error)),
+                Poll::Ready(Err(error)) => {
+                    self.sending = None;
+                    self.broken = Some(error);
+                }
+            }
+        }
+        loop {
+            let read = scratch::with(|buffer| -> Poll<Result<Option<Head>, Error>> {
+                let length = match ready!(wire.poll_read(cx, buffer)) {
+                    Ok(0) => return Poll::Ready(Err(self.broken.take().unwrap_or(Error::Early))),
+                    Ok(length) => length,
+                    Err(error) => return Poll::Ready(Err(self.broken.take().unwrap_or(Error::Io(error)))),
+                };
+                self.answered = true;
+                Poll::Ready(self.read(buffer.get_mut(..length).unwrap_or_default()))
+            });
+            if let Some(head) = ready!(read)? {
+                return Poll::Ready(Ok(head));
+            }
+        }
+    }
+
+    /// Takes what came; gives the answer's head once it is whole.
+    fn read(&mut self, bytes: &mut [u8]) -> Result<Option<Head>, Error> {
+        if self.begun.is_empty() {
+            let Some((head, used)) = self.final_head(bytes)? else {
+                return Ok(None);
+            };
+            return self.with_body(head, bytes.get_mut(used..).unwrap_or_default()).map(Some);
+        }
+        let mut joined = std::mem::take(&mut self.begun);
+        joined.extend_from_slice(bytes);
+        let Some((head, used)) = self.final_head(&joined)? else { return Ok(None) };
+        self.with_body(head, joined.get_mut(used..).unwrap_or_default()).map(Some)
+    }
+
+    /// The first head that is no interim one, and where it ends. What there is of an unfinished one is kept.
+    fn final_head(&mut self, bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error> {
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some((head, length)) = head::parse(rest)? else {
+                self.begun.extend_from_slice(rest);
+                return Ok(None);
+            };
+            at += length;
+            if head.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(Error::Protocol("the answer changes the protocol, which nobody asked for"));
+            }
+            if !head.status().is_informational() {
+                return Ok(Some((head, at)));
+            }
+            self.interim += length;
+            if self.interim > MAX_INTERIM {
+                return Err(Error::Protocol("too many interim answers"));
+            }
+        }
+    }
+
+    fn with_body(&self, response: Response<()>, behind: &mut [u8]) -> Result<Head, Error> {
+        let mut framing = Framing::of(&self.method, response.status(), response.headers())?;
+        let Unframed { data, read, flaw } = framing.read(behind);
+        let data = Bytes::copy_from_slice(behind.get(..data).unwrap_or_default());
+        Ok(Head { response, framing, arrived: Arrived { data, beyond: read < behind.len(), flaw } })
+    }
+}

@@ -1,0 +1,182 @@
+//! Where the body of an answer ends (RFC 9112 §6.3).
+
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Version};
+
+use super::Error;
+use super::chunked::Chunked;
+
+/// The rest of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// So many bytes; none is the end.
+    Length(u64),
+    Chunked(Chunked),
+    /// Until the connection is closed.
+    ToTheEnd,
+}
+
+/// What was read of some bytes.
+#[derive(Debug)]
+pub(super) struct Unframed {
+    /// So many bytes of data stand at the front now.
+    pub data: usize,
+    /// So many bytes were read; fewer than there were only where the body has ended, or is broken.
+    pub read: usize,
+    /// What is wrong behind the data.
+    pub flaw: Option<Error>,
+}
+
+// === impl Framing ===
+
+impl Framing {
+    /// How the body of an answer to `method` is framed.
+    pub(super) fn of(method: &Method, status: StatusCode, headers: &HeaderMap) -> Result<Self, Error> {
+        let coding = transfer_coding(headers)?;
+        let length = content_length(headers)?;
+        let has_none = *method == Method::HEAD
+            || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+            || status.is_informational();
+        match (coding, length) {
+            _ if has_none => Ok(Self::Length(0)),
+            // Whoever sends both may be two who disagree.
+            (true, Some(_)) => Err(Error::Protocol("the answer has both a length and chunks")),
+            (true, None) => Ok(Self::Chunked(Chunked::new())),
+            (false, Some(length)) => Ok(Self::Length(length)),
+            (false, None) => Ok(Self::ToTheEnd),
+        }
+    }
+
+    /// Whether nothing of the body is missing.
+    pub(super) fn is_over(self) -> bool {
+        match self {
+            Self::Length(left) => left == 0,
+            Self::Chunked(chunked) => chunked.is_over(),
+            Self::ToTheEnd => false,
+        }
+    }
+
+    /// The length of the rest, where it is known.
+    pub(super) fn left(self) -> Option<u64> {
+        match self {
+            Self::Length(left) => Some(left),
+            Self::Chunked(_) | Self::ToTheEnd => None,
+        }
+    }
+
+    /// Reads what came, and moves the data in it to the front.
+    pub(super) fn read(&mut self, bytes: &mut [u8]) -> Unframed {
+        match self {
+            Self::Length(left) => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= here as u64;
+                Unframed { data: here, read: here, flaw: None }
+            }
+            Self::Chunked(chunked) => chunked.read(bytes),
+            Self::ToTheEnd => Unframed { data: bytes.len(), read: bytes.len(), flaw: None },
+        }
+    }
+}
+
+/// Whether the connection can be used again after an answer with this head.
+pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+    let says = |word: &str| {
+        let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(word))
+    };
+    if version == Version::HTTP_11 { !says("close") } else { says("keep-alive") && !says("close") }
+}
+
+/// Whether the body comes in chunks. There is no other coding that anybody may send to whoever did not ask for it.
+fn transfer_coding(headers: &HeaderMap) -> Result<bool, Error> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(false),
+        (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(true),
+        (Some(_), _) => Err(Error::Protocol("the answer has a transfer coding other than chunked")),
+    }
+}
+
+/// The announced length. The same one given several times is given once; two that differ are none.
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+    let mut found = None;
+    let values = headers.get_all(CONTENT_LENGTH).iter();
+    for value in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
+        let length = digits(value.trim_ascii()).ok_or(Error::Protocol("the answer's length is no number"))?;
+        if found.is_some_and(|found| found != length) {
+            return Err(Error::Protocol("the answer has two lengths"));
+        }
+        found = Some(length);
+    }
+    Ok(found)
+}
+
+/// A number as RFC 9110 §8.6 has it: digits and nothing else.
+fn digits(text: &[u8]) -> Option<u64> {
+    let all = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(text).ok().filter(|_| all)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn framing(pairs: &[(&'static str, &'static str)]) -> Option<Framing> {
+        Framing::of(&Method::POST, StatusCode::OK, &headers(pairs)).ok()
+    }
+
+    #[test]
+    fn a_body_ends_where_its_head_says() {
+        assert_eq!(framing(&[("content-length", "12")]), Some(Framing::Length(12)));
+        assert_eq!(framing(&[("content-length", "12"), ("content-length", "12")]), Some(Framing::Length(12)));
+        assert_eq!(framing(&[("content-length", "12, 12")]), Some(Framing::Length(12)));
+        assert_eq!(framing(&[("transfer-encoding", "Chunked")]), Some(Framing::Chunked(Chunked::new())));
+        assert_eq!(framing(&[]), Some(Framing::ToTheEnd));
+    }
+
+    #[test]
+    fn heads_that_could_mean_two_ends_are_refused() {
+        for pairs in [
+            &[("content-length", "12"), ("content-length", "13")][..],
+            &[("content-length", "12, 13")],
+            &[("content-length", "+12")],
+            &[("content-length", "")],
+            &[("content-length", "1e1")],
+            &[("content-length", "18446744073709551616")],
+            &[("content-length", "12"), ("transfer-encoding", "chunked")],
+            &[("transfer-encoding", "gzip, chunked")],
+            &[("transfer-encoding", "chunked"), ("transfer-encoding", "chunked")],
+            &[("transfer-encoding", "identity")],
+        ] {
+            assert_eq!(framing(pairs), None, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn answers_without_a_body_have_none_whatever_they_announce() {
+        let announced = headers(&[("content-length", "12")]);
+        for (method, status) in [(Method::HEAD, 200), (Method::GET, 304), (Method::DELETE, 204)] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(Framing::of(&method, status, &announced).unwrap(), Framing::Length(0));
+        }
+    }
+
+    #[test]
+    fn a_connection_is_kept_unless_its_version_or_its_head_says_otherwise() {
+        let keeps = |version, pairs| keeps_alive(version, &headers(pairs));
+        assert!(keeps(Version::HTTP_11, &[]));
+        assert!(!keeps(Version::HTTP_11, &[("connection", "x, Close")]));
+        assert!(!keeps(Version::HTTP_10, &[]));
+        assert!(keeps(Version::HTTP_10, &[("connection", "keep-alive")]));
+    }
+}

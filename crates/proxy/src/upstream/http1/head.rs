@@ -1,0 +1,173 @@
+//! The heads of requests and answers.
+
+use std::mem::MaybeUninit;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+
+use super::Error;
+
+/// How many headers an answer may have.
+const MAX_HEADERS: usize = 128;
+/// How large the head of an answer may be.
+pub(super) const MAX_HEAD: usize = 32 << 10;
+
+/// The head of an answer, if all of it is in `bytes`, and its length.
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error> {
+    let mut space = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut parsed = httparse::Response::new(&mut []);
+    let read = httparse::ParserConfig::default()
+        .parse_response_with_uninit_headers(&mut parsed, bytes, &mut space)
+        .map_err(|error| Error::Protocol(why(error)))?;
+    let httparse::Status::Complete(length) = read else {
+        return if bytes.len() < MAX_HEAD { Ok(None) } else { Err(Error::Protocol(TOO_LARGE)) };
+    };
+    if length > MAX_HEAD {
+        return Err(Error::Protocol(TOO_LARGE));
+    }
+    let mut response = Response::new(());
+    *response.status_mut() = parsed
+        .code
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or(Error::Protocol("the answer's status is none"))?;
+    *response.version_mut() = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+    // One copy, which all values share.
+    let head = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
+    let headers = response.headers_mut();
+    headers.reserve(parsed.headers.len());
+    for header in &*parsed.headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .map_err(|_| Error::Protocol("the name of a header is none"))?;
+        let start = header.value.as_ptr().addr() - bytes.as_ptr().addr();
+        let value = head.slice(start..start + header.value.len());
+        let value = HeaderValue::from_maybe_shared(value)
+            .map_err(|_| Error::Protocol("the value of a header is none"))?;
+        headers.append(name, value);
+    }
+    Ok(Some((response, length)))
+}
+
+/// Writes the head of a request whose body has this length.
+pub(super) fn write<B>(request: &Request<B>, length: u64, into: &mut BytesMut) {
+    let method = request.method();
+    into.put_slice(method.as_str().as_bytes());
+    into.put_u8(b' ');
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+    into.put_slice(target.as_bytes());
+    into.put_slice(b" HTTP/1.1\r\n");
+    headers(request.headers(), into);
+    // RFC 9110 §8.6: a body of no bytes is announced where one could be expected.
+    if length > 0 || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        let mut digits = [0_u8; 20];
+        into.put_slice(CONTENT_LENGTH.as_str().as_bytes());
+        into.put_slice(b": ");
+        into.put_slice(decimal(length, &mut digits));
+        into.put_slice(b"\r\n");
+    }
+    into.put_slice(b"\r\n");
+}
+
+fn headers(headers: &HeaderMap, into: &mut BytesMut) {
+    for (name, value) in headers {
+        into.put_slice(name.as_str().as_bytes());
+        into.put_slice(b": ");
+        into.put_slice(value.as_bytes());
+        into.put_slice(b"\r\n");
+    }
+}
+
+/// The digits of a number. Formatting machinery would cost more than the rest of the head.
+fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
+    let mut start = digits.len();
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        start -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    digits.get(start..).unwrap_or_default()
+}
+
+const TOO_LARGE: &str = "the answer's head is too large";
+
+fn why(error: httparse::Error) -> &'static str {
+    match error {
+        httparse::Error::HeaderName => "the name of a header is none",
+        httparse::Error::HeaderValue => "the value of a header is none",
+        httparse::Error::NewLine => "a line of the answer's head has no proper end",
+        httparse::Error::Status => "the answer's status is none",
+        httparse::Error::Token => "the answer's status line is none",
+        httparse::Error::TooManyHeaders => "the answer has too many headers",
+        httparse::Error::Version => "the answer is not in HTTP/1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_when_it_is_whole_and_not_before() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-a: 1\r\nX-A: \x80\r\n\r\n{";
+        for end in 0..head.len() - 1 {
+            assert!(parse(&head[..end]).unwrap().is_none(), "{end}");
+        }
+        let (response, length) = parse(head).unwrap().unwrap();
+        assert_eq!((response.status(), length), (StatusCode::OK, head.len() - 1));
+        let values: Vec<_> = response.headers().get_all("x-a").iter().map(HeaderValue::as_bytes).collect();
+        assert_eq!(values, [b"1", &b"\x80"[..]]);
+    }
+
+    #[test]
+    fn what_is_no_head_is_refused() {
+        for head in [
+            &b"SSH-2.0-x\r\n\r\n"[..],
+            b"HTTP/2.0 200 OK\r\n\r\n",
+            b"HTTP/1.1 20 OK\r\n\r\n",
+            b"HTTP/1.1 000 OK\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\na : b\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\na: b\x00\r\n\r\n",
+        ] {
+            assert!(parse(head).is_err(), "{:?}", String::from_utf8_lossy(head));
+        }
+        let many = [&b"HTTP/1.1 200 OK\r\n"[..], &b"a: b\r\n".repeat(MAX_HEADERS + 1), b"\r\n"].concat();
+        assert!(parse(&many).is_err());
+        let large = [&b"HTTP/1.1 200 OK\r\na: "[..], &b"b".repeat(MAX_HEAD)].concat();
+        assert!(parse(&large).is_err());
+    }
+
+    #[test]
+    fn a_request_is_written_with_the_length_of_its_body() {
+        let written = |method: Method, length| {
+            let request =
+                Request::builder().method(method).uri("/v1/x?y=1").header("host", "up").body(()).unwrap();
+            let mut head = BytesMut::new();
+            write(&request, length, &mut head);
+            String::from_utf8(head.to_vec()).unwrap()
+        };
+        assert_eq!(
+            written(Method::POST, 1_203),
+            "POST /v1/x?y=1 HTTP/1.1\r\nhost: up\r\ncontent-length: 1203\r\n\r\n"
+        );
+        assert_eq!(
+            written(Method::POST, 0),
+            "POST /v1/x?y=1 HTTP/1.1\r\nhost: up\r\ncontent-length: 0\r\n\r\n"
+        );
+        assert_eq!(written(Method::GET, 0), "GET /v1/x?y=1 HTTP/1.1\r\nhost: up\r\n\r\n");
+        assert!(written(Method::GET, u64::MAX).contains("content-length: 18446744073709551615\r\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fail_otherwise(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let parsed = parse(&[b"HTTP/1.1 200 OK\r\n", &bytes[..]].concat());
+            prop_assert!(parsed.is_err() || parsed.is_ok());
+        }
+    }
+}
