@@ -1,5 +1,8 @@
 //! Which row of the table a request is for.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use http::Method;
 
 use super::path::{fits, is_plain};
@@ -73,6 +76,16 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
     GROUPS.iter().flat_map(|group| group.iter())
 }
 
+/// The rows whose paths have no parameters, by their paths below the version: nearly every request is for one of them,
+/// and finds it without a look at any other.
+static FIXED: LazyLock<HashMap<&'static str, Vec<&'static Endpoint>>> = LazyLock::new(|| {
+    let mut fixed: HashMap<_, Vec<_>> = HashMap::new();
+    for row in endpoints().filter(|row| !row.template.contains('{')) {
+        fixed.entry(below_version(row)).or_default().push(row);
+    }
+    fixed
+});
+
 /// The rows whose paths begin with this segment, and maybe others.
 fn group_of(first: &str) -> &'static [Endpoint] {
     match first {
@@ -106,6 +119,13 @@ pub fn lookup(method: &Method, path: &str) -> Lookup {
         Some(rest) if rest.starts_with('/') => (true, rest),
         _ => (false, path),
     };
+    if let Some(rows) = FIXED.get(rest) {
+        let (found, allowed) = choose(rows.iter().copied(), method);
+        return match found {
+            Some(endpoint) => Lookup::Forward { endpoint, path: PathParams::of(endpoint.template, rest) },
+            None => Lookup::WrongMethod { allow: allowed.as_str() },
+        };
+    }
     let below = rest.strip_prefix('/').unwrap_or_default();
     let first = below.split('/').next().unwrap_or_default();
     if first == "models" {
@@ -115,16 +135,9 @@ pub fn lookup(method: &Method, path: &str) -> Lookup {
         return Lookup::Unknown;
     }
     let fitting = || group_of(first).iter().filter(|row| fits(below_version(row), rest));
-    // A path may fit a row's word and another row's parameter (`/videos/edits` and `/videos/{video_id}`): the word counts.
+    // A path may fit several templates with parameters: the one with the fewest is meant.
     let template = fitting().map(|row| row.template).min_by_key(|template| template.matches('{').count());
-    let mut allowed = Allowed::default();
-    let mut found = None;
-    for endpoint in fitting().filter(|row| Some(row.template) == template) {
-        allowed.add(&endpoint.method);
-        if endpoint.method == *method {
-            found = Some(endpoint);
-        }
-    }
+    let (found, allowed) = choose(fitting().filter(|row| Some(row.template) == template), method);
     match found {
         Some(endpoint) => Lookup::Forward { endpoint, path: PathParams::of(endpoint.template, rest) },
         None if allowed.any() => Lookup::WrongMethod { allow: allowed.as_str() },
@@ -134,6 +147,21 @@ pub fn lookup(method: &Method, path: &str) -> Lookup {
         None if versioned => Lookup::Other(PathParams::unknown(rest)),
         None => Lookup::Unknown,
     }
+}
+
+/// Of the rows of one path the one for this method, and the methods of all.
+fn choose(
+    rows: impl Iterator<Item = &'static Endpoint>,
+    method: &Method,
+) -> (Option<&'static Endpoint>, Allowed) {
+    let (mut found, mut allowed) = (None, Allowed::default());
+    for endpoint in rows {
+        allowed.add(&endpoint.method);
+        if endpoint.method == *method {
+            found = Some(endpoint);
+        }
+    }
+    (found, allowed)
 }
 
 fn below_version(endpoint: &Endpoint) -> &'static str {
