@@ -135,6 +135,45 @@ class Others(unittest.TestCase):
         self.assertEqual(audio, b"\xff\xfb" + bytes(range(256)) * 8)
 
 
+class Sockets(unittest.TestCase):
+    def test_a_realtime_session_is_held_over_a_websocket(self):
+        with client().realtime.connect(model="talker") as connection:
+            self.assertEqual(connection.recv().type, "session.created")
+            for _ in range(3):
+                connection.response.create()
+                events = [connection.recv() for _ in range(4)]
+                self.assertEqual("".join(event.delta for event in events[1:3]), "Hello")
+                self.assertEqual(events[-1].type, "response.done")
+                self.assertEqual(events[-1].response.usage.input_tokens, 7)
+
+    def test_the_asynchronous_client_holds_many_sessions_at_once(self):
+        async def one(api: openai.AsyncOpenAI) -> list[str]:
+            async with api.realtime.connect(model="talker") as connection:
+                await connection.response.create()
+                return [(await connection.recv()).type for _ in range(5)][-1:]
+
+        async def all_of_them() -> list[list[str]]:
+            async with openai.AsyncOpenAI(base_url=URL + "/v1", api_key=KEY, max_retries=0) as api:
+                return await asyncio.gather(*(one(api) for _ in range(20)))
+
+        self.assertEqual(asyncio.run(all_of_them()), [["response.done"]] * 20)
+
+    def test_responses_are_made_over_a_websocket(self):
+        with client().responses.connect(extra_query={"model": "talker"}) as connection:
+            connection.response.create(model="talker", input="Hi")
+            events = [connection.recv() for _ in range(4)]
+            self.assertEqual([event.sequence_number for event in events], [0, 1, 2, 3])
+            self.assertEqual(events[-1].response.usage.output_tokens, 2)
+
+    def test_a_bad_key_or_model_opens_no_socket(self):
+        from websockets.exceptions import InvalidStatus
+
+        for options, model, status in (({"api_key": "sk-nobody"}, "talker", 401), ({}, "nobody-knows-it", 404)):
+            with self.assertRaises(InvalidStatus) as caught:
+                client(**options).realtime.connect(model=model).enter()
+            self.assertEqual(caught.exception.response.status_code, status)
+
+
 class Errors(unittest.TestCase):
     def chat(self, model="chat", **options):
         return client(**options).chat.completions.create(model=model, messages=HI)

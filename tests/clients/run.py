@@ -29,7 +29,13 @@ def run_scripted(server: Path, python_sdk: bool, node_sdk: Path | None) -> bool:
     upstreams = [ScriptedUpstream(key, broken=number == 0) for number, key in enumerate(keys)]
     passed = True
     suites = []
+    talker = None
     if python_sdk:
+        # Its package comes with the SDK's, so there is none without.
+        from socket_upstream import MODEL, SocketUpstream
+
+        keys.append(f"sk-upstream-{secrets.token_hex(8)}")
+        talker = SocketUpstream(keys[-1])
         suites.append(python_suite("openai_python.py"))
     if node_sdk:
         suites.append(lambda environment: node_suite(node_sdk, environment))
@@ -43,6 +49,8 @@ def run_scripted(server: Path, python_sdk: bool, node_sdk: Path | None) -> bool:
                 gateway.channel(f"scripted-{number}", upstream.base_url, upstream.key, MODELS)
                 for model in (name for name, servers in FAULTY_MODELS.items() if number in servers):
                     gateway.channel(f"{model}-{number}", upstream.base_url, upstream.key, [model])
+            if talker:
+                gateway.channel("talker", talker.base_url, talker.key, [MODEL])
             user_keys = {
                 "GATEWAY_KEY": gateway.user("tester"),
                 "GATEWAY_OTHER_KEY": gateway.user("other", allowed_models=["chat"]),
@@ -51,7 +59,7 @@ def run_scripted(server: Path, python_sdk: bool, node_sdk: Path | None) -> bool:
             passed &= left_cleanly(gateway, [*keys, *user_keys.values()])
         finally:
             gateway.process.kill()
-    for upstream in upstreams:
+    for upstream in [*upstreams, *filter(None, [talker])]:
         upstream.stop()
     return passed
 

@@ -32,6 +32,7 @@ mod secrets;
 mod session_keys;
 mod sessions;
 mod shutdown;
+mod sockets;
 mod storage_down;
 mod streaming;
 mod surface;

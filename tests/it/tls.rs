@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use gateway_tests::{Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, until};
+use gateway_tests::{
+    Frame, Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, switch, until,
+};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::PrivateKeyDer;
@@ -150,4 +152,30 @@ async fn an_upstream_that_does_not_speak_tls_is_502() {
     answer.assert_error_shape();
     eventually("the connection was made", || plain.connections() == 1).await;
     assert_eq!(plain.count(), 0);
+}
+
+#[tokio::test]
+async fn a_websocket_is_opened_and_closed_over_tls() {
+    let identity = Identity::new();
+    let up = Upstream::scripted().always(switch()).start().await;
+    let gw = identity.serve(Gateway::serving("m", [&up])).start().await;
+    let open = async || {
+        let call = gw.get("/v1/realtime?model=m").tls(&identity.trust("http/1.1"));
+        (call.tls_socket().await, up.socket().await)
+    };
+    let (mut client, mut upstream) = open().await;
+    let large = Frame::binary(vec![7; 1 << 20]);
+    for _ in 0..3 {
+        let ((), heard) = tokio::join!(client.writes.send(&large), upstream.next());
+        assert!(heard.as_ref() == Some(&large));
+        let ((), heard) = tokio::join!(upstream.writes.send(&large), client.next());
+        assert!(heard.as_ref() == Some(&large));
+    }
+    tokio::join!(client.close(1000, "done"), upstream.closed());
+    let (client, upstream) = open().await;
+    client.vanish();
+    assert_eq!(upstream.closed().await.0, 1001);
+    let (client, upstream) = open().await;
+    upstream.vanish();
+    assert_eq!(client.closed().await.0, 1014);
 }

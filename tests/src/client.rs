@@ -28,7 +28,7 @@ pub struct Call {
     headers: HeaderMap,
     body: Bytes,
     version: Version,
-    tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 /// A chat completion in the making.

@@ -33,6 +33,7 @@ mod raw;
 mod script;
 mod settings;
 mod size;
+mod socket;
 mod sse;
 mod tls_front;
 mod upstream;
@@ -57,10 +58,11 @@ pub use python::python;
 pub use raw::{Raw, RawAnswer};
 pub use script::{
     Gate, Reply, body, chat, chat_as, close, flood, hang, html, json_body, ms, raw, redirect, reset, sse,
-    status,
+    status, switch,
 };
 pub use settings::{GatewayBuilder, in_order, user_keys, weighted};
 pub use size::{Campaign, Size};
+pub use socket::{Frame, FrameReader, FrameWriter, Socket};
 pub use sse::Sse;
 pub use tls_front::{Authority, Flaw, TlsFront};
 pub use upstream::{Departure, Received, Upstream, UpstreamBuilder};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -97,6 +98,16 @@ impl Raw {
         tokio::time::timeout(for_this_long, silent).await.is_err()
     }
 
+    /// The next answer, be it an interim one.
+    pub(crate) async fn next_head(&mut self, what: &str) -> Option<RawAnswer> {
+        soon(what, self.read_answer()).await
+    }
+
+    /// The connection, and what was read of it beyond the last answer.
+    pub(crate) fn into_parts(self) -> (TcpStream, BytesMut) {
+        (self.socket, self.buffer)
+    }
+
     async fn read_answer(&mut self) -> Option<RawAnswer> {
         let head = loop {
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -169,6 +180,13 @@ impl RawAnswer {
         let lines = self.head.split("\r\n").filter_map(|line| line.split_once(':'));
         let found = lines.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim()).unwrap_or_default()
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> HeaderMap {
+        let lines = self.head.split("\r\n").filter_map(|line| line.split_once(':'));
+        let named = |(name, value): (&str, &str)| Some((name.parse().ok()?, value.trim().parse().ok()?));
+        lines.filter_map(named).collect()
     }
 
     /// The code of the body's error object; empty when there is none.

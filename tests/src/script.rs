@@ -127,6 +127,14 @@ pub fn status(code: u16) -> Reply {
     Reply { head: Head::Status(code, Vec::new()), framing, ..Reply::nothing(Ending::KeepAlive) }
 }
 
+/// Makes a WebSocket of the connection, which [`Upstream::socket`](crate::Upstream::socket) then gives to the test. Key
+/// and subprotocol are answered rightly, unless a header of the reply says something else.
+pub fn switch() -> Reply {
+    let framing = Framing::Bodiless;
+    let reply = Reply { head: Head::Status(101, Vec::new()), framing, ..Reply::nothing(Ending::KeepAlive) };
+    reply.header("connection", "Upgrade").header("upgrade", "websocket")
+}
+
 /// Status 200 with this JSON value.
 pub fn json_body(value: &Value) -> Reply {
     body("application/json", value.to_string())
@@ -356,6 +364,21 @@ impl Reply {
     pub fn closing(mut self) -> Self {
         self.ending = Ending::Close;
         self.header("connection", "close")
+    }
+
+    /// Whether it makes a WebSocket of its connection.
+    pub(crate) fn switches(&self) -> bool {
+        matches!(self.head, Head::Status(101, _))
+    }
+
+    /// Adds a header that it has not.
+    #[must_use]
+    pub(crate) fn or_header(self, name: &str, value: &str) -> Self {
+        let has = match &self.head {
+            Head::Status(_, headers) => headers.iter().any(|(known, _)| known == name),
+            Head::Raw(_) | Head::Absent => true,
+        };
+        if has { self } else { self.header(name, value) }
     }
 
     fn joined(&self) -> Bytes {

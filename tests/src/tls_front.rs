@@ -54,6 +54,7 @@ struct Counts {
     connections: AtomicU64,
     handshakes: AtomicU64,
     heard: AtomicU64,
+    http2: AtomicU64,
 }
 
 // === impl Authority ===
@@ -118,7 +119,19 @@ impl Default for Authority {
 impl TlsFront {
     /// Stands before an upstream, with a certificate of this authority that has this flaw.
     pub async fn before(upstream: &Upstream, authority: &Authority, flaw: Flaw) -> Self {
-        let acceptor = TlsAcceptor::from(authority.server(flaw));
+        Self::accepting(upstream, authority.server(flaw)).await
+    }
+
+    /// Stands before an upstream as a server that prefers HTTP/2. It only prefers it: what stands behind does not speak
+    /// it.
+    pub async fn preferring_http2(upstream: &Upstream, authority: &Authority) -> Self {
+        let mut server = ServerConfig::clone(&authority.server(Flaw::None));
+        server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self::accepting(upstream, Arc::new(server)).await
+    }
+
+    async fn accepting(upstream: &Upstream, server: Arc<ServerConfig>) -> Self {
+        let acceptor = TlsAcceptor::from(server);
         let listener = FAKES.spawn(TcpListener::bind("127.0.0.1:0")).await.expect("the fakes' runtime lives");
         let listener = listener.expect("a port of the loopback can be had");
         let address = listener.local_addr().expect("a bound socket has an address");
@@ -140,6 +153,11 @@ impl TlsFront {
     /// How many of them came as far as TLS.
     pub fn handshakes(&self) -> u64 {
         self.counts.handshakes.load(Ordering::SeqCst)
+    }
+
+    /// How many agreed on HTTP/2.
+    pub fn http2(&self) -> u64 {
+        self.counts.http2.load(Ordering::SeqCst)
     }
 
     /// How many bytes of requests were heard.
@@ -173,7 +191,11 @@ async fn hand_on(
     counts: &Counts,
 ) -> std::io::Result<()> {
     let _delay = socket.set_nodelay(true);
-    let (mut read, mut write) = tokio::io::split(acceptor.accept(socket).await?);
+    let accepted = acceptor.accept(socket).await?;
+    if accepted.get_ref().1.alpn_protocol() == Some(b"h2") {
+        counts.http2.fetch_add(1, Ordering::SeqCst);
+    }
+    let (mut read, mut write) = tokio::io::split(accepted);
     counts.handshakes.fetch_add(1, Ordering::SeqCst);
     let (mut answers, mut requests) = TcpStream::connect(behind).await?.into_split();
     let there = async {

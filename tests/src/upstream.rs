@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 
 use crate::eventually::until;
 use crate::script::Reply;
+use crate::socket::Socket;
 pub use received::{Departure, Received};
 use serve::{State, accept, lock};
 
@@ -192,6 +193,11 @@ impl Upstream {
     /// All requests so far, health probes not among them.
     pub fn requests(&self) -> Vec<Received> {
         lock(&self.state.seen).requests.clone()
+    }
+
+    /// The next WebSocket that was opened by a reply of [`switch`](crate::switch).
+    pub async fn socket(&self) -> Socket {
+        until("a socket is opened", async || lock(&self.state.sockets).pop_front()).await
     }
 
     /// Whether a request has come whose body holds this text.

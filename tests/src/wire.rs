@@ -49,6 +49,11 @@ impl Incoming {
         Self { socket, buffer: BytesMut::new() }
     }
 
+    /// The connection, and what was read of it and belongs to no request.
+    pub(crate) fn into_parts(self) -> (OwnedReadHalf, BytesMut) {
+        (self.socket, self.buffer)
+    }
+
     /// The next request's head; `None` when the other side has closed.
     pub(crate) async fn head(&mut self) -> Option<RequestHead> {
         loop {

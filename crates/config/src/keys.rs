@@ -343,6 +343,11 @@ pub(crate) static KEYS: &[Key] = &[
         "Silence in a stream after which the client gets a comment; 0 sends none.",
     ),
     hot(
+        "proxy.socket_idle_timeout",
+        Field::Duration(place!(proxy.socket_idle_timeout), Seconds, INSTANT),
+        "Longest silence of a WebSocket in both directions, pings included; then it is closed.",
+    ),
+    hot(
         "proxy.max_event_bytes",
         Field::Size(number!(proxy.max_event_bytes), 16 << 10, 64 << 20),
         "Largest event of a streamed answer; a larger one breaks it off.",

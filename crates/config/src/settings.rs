@@ -187,6 +187,8 @@ pub struct ProxySettings {
     pub commit_after: Duration,
     /// How long a streamed answer may be silent before the client gets a comment; zero sends none.
     pub keep_alive_comment: Duration,
+    /// How long a WebSocket may be silent in both directions before it is closed.
+    pub socket_idle_timeout: Duration,
     /// The largest event of a streamed answer, in bytes.
     pub max_event_bytes: usize,
     /// The largest form with files, and the largest body that is passed on unread, in bytes. JSON has
@@ -359,6 +361,7 @@ impl Default for ProxySettings {
             session_header: "x-session-id".to_owned(),
             commit_after: Duration::from_secs(12),
             keep_alive_comment: Duration::from_secs(15),
+            socket_idle_timeout: Duration::from_mins(10),
             max_event_bytes: 1 << 20,
             max_upload_bytes: 512 << 20,
             spool_above: 1 << 20,

@@ -32,6 +32,20 @@ pub enum UsageSource {
 // === impl Usage ===
 
 impl Usage {
+    /// Both together. What neither of them says stays unsaid.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            prompt: sum(self.prompt, other.prompt),
+            completion: sum(self.completion, other.completion),
+            cached: sum(self.cached, other.cached),
+            reasoning: sum(self.reasoning, other.reasoning),
+            audio_in: sum(self.audio_in, other.audio_in),
+            audio_out: sum(self.audio_out, other.audio_out),
+            source: if let UsageSource::None = other.source { self.source } else { other.source },
+        }
+    }
+
     /// Whether anything is known at all.
     pub const fn is_known(&self) -> bool {
         self.prompt.is_some() || self.completion.is_some()
@@ -51,5 +65,13 @@ impl UsageSource {
             Self::Upstream => "upstream",
             Self::Counted => "counted",
         }
+    }
+}
+
+const fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (Some(one), None) => Some(one),
+        (None, other) => other,
     }
 }

@@ -17,7 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::call::Payload;
 use crate::error::ProxyError;
 use crate::headers;
-use crate::openai::{BatchLines, Endpoint, MultipartPeek, ObjectKind, Takes, is_multipart};
+use crate::openai::{BatchLines, Endpoint, Gives, MultipartPeek, ObjectKind, Takes, is_multipart};
+use crate::socket::key_in_protocols;
 use crate::upload;
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
@@ -44,13 +45,13 @@ pub struct MayExplain;
 /// Reserved at once for a body whose length is announced; the rest as it comes, so that announcing costs nothing.
 const RESERVE_AT_MOST: u64 = 1 << 20;
 
-/// Whose key the request bears.
+/// Whose this key is.
 pub(crate) fn identify(
     snapshot: &Snapshot,
-    headers: &HeaderMap,
+    key: Option<&[u8]>,
     now: UnixMillis,
 ) -> Result<(Arc<User>, KeyId), ProxyError> {
-    let key = presented_key(headers).ok_or(ProxyError::InvalidKey)?;
+    let key = key.ok_or(ProxyError::InvalidKey)?;
     let digest = KeyDigest(Sha256::digest(key).into());
     let (key, user) = snapshot.identify(&digest, now).ok_or(ProxyError::InvalidKey)?;
     Ok((Arc::clone(user), key.id))
@@ -59,12 +60,30 @@ pub(crate) fn identify(
 /// The one key of a request. Where several headers bear one they must agree: another gateway before or behind this one
 /// might take the other.
 pub(crate) fn presented_key(headers: &HeaderMap) -> Option<&[u8]> {
+    the_one(keys_in(headers))
+}
+
+/// The same for a row of the table: programs in browsers, which open sockets, have nowhere to show a key but among the
+/// subprotocols.
+pub(crate) fn presented_key_to<'h>(endpoint: &Endpoint, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+    if endpoint.gives == Gives::Socket {
+        the_one(keys_in(headers).chain(key_in_protocols(headers).map(Some)))
+    } else {
+        presented_key(headers)
+    }
+}
+
+/// What the headers show as keys; `None` for what is none.
+fn keys_in(headers: &HeaderMap) -> impl Iterator<Item = Option<&[u8]>> {
     let bearers = headers.get_all(AUTHORIZATION).iter().map(|value| bearer(value.as_bytes()));
     let others = OTHER_KEY_HEADERS
         .iter()
         .flat_map(|name| headers.get_all(name))
         .map(|value| Some(value.as_bytes().trim_ascii()));
-    let mut keys = bearers.chain(others);
+    bearers.chain(others)
+}
+
+fn the_one<'h>(mut keys: impl Iterator<Item = Option<&'h [u8]>>) -> Option<&'h [u8]> {
     let key = keys.next()??;
     (!key.is_empty() && keys.all(|other| other == Some(key))).then_some(key)
 }
@@ -203,6 +222,7 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+    use crate::openai::endpoints;
 
     fn key_in(pairs: &[(&'static str, &'static str)]) -> Option<String> {
         let mut headers = HeaderMap::new();
@@ -218,6 +238,22 @@ mod tests {
             assert_eq!(key_in(&[pair]).as_deref(), Some("k"), "{pair:?}");
         }
         assert_eq!(key_in(&[("authorization", "Bearer k"), ("x-api-key", "k")]).as_deref(), Some("k"));
+    }
+
+    #[test]
+    fn a_socket_may_show_its_key_among_the_subprotocols_and_others_may_not() {
+        let mut headers = HeaderMap::new();
+        let protocols = HeaderValue::from_static("realtime, openai-insecure-api-key.k");
+        headers.insert("sec-websocket-protocol", protocols);
+        let mut sockets = endpoints().filter(|row| row.gives == Gives::Socket);
+        let mut others = endpoints().filter(|row| row.gives != Gives::Socket);
+        assert!(sockets.all(|row| presented_key_to(row, &headers) == Some(b"k")));
+        assert!(others.all(|row| presented_key_to(row, &headers).is_none()));
+        let socket = endpoints().find(|row| row.gives == Gives::Socket).unwrap();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer k"));
+        assert_eq!(presented_key_to(socket, &headers), Some(&b"k"[..]));
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer other"));
+        assert_eq!(presented_key_to(socket, &headers), None);
     }
 
     #[test]

@@ -9,9 +9,11 @@ mod learn;
 mod made;
 mod named;
 mod references;
+mod secret;
 mod walk;
 
 pub(crate) use call::named_by;
 pub(crate) use directory::{Directory, Pull};
 pub use directory::{Neighbours, Question, Recall, Recalled, Silent};
 pub(crate) use learn::Lesson;
+pub(crate) use secret::{Secret, may_be_secret};

@@ -6,12 +6,14 @@ mod limits;
 mod pace;
 mod refusal;
 mod retry_after;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, Usage};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use tokio::time::{Instant, timeout_at};
 
@@ -21,6 +23,7 @@ use crate::events::{Events, Turn};
 use crate::journal::Ending;
 use crate::openai::UsageScan;
 use crate::plane::Route;
+use crate::socket::Opened;
 use crate::upstream::{AnswerBody, ConnectError, Outgoing, SendError, Upstreams};
 
 pub(crate) use limits::{Limits, Schedule};
@@ -51,6 +54,8 @@ pub(crate) enum Content {
     },
     /// It is still coming.
     Coming(Box<Coming>),
+    /// There is none: the connection is a WebSocket now.
+    Socket(Box<Opened>),
 }
 
 /// A body under way.
@@ -103,6 +108,9 @@ pub(crate) async fn attempt(
     limits: Limits,
     pace: &Pace,
 ) -> Result<Answer, Failure> {
+    if let Some(client) = &call.socket {
+        return Box::pin(upgrade::open(upstreams, call, client, route, limits, pace)).await;
+    }
     let uri = uri_for(call, route)?;
     let request = || request_for(call, route, &uri);
     let sending = upstreams.send(&route.target, request, route.timeouts);
@@ -114,7 +122,7 @@ pub(crate) async fn attempt(
     if !content::is_good(response.status(), call) {
         let mapped = route.backend_model.is_some();
         let refused = refusal::read(response, key, limits.first_byte, mapped, call.endpoint.asks());
-        return Err(Box::pin(refused).await);
+        return Err(Box::pin(refused).await.of_call(call));
     }
     let exhausted = retry_after::exhausted(response.headers(), SystemTime::now());
     let (status, headers, mut content) = content::take(response, call, route, limits, pace).await?;
@@ -137,7 +145,12 @@ fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
     *request.method_mut() = call.method.clone();
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = call.headers.clone();
-    route.target.authorize(request.headers_mut());
+    match &call.secret {
+        Some(secret) => {
+            request.headers_mut().insert(AUTHORIZATION, secret.clone());
+        }
+        None => route.target.authorize(request.headers_mut()),
+    }
     request
 }
 
@@ -153,6 +166,16 @@ impl Failure {
     pub(crate) fn timeout() -> Self {
         let why = "no answer in time".to_owned();
         Self::blamed(ProxyError::Timeout, AttemptOutcome::Timeout, Repeat::PerhapsExecuted, why)
+    }
+
+    /// The key that was refused may be one that the caller has brought.
+    fn of_call(mut self, call: &Call) -> Self {
+        if call.secret.is_some() && matches!(self.ending.status, Some(401 | 403)) {
+            self.error = ProxyError::SecretRefused;
+            self.ending.outcome = AttemptOutcome::CallerError;
+            self.repeat = Repeat::Never;
+        }
+        self
     }
 
     fn internal(why: &str) -> Self {

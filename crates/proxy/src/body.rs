@@ -5,13 +5,15 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use crate::relay::Relay;
+use crate::socket::Socket;
 use crate::waiting::Waiting;
 
 /// What the body of an answer can fail with: the connection is then cut, so that the client sees that the answer is
 /// not whole.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of an answer: known bytes, an upstream's answer as it comes, or one that is still being searched for.
+/// The body of an answer: known bytes, an upstream's answer as it comes, one that is still being searched for, or the
+/// socket that comes in its place.
 #[derive(Debug)]
 pub struct Body(Inner);
 
@@ -20,6 +22,8 @@ enum Inner {
     Full(Option<Bytes>),
     Relay(Box<Relay>),
     Waiting(Box<Waiting>),
+    /// There is none; what follows the head is no HTTP.
+    Socket(Option<Box<Socket>>),
 }
 
 // === impl Body ===
@@ -33,6 +37,18 @@ impl Body {
 
     pub(crate) fn relay(relay: Relay) -> Self {
         Self(Inner::Relay(Box::new(relay)))
+    }
+
+    pub(crate) fn socket(socket: Socket) -> Self {
+        Self(Inner::Socket(Some(Box::new(socket))))
+    }
+
+    /// What is to be run once the head of this answer has gone out; `None` for nearly all answers.
+    pub fn take_socket(&mut self) -> Option<Box<Socket>> {
+        match &mut self.0 {
+            Inner::Socket(socket) => socket.take(),
+            Inner::Full(_) | Inner::Relay(_) | Inner::Waiting(_) => None,
+        }
     }
 
     pub(crate) fn waiting(waiting: Waiting) -> Self {
@@ -52,6 +68,7 @@ impl http_body::Body for Body {
             Inner::Full(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Inner::Relay(relay) => relay.poll_frame(cx),
             Inner::Waiting(waiting) => waiting.poll_frame(cx),
+            Inner::Socket(_) => Poll::Ready(None),
         }
     }
 
@@ -60,6 +77,7 @@ impl http_body::Body for Body {
             Inner::Full(bytes) => bytes.is_none(),
             Inner::Relay(relay) => relay.is_end_stream(),
             Inner::Waiting(waiting) => waiting.is_end_stream(),
+            Inner::Socket(_) => true,
         }
     }
 
@@ -68,6 +86,7 @@ impl http_body::Body for Body {
             Inner::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Inner::Relay(relay) => relay.size_hint(),
             Inner::Waiting(_) => SizeHint::default(),
+            Inner::Socket(_) => SizeHint::with_exact(0),
         }
     }
 }

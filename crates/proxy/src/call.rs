@@ -7,12 +7,13 @@ use bytes::Bytes;
 use gateway_domain::User;
 use gateway_routing::ChannelSet;
 use gateway_sessions::{SessionKey, Source};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use crate::affinity::Pull;
 use crate::commit::Promise;
 use crate::openai::{AnswerEdits, Edit, Endpoint, Gives, PathParams, pieces, rename, uri};
 use crate::plane::Route;
+use crate::socket::Client;
 use crate::spool::Spool;
 use crate::upload;
 use crate::upstream::Outgoing;
@@ -70,6 +71,10 @@ pub(crate) struct Call {
     pub explain: bool,
     /// Whether an upstream has promised the stream that the client asked for.
     pub promise: Promise,
+    /// What goes up in place of the channel's key: the channel has made it for this user, for a session and no more.
+    pub secret: Option<HeaderValue>,
+    /// The client's end, where the call is for a WebSocket.
+    pub socket: Option<Box<Client>>,
 }
 
 /// A body as the client sent it.

@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::call::Call;
 use crate::openai::PeekError;
+use crate::websocket::HandshakeError;
 
 /// Everything that can end a call without a good answer. `respond.rs` alone says which status each becomes.
 ///
@@ -32,12 +33,25 @@ pub(crate) enum ProxyError {
         "no valid API key: send a gateway key as `Authorization: Bearer <key>` (it is not the upstream's key)"
     )]
     InvalidKey,
+    /// The upstream no longer takes the secret that it has made for the client.
+    #[error(
+        "the client secret has expired or was used for something that it is not good for; ask for a new one"
+    )]
+    SecretRefused,
     /// `/v1/organization` and `/v1/projects`, where no channel is named for them or the key is not for all models.
     #[error(
         "administration of an OpenAI organization is not routed for this key: use OpenAI's own address, or have whoever \
          runs this gateway name a channel for it (proxy.administration_channel)"
     )]
     AdministrationNotRouted,
+    /// A request for a WebSocket that opens none.
+    #[error("{0}")]
+    Handshake(#[from] HandshakeError),
+    /// A WebSocket in which any model could be named, for a key that is for some only.
+    #[error(
+        "this API key is for some models only, and a WebSocket on this path could name any: use POST /v1/responses"
+    )]
+    SocketForAll,
     /// Not of the type that the endpoint takes.
     #[error("the body must be {wanted}")]
     ContentType {

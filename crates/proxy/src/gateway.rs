@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gateway_config::{ProxySettings, UnknownPaths};
+use gateway_config::{ProxySettings, Settings, UnknownPaths};
 use gateway_domain::{ExchangeOutcome, User};
 use gateway_health::Board;
 use gateway_sessions::Sessions;
@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::admit;
-use crate::affinity::Directory;
+use crate::affinity::{Directory, Secret, may_be_secret};
 use crate::attempt::{Answer, Content};
 use crate::batch_file;
 use crate::body::Body;
@@ -27,7 +27,7 @@ use crate::error::ProxyError;
 use crate::explain::ROUTE;
 use crate::journal::{AttemptNumber, Entry, Journal};
 use crate::models;
-use crate::openai::{ADMINISTRATION, Endpoint, EndpointKind, Lookup, OTHER, PathParams, lookup};
+use crate::openai::{ADMINISTRATION, Endpoint, EndpointKind, Gives, Lookup, OTHER, PathParams, lookup};
 use crate::own_lists::{self, OwnList, Plan};
 use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
@@ -35,9 +35,11 @@ use crate::request_id::{REQUEST_ID, RequestId};
 use crate::respond::respond;
 use crate::route;
 use crate::search::{Found, Search};
-use crate::understand::understand;
+use crate::socket::{Around, Client, Socket};
+use crate::understand::{Caller, understand};
 use crate::upstream::Upstreams;
 use crate::waiting::Waiting;
+use crate::websocket::HandshakeError;
 
 const CHANNEL: HeaderName = HeaderName::from_static("x-gateway-channel");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-gateway-attempts");
@@ -136,17 +138,18 @@ impl Worker {
     ) -> Result<Admitted, ProxyError> {
         // --- who, and what ---
         let settings = &plane.snapshot.settings;
-        let now = self.shared.journal.clock.unix();
-        let (user, key) = admit::identify(&plane.snapshot, &head.headers, now)?;
-        entry.identified(user.id, key);
         let endpoint = found.0;
+        let socket = self.socket_for(&found, head, settings)?;
+        let key = admit::presented_key_to(endpoint, &head.headers);
+        let (user, secret) = self.caller(plane, endpoint, key, entry).await?;
         if endpoint.kind == EndpointKind::Administration {
             route::check_administration(plane, &user)?;
         }
         let received = admit::receive(endpoint, &head.headers, body, &user, settings).await?;
         entry.received(received.body.len());
         let among = batch_file::channels(plane, &user, received.form.as_ref())?;
-        let mut call = understand(found, head, received, user, &settings.proxy)?;
+        let caller = Caller { user, key: key.unwrap_or_default(), secret, socket };
+        let mut call = understand(found, head, received, caller, &settings.proxy)?;
         call.among = among;
         // --- route ---
         if let Some(kind) = own_lists::lists(plane, &call) {
@@ -156,6 +159,7 @@ impl Worker {
             });
         }
         route::place(&self.shared.directory, plane, &mut call).await?;
+        call.pull = secret.map_or(Ok(call.pull), |secret| secret.pulls(call.pull))?;
         let served = Arc::clone(route::route(plane, &call)?);
         entry.asks_for(&served.name);
         // --- session ---
@@ -163,6 +167,51 @@ impl Worker {
         entry.belongs(call.session_source);
         entry.estimates(call.text_tokens());
         Ok(Admitted::Call(Box::new(call), served))
+    }
+
+    /// Whose key a call bears: a user's own, or one that an upstream has made for it.
+    async fn caller(
+        &self,
+        plane: &Plane,
+        endpoint: &Endpoint,
+        key: Option<&[u8]>,
+        entry: &mut Entry,
+    ) -> Result<(Arc<User>, Option<Secret>), ProxyError> {
+        let now = self.shared.journal.clock.unix();
+        let secret_key = match admit::identify(&plane.snapshot, key, now) {
+            Ok((user, key)) => {
+                entry.identified(user.id, Some(key));
+                return Ok((user, None));
+            }
+            Err(error) => key.filter(|key| may_be_secret(endpoint, key)).ok_or(error)?,
+        };
+        let secret = self.shared.directory.secret(secret_key, now).await.ok_or(ProxyError::InvalidKey)?;
+        let user = plane.snapshot.users.get(&secret.user).filter(|user| user.enabled);
+        let user = user.ok_or(ProxyError::InvalidKey)?;
+        entry.identified(user.id, None);
+        Ok((Arc::clone(user), Some(secret)))
+    }
+
+    /// The client's end of the WebSocket that a row is for, if it is for one.
+    fn socket_for(
+        &self,
+        (endpoint, path): &(&'static Endpoint, PathParams),
+        head: &http::request::Parts,
+        settings: &Settings,
+    ) -> Result<Option<Box<Client>>, ProxyError> {
+        if endpoint.gives != Gives::Socket {
+            return Ok(None);
+        }
+        let idle = settings.proxy.socket_idle_timeout;
+        let (directory, clock) = (self.shared.directory.clone(), self.shared.journal.clock);
+        match Client::of(head, Around { idle, directory, clock }) {
+            Ok(client) => Ok(Some(Box::new(client))),
+            // Whoever wants no socket is told what else stands at the path, if anything does.
+            Err(HandshakeError::NotAsked) if is_posted(path) => {
+                Err(ProxyError::WrongMethod { method: cut(head.method.as_str()), allow: "POST" })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Searches for an answer, and gives the client what was found.
@@ -214,9 +263,9 @@ impl Worker {
         entry: &mut Entry,
     ) -> Result<Option<Arc<User>>, ProxyError> {
         let now = self.shared.journal.clock.unix();
-        match admit::identify(&plane.snapshot, &head.headers, now) {
+        match admit::identify(&plane.snapshot, admit::presented_key(&head.headers), now) {
             Ok((user, key)) => {
-                entry.identified(user.id, key);
+                entry.identified(user.id, Some(key));
                 Ok(Some(user))
             }
             Err(_) if plane.snapshot.settings.proxy.public_models => Ok(None),
@@ -294,6 +343,10 @@ fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: Setti
             }
             Body::relay(Relay::new(*coming, status, route, setting, entry, number))
         }
+        Content::Socket(opened) => {
+            entry.streams();
+            Body::socket(Socket::new(*opened, setting.cut, entry, number))
+        }
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -339,6 +392,11 @@ fn refuse(error: &ProxyError, mut entry: Entry) -> Response<Body> {
         response.headers_mut().extend(HeaderValue::from_str(channel).ok().map(|name| (CHANNEL, name)));
     }
     response
+}
+
+/// Whether something can be posted to a path.
+fn is_posted(path: &PathParams) -> bool {
+    matches!(lookup(&Method::POST, path.as_str()), Lookup::Forward { .. })
 }
 
 fn label(found: &Lookup) -> &'static str {

@@ -140,10 +140,10 @@ impl fmt::Debug for Journal {
 // === impl Entry ===
 
 impl Entry {
-    /// The key was recognised.
-    pub(crate) fn identified(&mut self, user: UserId, key: KeyId) {
+    /// The key was recognised; there is none of a user's own where it was made by an upstream.
+    pub(crate) fn identified(&mut self, user: UserId, key: Option<KeyId>) {
         self.0.exchange.user = Some(user);
-        self.0.exchange.key = Some(key);
+        self.0.exchange.key = key;
     }
 
     /// The body was read.
@@ -284,6 +284,12 @@ impl Entry {
         self.0.exchange.status = status;
     }
 
+    /// What a socket has carried so far, from the client and to it.
+    pub(crate) fn carried(&mut self, bytes_in: u64, bytes_out: u64) {
+        self.0.exchange.bytes_in = bytes_in;
+        self.0.exchange.bytes_out = bytes_out;
+    }
+
     /// Bytes of the answer's body went to the client.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.0.exchange.bytes_out += bytes as u64;
@@ -410,6 +416,8 @@ impl Ending {
 /// What the pool learns from an outcome.
 fn kind_of(outcome: AttemptOutcome, status: Option<u16>) -> Kind {
     match outcome {
+        // A socket lasts as long as its ends like: what there was to learn was its beginning.
+        AttemptOutcome::Ok if status == Some(101) => Kind::Cancelled,
         AttemptOutcome::Ok => Kind::Ok,
         AttemptOutcome::CallerError => Kind::CallerError(status.unwrap_or(400)),
         AttemptOutcome::Unserved => Kind::Unserved,

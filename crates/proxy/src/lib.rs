@@ -39,6 +39,7 @@ mod respond;
 mod route;
 mod scrub;
 mod search;
+mod socket;
 mod spool;
 mod tap;
 mod tasks;
@@ -46,6 +47,7 @@ mod understand;
 mod upload;
 mod upstream;
 mod waiting;
+pub mod websocket;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,6 +69,7 @@ pub use journal::Sink;
 pub use metrics::Metrics;
 pub use plane::AdoptError;
 pub use request_id::{REQUEST_ID, RequestId, seed};
+pub use socket::Socket;
 pub use upstream::Names;
 
 use affinity::Directory;

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::call::Call;
 use crate::error::ProxyError;
-use crate::openai::{EndpointKind, ModelAt, ObjectKind};
+use crate::openai::{EndpointKind, Gives, ModelAt, ObjectKind};
 
 #[derive(Deserialize)]
 struct Upload<'a> {
@@ -25,6 +25,10 @@ struct Upload<'a> {
 pub(crate) fn check(call: &Call, models: &[Cow<'_, str>]) -> Result<(), ProxyError> {
     if call.user.allowed_models.is_none() {
         return Ok(());
+    }
+    // Its messages name the models.
+    if call.socket.is_some() && call.endpoint.asks() {
+        return Err(ProxyError::SocketForAll);
     }
     if let Some(name) = models.iter().find(|name| !call.user.may_use(name)) {
         return Err(ProxyError::model_not_found(name));
@@ -54,7 +58,8 @@ pub(crate) fn rules(call: &Call, settings: ObjectSettings) -> ObjectSettings {
 
 /// Whether a call may be carried although it names no model.
 pub(crate) fn may_name_none(call: &Call) -> bool {
-    if call.user.allowed_models.is_none() {
+    // A client secret was made for a model that was checked.
+    if call.user.allowed_models.is_none() || call.secret.is_some() {
         return true;
     }
     let endpoint = call.endpoint;
@@ -79,8 +84,10 @@ pub(crate) fn may_name_none(call: &Call) -> bool {
         EndpointKind::Batches | EndpointKind::ChatKit => reads || own,
         EndpointKind::Threads => reads || own || endpoint.model == ModelAt::Nowhere,
         EndpointKind::Videos => reads || own || endpoint.makes == Some(ObjectKind::Character),
-        // A call that is hung up on asks nobody.
-        EndpointKind::Realtime => own && endpoint.model == ModelAt::Nowhere,
+        // A call that is hung up on asks nobody, and one that is listened to has its model.
+        EndpointKind::Realtime => {
+            own && (endpoint.model == ModelAt::Nowhere || endpoint.gives == Gives::Socket)
+        }
         EndpointKind::Administration
         | EndpointKind::ChatCompletions
         | EndpointKind::Compact

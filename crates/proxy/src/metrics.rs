@@ -354,7 +354,7 @@ fn describe(recorder: &dyn Recorder) {
     }
     let gauges = [
         ("gateway_channel_error_rate", "Share of a channel's recent attempts that failed (moving average)."),
-        ("gateway_active_streams", "Streamed answers under way."),
+        ("gateway_active_streams", "Streamed answers and WebSockets under way."),
         ("gateway_requests_in_flight", "Requests under way."),
     ];
     for (name, text) in gauges {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_domain::ExchangeOutcome;
-use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::body::Body;
 use crate::error::ProxyError;
 use crate::openai::{ErrorBody, StreamDialect, error_of};
+use crate::websocket::HandshakeError;
 
 /// The finer twin of `Retry-After` that OpenAI's SDKs read first.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -23,6 +24,10 @@ struct Look {
     param: Option<&'static str>,
     code: &'static str,
 }
+
+/// The types of errors that many have.
+const INVALID: &str = "invalid_request_error";
+const UPSTREAM: &str = "upstream_error";
 
 const fn look(
     status: StatusCode,
@@ -58,6 +63,13 @@ pub(crate) fn respond(error: &ProxyError, attempts: usize) -> Response<Body> {
     if let ProxyError::WrongMethod { allow, .. } = error {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
+    if let ProxyError::Handshake(_) = error {
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
+    if look.status == StatusCode::UPGRADE_REQUIRED {
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
     if error.leaves_body_unread() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -88,13 +100,33 @@ fn seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(whole.max(1))
 }
 
+fn handshake_look(error: HandshakeError) -> Look {
+    match error {
+        HandshakeError::NotAsked | HandshakeError::Http | HandshakeError::Version => {
+            look(StatusCode::UPGRADE_REQUIRED, INVALID, None, "websocket_required")
+        }
+        HandshakeError::Connection | HandshakeError::Key | HandshakeError::Body => {
+            look(StatusCode::BAD_REQUEST, INVALID, None, "invalid_websocket_handshake")
+        }
+    }
+}
+
+/// For an upstream's answer that is no error in OpenAI's shape.
+fn upstream_look(status: u16) -> Look {
+    match StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY) {
+        status @ StatusCode::TOO_MANY_REQUESTS => {
+            look(status, "rate_limit_error", None, "rate_limit_exceeded")
+        }
+        status if status.is_client_error() => look(status, INVALID, None, "upstream_refused"),
+        status => look(status, UPSTREAM, None, "upstream_error"),
+    }
+}
+
 // === impl ProxyError ===
 
 impl ProxyError {
     /// Status, type, param and code. Adding a variant does not compile until someone has chosen its row.
     fn look(&self) -> Look {
-        const INVALID: &str = "invalid_request_error";
-        const UPSTREAM: &str = "upstream_error";
         match self {
             Self::UnknownPath { .. } => look(StatusCode::NOT_FOUND, INVALID, None, "unknown_url"),
             Self::WrongMethod { .. } => {
@@ -103,9 +135,14 @@ impl ProxyError {
             Self::InvalidKey => {
                 look(StatusCode::UNAUTHORIZED, "authentication_error", None, "invalid_api_key")
             }
+            Self::SecretRefused => {
+                look(StatusCode::UNAUTHORIZED, "authentication_error", None, "invalid_client_secret")
+            }
             Self::AdministrationNotRouted => {
                 look(StatusCode::FORBIDDEN, "permission_error", None, "administration_not_routed")
             }
+            Self::Handshake(error) => handshake_look(*error),
+            Self::SocketForAll => look(StatusCode::FORBIDDEN, "permission_error", None, "socket_not_allowed"),
             Self::ContentType { .. } => {
                 look(StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID, None, "unsupported_content_type")
             }
@@ -134,16 +171,7 @@ impl ProxyError {
             }
             Self::ListTooLong => look(StatusCode::BAD_REQUEST, INVALID, Some("limit"), "list_too_long"),
             Self::ModelMissing => look(StatusCode::BAD_REQUEST, INVALID, Some("model"), "missing_model"),
-            Self::Upstream(answer) => {
-                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::BAD_GATEWAY);
-                match status {
-                    StatusCode::TOO_MANY_REQUESTS => {
-                        look(status, "rate_limit_error", None, "rate_limit_exceeded")
-                    }
-                    status if status.is_client_error() => look(status, INVALID, None, "upstream_refused"),
-                    status => look(status, UPSTREAM, None, "upstream_error"),
-                }
-            }
+            Self::Upstream(answer) => upstream_look(answer.status),
             Self::Stopping => look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "gateway_stopping"),
             Self::Connect => look(StatusCode::BAD_GATEWAY, UPSTREAM, None, "upstream_connect_error"),
             Self::Dns => look(StatusCode::BAD_GATEWAY, UPSTREAM, None, "upstream_dns_error"),

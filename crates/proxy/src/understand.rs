@@ -1,6 +1,7 @@
 //! What a request asks for, as far as the gateway must know: the model, a stream, a session, and whether it may be done
 //! twice.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use gateway_config::ProxySettings;
@@ -8,8 +9,8 @@ use gateway_domain::User;
 use gateway_sessions::{Naming, SessionKey};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::admit::{MayExplain, Received, patience, presented_key, wants_explanation};
-use crate::affinity::Pull;
+use crate::admit::{MayExplain, Received, patience, wants_explanation};
+use crate::affinity::{Pull, Secret};
 use crate::call::{Call, Payload, Place};
 use crate::commit::Promise;
 use crate::error::ProxyError;
@@ -18,8 +19,21 @@ use crate::openai::{
     AnswerEdits, Edit, Endpoint, ModelAt, ObjectKind, PathParams, Peek, PeekError, Takes, ask_for_usage,
     nested_model, peek, uri,
 };
+use crate::socket::{Client, prepare};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// Who makes a call.
+#[derive(Debug)]
+pub(crate) struct Caller<'h> {
+    pub user: Arc<User>,
+    /// With which key: it must not go up.
+    pub key: &'h [u8],
+    /// What the key is, if it is not the user's own.
+    pub secret: Option<Secret>,
+    /// What its end of a WebSocket is, if it asks for one.
+    pub socket: Option<Box<Client>>,
+}
 
 /// A model's name, and where a call says it.
 type Named = (Arc<str>, Place);
@@ -29,9 +43,11 @@ pub(crate) fn understand(
     found: (&'static Endpoint, PathParams),
     head: &http::request::Parts,
     received: Received,
-    user: Arc<User>,
+    caller: Caller<'_>,
     settings: &ProxySettings,
 ) -> Result<Call, ProxyError> {
+    let Caller { user, key, secret, socket } = caller;
+    let secret = secret.and_then(|_| bearer(key));
     let (endpoint, path) = found;
     let Received { body, form } = received;
     let seen = match (&form, &body) {
@@ -39,15 +55,20 @@ pub(crate) fn understand(
         (None, Payload::Whole(bytes)) => read_json(endpoint, bytes)?,
         (None, Payload::Kept(_)) => Peek::default(),
     };
-    let key = presented_key(&head.headers).and_then(|key| std::str::from_utf8(key).ok()).unwrap_or_default();
+    let key = std::str::from_utf8(key).unwrap_or_default();
     let query = head.uri.query().and_then(|query| headers::query_for_upstream(query, key));
     let model = match endpoint.model {
         ModelAt::Body { required } => model_in_body(&seen, required)?,
         ModelAt::Nested(members) => nested(&body, members)?,
-        ModelAt::Query => query.as_deref().and_then(model_in_query),
+        ModelAt::Query => query.as_deref().map_or(Ok(None), model_in_query)?,
         ModelAt::Path => model_in_path(endpoint, &path),
         ModelAt::Nowhere => None,
     };
+    if socket.is_some() {
+        for (name, _) in endpoint.names {
+            only_in_query(query.as_deref().unwrap_or_default(), name)?;
+        }
+    }
     let naming = Naming {
         prompt_cache_key: seen.prompt_cache_key.as_deref(),
         header: head.headers.get(&*settings.session_header).map(HeaderValue::as_bytes),
@@ -59,9 +80,13 @@ pub(crate) fn understand(
     let public_name = public_name.filter(|_| settings.rewrite_response_model && endpoint.asks());
     let ask_for_usage = usage_to_ask_for(endpoint, &seen, &body, settings);
     let (session, session_source) = SessionKey::named(user.id, name, &naming);
-    let stream = seen.stream || (head.method == Method::GET && asks_for_events(query.as_deref()));
+    let mut headers = headers::for_upstream(&head.headers, key);
+    if socket.is_some() {
+        prepare(&mut headers, &head.headers);
+    }
+    let asked = seen.stream || (head.method == Method::GET && asks_for_events(query.as_deref()));
     Ok(Call {
-        headers: headers::for_upstream(&head.headers, key),
+        headers,
         lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
         repeatable: is_repeatable(endpoint, head, &seen),
         store: seen.store,
@@ -75,9 +100,11 @@ pub(crate) fn understand(
         patience: patience(&head.headers),
         explain: head.extensions.get::<MayExplain>().is_some()
             || (user.may_explain && wants_explanation(&head.headers)),
-        promise: if stream { Promise::of_stream() } else { Promise::default() },
+        promise: if asked { Promise::of_stream() } else { Promise::default() },
         method: head.method.clone(),
-        stream,
+        stream: asked || socket.is_some(),
+        secret,
+        socket,
         endpoint,
         path,
         query,
@@ -98,6 +125,13 @@ fn usage_to_ask_for(
 ) -> Option<Edit> {
     let is_wanted = settings.force_include_usage && endpoint.takes_stream_options();
     (is_wanted && seen.stream && !seen.include_usage).then(|| ask_for_usage(body.text())).flatten()
+}
+
+/// The header that shows a key.
+fn bearer(key: &[u8]) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_bytes(&[b"Bearer ", key].concat()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// What a body says that came whole.
@@ -129,10 +163,25 @@ fn nested(body: &Payload, members: &[&str]) -> Result<Option<Named>, PeekError> 
     Ok(found.map(|model| (Arc::from(&*model.value), Place::Body(model.span))))
 }
 
-fn model_in_query(query: &str) -> Option<Named> {
-    let span = uri::in_query(query, "model")?;
-    let name = uri::decoded(query.get(span.clone())?)?;
-    Some((Arc::from(name), Place::Query(span)))
+/// A name that is there twice, or written so that only others would read it, might be one thing for us and another for
+/// the upstream.
+fn model_in_query(query: &str) -> Result<Option<Named>, ProxyError> {
+    let Some(span) = only_in_query(query, "model")? else { return Ok(None) };
+    let name = query.get(span.clone()).and_then(uri::decoded);
+    Ok(name.map(|name| (Arc::from(name), Place::Query(span))))
+}
+
+/// Where the value stands of what may be said once.
+fn only_in_query(query: &str, name: &'static str) -> Result<Option<Range<usize>>, ProxyError> {
+    let span = uri::in_query(query, name);
+    if uri::times_in_query(query, name) > usize::from(span.is_some()) {
+        return Err(ProxyError::BadRequest {
+            message: format!("`{name}` must be in the query once at most, and spelled plainly"),
+            param: Some(name),
+            code: "invalid_query",
+        });
+    }
+    Ok(span)
 }
 
 fn model_in_path(endpoint: &Endpoint, path: &PathParams) -> Option<Named> {

@@ -11,6 +11,7 @@ mod outgoing;
 mod pool;
 mod race;
 mod shared;
+mod switch;
 mod target;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(crate) use answer_body::{AnswerBody, AnswerError};
 pub(crate) use connect::{ConnectError, Connector};
 pub use names::Names;
 pub(crate) use outgoing::Outgoing;
+pub(crate) use switch::Switched;
 pub(crate) use target::Target;
 
 use pool::{Connection, Home, Pool};
@@ -106,6 +108,19 @@ impl Upstreams {
             }
             Connection::H2(seat) => seat.send(request).await,
         }
+    }
+
+    /// Sends one request that asks for another protocol, over a connection of its own: that of a call could not be given
+    /// back afterwards, and no protocol but HTTP is spoken on HTTP/2's.
+    pub(crate) async fn switch(
+        &self,
+        target: &Target,
+        request: Request<Outgoing>,
+        timeouts: Timeouts,
+    ) -> Result<Switched, SendError> {
+        let connecting = self.connector.connect_alone(target, timeouts.connect);
+        let alone = connecting.await.map_err(SendError::Connect)?;
+        switch::over(alone, target, request).await
     }
 
     async fn connect(&self, target: &Target, timeouts: Timeouts) -> Result<Connection, ConnectError> {

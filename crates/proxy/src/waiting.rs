@@ -115,7 +115,7 @@ impl Stage {
                 Self::Relaying(Box::new(Relay::new(*coming, status, route, setting.again(), entry, number)))
             }
             // The client was told that a stream comes; to hand it anything else would break its parser.
-            Content::Coming(_) | Content::Whole { .. } => {
+            Content::Coming(_) | Content::Whole { .. } | Content::Socket(_) => {
                 if let Content::Whole { usage, .. } = content {
                     entry.used(usage.into());
                 }

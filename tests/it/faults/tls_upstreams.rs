@@ -6,9 +6,10 @@
 use std::process::Stdio;
 
 use gateway_tests::{
-    Authority, Flaw, Gateway, GatewayProcess, TlsFront, Upstream, chat, eventually, in_good_time, in_order,
-    sse, weighted,
+    Authority, Flaw, Frame, Gateway, GatewayProcess, TlsFront, Upstream, chat, eventually, in_good_time,
+    in_order, sse, switch, weighted,
 };
+use http::Method;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -60,6 +61,24 @@ async fn an_upstream_that_a_named_authority_vouches_for_is_trusted() {
 
     assert!(front.heard() > 0 && front.handshakes() >= 1);
     eventually("idle connections are closed", || up.open_connections() == 0).await;
+}
+
+#[tokio::test]
+async fn a_websocket_is_asked_for_over_http_1_where_the_upstream_would_rather_speak_http_2() {
+    let authority = Authority::new();
+    let up = Upstream::scripted().reply(switch()).start().await;
+    let other = Upstream::scripted().start().await;
+    let front = TlsFront::preferring_http2(&up, &authority).await;
+    let Some(gw) = trusting(&authority, &up, &front.base_url(), &other).await else {
+        up.forgive();
+        return;
+    };
+    let mut client = gw.call(Method::GET, "/v1/realtime?model=bad").socket().await;
+    let mut upstream = up.socket().await;
+    client.send(&Frame::text("over TLS")).await;
+    assert_eq!(upstream.next_text().await, "over TLS");
+    tokio::join!(client.close(1000, ""), upstream.closed());
+    assert_eq!((front.handshakes(), front.http2()), (1, 0));
 }
 
 #[tokio::test]

@@ -23,6 +23,11 @@ impl Outgoing {
         Self { socket: Some(socket), state }
     }
 
+    /// Lets go of the socket as it is.
+    pub(super) fn release(mut self) -> OwnedWriteHalf {
+        self.socket.take().expect("it is there until the drop")
+    }
+
     pub(super) fn socket(&mut self) -> &mut OwnedWriteHalf {
         self.socket.as_mut().expect("it is there until the drop")
     }

@@ -15,6 +15,7 @@ use super::connection::Outgoing;
 use super::{Departure, FAKES, Received};
 use crate::USER_KEY_MARK;
 use crate::script::{Ending, Reply, json_body, status};
+use crate::socket::{Opened, Socket, accept_for};
 use crate::wire::{self, Incoming, RequestHead};
 
 pub(super) type Answering = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
@@ -23,6 +24,7 @@ pub(super) type Answering = Arc<dyn Fn(&Received) -> Reply + Send + Sync>;
 pub(super) struct State {
     pub(super) script: Mutex<Script>,
     pub(super) seen: Mutex<Seen>,
+    pub(super) sockets: Mutex<Opened>,
     pub(super) in_flight: AtomicUsize,
     pub(super) peak: AtomicUsize,
     pub(super) connections: AtomicU64,
@@ -171,10 +173,31 @@ async fn converse(stream: TcpStream, connection: u64, state: Arc<State>) {
             ));
             return;
         };
+        if reply.switches() {
+            let (opening, protocol) = answer_handshake(reply, &request);
+            if wire::play(&opening, outgoing.socket(), &state.sent).await.is_ok() {
+                let (reads, buffer) = incoming.into_parts();
+                let socket = Socket::of_server(reads, buffer, outgoing.release(), protocol);
+                lock(&state.sockets).push_back(socket);
+            }
+            return;
+        }
         if !answer(&reply, &request, &mut incoming, outgoing.socket(), &state).await {
             return;
         }
     }
+}
+
+/// Answers key and subprotocols of a handshake, of which the first is chosen.
+fn answer_handshake(reply: Reply, request: &Received) -> (Reply, String) {
+    let accept = accept_for(request.header("sec-websocket-key").unwrap_or_default());
+    let offered = request.header("sec-websocket-protocol").unwrap_or_default();
+    let protocol = offered.split(',').next().unwrap_or_default().trim().to_owned();
+    let mut reply = reply.or_header("sec-websocket-accept", &accept);
+    if !protocol.is_empty() {
+        reply = reply.or_header("sec-websocket-protocol", &protocol);
+    }
+    (reply, protocol)
 }
 
 /// Plays the reply and watches for the caller's leaving meanwhile. Tells whether the connection goes on.

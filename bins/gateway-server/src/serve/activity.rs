@@ -1,7 +1,8 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gateway_proxy::Socket;
 use http::Version;
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ pub(crate) struct Activity {
     http2: AtomicBool,
     /// The last call spoke HTTP/1.0.
     http1_0: AtomicBool,
+    /// What the connection becomes once the answer that says so has gone out.
+    socket: Mutex<Option<Box<Socket>>>,
     leaving: Leaving,
 }
 
@@ -49,6 +52,7 @@ impl Activity {
             origin: Instant::now(),
             http2: AtomicBool::new(false),
             http1_0: AtomicBool::new(false),
+            socket: Mutex::default(),
             leaving,
         })
     }
@@ -69,6 +73,11 @@ impl Activity {
     /// Whether a call is under way.
     pub(crate) fn is_serving(&self) -> bool {
         self.open.load(Ordering::Relaxed) > 0
+    }
+
+    /// What the connection has become, if it is no longer one of HTTP.
+    pub(crate) fn take_socket(&self) -> Option<Box<Socket>> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Whether the peer is known not to understand interim answers (1xx).
@@ -114,6 +123,12 @@ impl Leaving {
 // === impl Call ===
 
 impl Call {
+    /// The connection is this socket's from now on: for its timers one more call, which lasts as long as it does.
+    pub(crate) fn hand_over(&self, socket: Box<Socket>) {
+        self.activity.open.fetch_add(1, Ordering::Relaxed);
+        *self.activity.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+    }
+
     /// The connection asks for the answer's next frame: what it was given before has been taken.
     pub(crate) fn asked(&mut self) {
         if self.holds_frame {

@@ -22,7 +22,7 @@ use super::guarded_io::{GuardedIo, Limits};
 use super::listener::Stand;
 use super::peer::Peer;
 use crate::dispatch::Door;
-use crate::panic::confine_now;
+use crate::panic::{confine, confine_now};
 use crate::telemetry::Meters;
 
 /// The largest head of an HTTP/2 request, as HPACK counts it.
@@ -100,9 +100,15 @@ where
         let door = Arc::clone(&stand.door);
         async move { Ok::<_, Infallible>(answer(&door, request, peer, call).await) }
     });
-    let connection = stand.protocol.serve_connection(io, service);
+    let connection = stand.protocol.serve_connection_with_upgrades(io, service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "connection ended");
+    }
+    if let Some(socket) = activity.take_socket()
+        && let Err(panicked) = confine(Box::pin(socket.run())).await
+    {
+        stand.door.meters().panics.increment(1);
+        tracing::error!(%peer, error = %panicked, "a socket failed");
     }
 }
 
@@ -112,7 +118,10 @@ async fn answer(
     peer: SocketAddr,
     call: Call,
 ) -> Response<Tracked<gateway_proxy::Body>> {
-    let response = door.answer(request, peer).await;
+    let mut response = door.answer(request, peer).await;
+    if let Some(socket) = response.body_mut().take_socket() {
+        call.hand_over(socket);
+    }
     response.map(|body| Tracked { body, call, meters: Arc::clone(door.meters()) })
 }
 

@@ -146,11 +146,12 @@ fn take_in(socket: TcpStream, peer: SocketAddr, stand: &Arc<Stand>, graceful: &G
         tracing::debug!(%peer, %error, "a connection was gone before it began");
         return;
     }
-    let (stand, watcher) = (Arc::clone(stand), graceful.watcher());
+    // The second one is for what a connection becomes: a socket is waited for like a call.
+    let (stand, watcher, stays) = (Arc::clone(stand), graceful.watcher(), graceful.watcher());
     // Boxed: what is kept for each connection is one allocation of its exact size.
     let task = Box::pin(async move {
         connection::serve(socket, peer, &stand, watcher).await;
-        drop(place);
+        drop((place, stays));
     });
     drop(tokio::runtime::Handle::current().spawn(task));
 }

@@ -6,7 +6,7 @@ use http::Method;
 
 use super::named::ids_in;
 use super::references::references_in;
-use crate::openai::{Endpoint, EndpointKind, ObjectKind, PathParams, Takes};
+use crate::openai::{Endpoint, EndpointKind, Gives, ObjectKind, PathParams, Takes, uri};
 
 /// The objects that a call names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,16 +22,19 @@ pub(crate) struct Named<'c> {
     pub models: Vec<Cow<'c, str>>,
 }
 
-/// The objects that the path, a JSON body and the fields of a form name.
+/// The objects that the path, a socket's query, a JSON body and the fields of a form name.
 pub(crate) fn named_by<'c>(
     endpoint: &Endpoint,
     path: &'c PathParams,
+    query: Option<&'c str>,
     body: &'c [u8],
     form: &'c [String],
 ) -> Named<'c> {
     let mut named = Named::default();
+    let query = query.filter(|_| endpoint.gives == Gives::Socket);
     for (at, (name, kind)) in endpoint.names.iter().enumerate() {
-        let Some(id) = path.get(name).and_then(decoded) else { continue };
+        let in_query = || query.and_then(|query| query.get(uri::in_query(query, name)?));
+        let Some(id) = path.get(name).or_else(in_query).and_then(decoded) else { continue };
         // The name of a model: models have routes of their own.
         if *kind == ObjectKind::FineTunedModel {
             continue;
@@ -116,7 +119,8 @@ mod tests {
 
     fn named(method: &Method, path: &str, body: &str) -> (Vec<String>, Vec<String>) {
         let (endpoint, path) = found(method, path);
-        let Named { ids, parts, .. } = named_by(endpoint, &path, body.as_bytes(), &[]);
+        let query = Some("call_id=rtc_1");
+        let Named { ids, parts, .. } = named_by(endpoint, &path, query, body.as_bytes(), &[]);
         let owned = |list: Vec<Cow<'_, str>>| list.into_iter().map(Cow::into_owned).collect();
         (owned(ids), owned(parts))
     }
@@ -141,6 +145,13 @@ mod tests {
     }
 
     #[test]
+    fn the_query_of_a_socket_names_its_call_and_no_other_query_does() {
+        assert_eq!(named(&Method::GET, "/v1/realtime", "").0, ids(&["rtc_1"]));
+        assert_eq!(named(&Method::GET, "/v1/responses", "").0, ids(&[]));
+        assert_eq!(named(&Method::GET, "/v1/files/file-1", "").0, ids(&["file-1"]));
+    }
+
+    #[test]
     fn a_body_names_more_than_its_path() {
         let body = r#"{"assistant_id":"asst_1"}"#;
         let path = "/v1/threads/thread_1/runs";
@@ -152,7 +163,7 @@ mod tests {
     fn the_fields_of_a_form_name_objects_too() {
         let (endpoint, path) = found(&Method::POST, "/v1/containers/cntr_1/files");
         let form = ["file-1".to_owned()];
-        assert_eq!(named_by(endpoint, &path, b"", &form).ids, ["cntr_1", "file-1"]);
+        assert_eq!(named_by(endpoint, &path, None, b"", &form).ids, ["cntr_1", "file-1"]);
     }
 
     #[test]

@@ -64,8 +64,8 @@ pub(crate) struct Directory {
 }
 
 /// Ids, and what is known of them.
-struct Sought<'i> {
-    known: Vec<Record>,
+pub(super) struct Sought<'i> {
+    pub(super) known: Vec<Record>,
     missing: Vec<&'i str>,
     /// Storage did not answer, so that those that are missing may be known all the same.
     silent: bool,
@@ -158,7 +158,7 @@ impl Directory {
     }
 
     /// What is known of these ids.
-    async fn find<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Sought<'i> {
+    pub(super) async fn find<'i>(&self, ids: impl Iterator<Item = &'i str>) -> Sought<'i> {
         let mut found = Sought { known: Vec::new(), missing: Vec::new(), silent: false };
         for id in ids {
             match self.objects.of(id) {

@@ -33,13 +33,22 @@ impl Directory {
             return;
         }
         let channel = answer.route.target.channel().id;
-        let note = |made: Vec<Made<'_>>, made_at| self.note(call, channel, (now, made_at), made);
+        if call.endpoint.makes == Some(ObjectKind::ClientSecret) {
+            if let Content::Whole { body, .. } = &answer.content {
+                self.learn_secret(call, channel, now, body);
+            }
+            return;
+        }
+        let (makes, from) = (call.endpoint.makes, (channel, owner(call)));
+        let note = |made: Vec<Made<'_>>, made_at| self.note(makes, from, (now, made_at), made);
         if call.endpoint.makes == Some(ObjectKind::RealtimeCall) {
             return note(answer.headers.get(LOCATION).and_then(last_segment).into_iter().collect(), None);
         }
         let (held, events) = match &mut answer.content {
             Content::Whole { body, .. } => (body.clone(), None),
             Content::Coming(coming) => (joined(&coming.held), coming.events.as_mut()),
+            // What is made over it is yet to come.
+            Content::Socket(_) => return,
         };
         let responses = call.endpoint.dialect == StreamDialect::Responses;
         let Some(events) = events else {
@@ -69,22 +78,22 @@ impl Directory {
 
     fn note(
         &self,
-        call: &Call,
-        channel: ChannelId,
+        makes: Option<ObjectKind>,
+        (channel, user): (ChannelId, UserId),
         (now, made_at): (UnixMillis, Option<i64>),
         made: Vec<Made<'_>>,
     ) {
         for made in made {
             let itself = if let Made::Itself(id) = &made { Some(id.clone()) } else { None };
             let made_at = made_at.filter(|_| itself.is_some());
-            let Some((kind, id)) = call.endpoint.makes.zip(itself).or_else(|| made.beside()) else {
+            let Some((kind, id)) = makes.zip(itself).or_else(|| made.beside()) else {
                 continue;
             };
             let record = Record {
                 id: Arc::from(&*id),
                 kind: Cow::Borrowed(kind.as_str()),
                 channel,
-                user: owner(call),
+                user,
                 created_at: now,
                 made_at,
             };
@@ -104,30 +113,31 @@ impl Directory {
     }
 }
 
-/// What the end of a stream of a response teaches.
+/// What events teach that come behind the first ones: the end of a stream of a response, and all that is said over a
+/// socket.
 #[derive(Debug)]
 pub(crate) struct Lesson {
-    directory: Directory,
-    channel: ChannelId,
-    user: UserId,
-    now: UnixMillis,
+    pub directory: Directory,
+    pub channel: ChannelId,
+    pub user: UserId,
+    pub now: UnixMillis,
 }
 
 // === impl Lesson ===
 
 impl Lesson {
-    /// Takes down what the last event tells.
+    /// Takes down what the last event tells to have come of the response.
     pub(crate) fn learn(&self, event: &[u8]) {
-        for (kind, id) in made_by_event(event).into_iter().filter_map(Made::beside) {
-            self.directory.take_down(Record {
-                id: Arc::from(&*id),
-                kind: Cow::Borrowed(kind.as_str()),
-                channel: self.channel,
-                user: self.user,
-                created_at: self.now,
-                made_at: None,
-            });
-        }
+        self.note(None, event);
+    }
+
+    /// Takes down what an event tells of a response, itself among it.
+    pub(crate) fn learn_whole(&self, event: &[u8]) {
+        self.note(Some(ObjectKind::Response), event);
+    }
+
+    fn note(&self, makes: Option<ObjectKind>, event: &[u8]) {
+        self.directory.note(makes, (self.channel, self.user), (self.now, None), made_by_event(event));
     }
 }
 

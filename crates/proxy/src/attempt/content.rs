@@ -101,7 +101,7 @@ fn shape_of(endpoint: &Endpoint, status: StatusCode, headers: &HeaderMap) -> Sha
         _ if headers::is_event_stream(headers) => Shape::Events,
         _ if headers.contains_key(CONTENT_ENCODING) => Shape::Bytes,
         Gives::Media | Gives::Little if !says_json() => Shape::Bytes,
-        Gives::Json | Gives::Events | Gives::Media | Gives::Little => Shape::Json,
+        Gives::Json | Gives::Events | Gives::Media | Gives::Little | Gives::Socket => Shape::Json,
     }
 }
 
@@ -322,7 +322,7 @@ fn client_headers(mut headers: HeaderMap, key: &str, content: &Content) -> Heade
     // A body that is read whole gets its length from itself. A stream is given none: its end may have to be told.
     match content {
         Content::Coming(coming) if coming.events.is_none() => {}
-        Content::Whole { .. } | Content::Coming(_) => {
+        Content::Whole { .. } | Content::Coming(_) | Content::Socket(_) => {
             headers.remove(CONTENT_LENGTH);
         }
     }

@@ -51,7 +51,7 @@ pub struct Endpoint {
     pub dialect: StreamDialect,
     /// How a stream says that it is whole.
     pub ends: StreamEnd,
-    /// The parameters of the path that name objects, the outermost first.
+    /// The parameters of the path, or of a socket's query, that name objects, the outermost first.
     pub names: &'static [(&'static str, ObjectKind)],
     /// What the `id` at the top of the answer names, when it is new.
     pub makes: Option<ObjectKind>,
@@ -108,6 +108,8 @@ pub enum Gives {
     /// What somebody has put there, whatever its type says: it is not looked into, may be asked for in ranges, and may
     /// be empty.
     Bytes,
+    /// Frames in both directions, once the connection has become a WebSocket.
+    Socket,
 }
 
 /// The groups of operations; those that ask a model stand alone.

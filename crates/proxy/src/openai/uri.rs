@@ -46,6 +46,12 @@ pub fn in_query(query: &str, name: &str) -> Option<Range<usize>> {
     None
 }
 
+/// How many of a query's pairs have this name, however it is spelled.
+pub fn times_in_query(query: &str, name: &str) -> usize {
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    names.filter(|spelled| *spelled == name || decoded(spelled).is_some_and(|read| read == name)).count()
+}
+
 /// `text` with other words at `span`.
 pub fn with(text: &str, span: Range<usize>, words: &str) -> String {
     let mut changed = text.to_owned();
@@ -74,5 +80,14 @@ mod tests {
         assert_eq!(query.get(span.clone()), Some("gpt%204"));
         assert_eq!(with(query, span, "x"), "xmodel=1&model=x&model=b");
         assert_eq!(in_query("model", "model"), None);
+    }
+
+    #[test]
+    fn a_name_is_counted_however_it_is_spelled() {
+        for (query, times) in
+            [("", 0), ("xmodel=1&models=2", 0), ("model=1", 1), ("a=model&m%6Fdel=1&model", 2)]
+        {
+            assert_eq!(times_in_query(query, "model"), times, "{query}");
+        }
     }
 }

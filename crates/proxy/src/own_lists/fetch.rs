@@ -92,7 +92,7 @@ impl Fetch<'_> {
         let (branch, answered) = self.run(&call, branch).await;
         let told = answered.map(|(answer, _)| match &answer.content {
             Content::Whole { body, .. } => made_at(body),
-            Content::Coming(_) => None,
+            Content::Coming(_) | Content::Socket(_) => None,
         });
         (branch, told)
     }

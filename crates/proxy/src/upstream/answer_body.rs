@@ -18,8 +18,8 @@ pub(crate) struct AnswerBody(Inner);
 #[derive(Debug)]
 enum Inner {
     Http1(Box<http1::Body>),
-    /// With the place on its connection, as long as the body needs it.
-    Http2(Incoming, Option<Seat>),
+    /// With the place on a connection that is shared, as long as the body needs it.
+    Hyper(Incoming, Option<Seat>),
 }
 
 /// An answer that breaks off.
@@ -28,7 +28,7 @@ pub(crate) enum AnswerError {
     #[error(transparent)]
     Http1(#[from] http1::Error),
     #[error(transparent)]
-    Http2(#[from] hyper::Error),
+    Hyper(#[from] hyper::Error),
 }
 
 // === impl AnswerBody ===
@@ -39,7 +39,12 @@ impl AnswerBody {
     }
 
     pub(super) fn http2(body: Incoming, seat: Seat) -> Self {
-        Self(Inner::Http2(body, Some(seat)))
+        Self(Inner::Hyper(body, Some(seat)))
+    }
+
+    /// One on a connection that is for it alone.
+    pub(super) fn alone(body: Incoming) -> Self {
+        Self(Inner::Hyper(body, None))
     }
 }
 
@@ -53,8 +58,8 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, AnswerError>>> {
         match &mut self.0 {
             Inner::Http1(body) => Pin::new(body).poll_frame(cx).map_err(AnswerError::Http1),
-            Inner::Http2(body, seat) => {
-                let polled = Pin::new(body).poll_frame(cx).map_err(AnswerError::Http2);
+            Inner::Hyper(body, seat) => {
+                let polled = Pin::new(body).poll_frame(cx).map_err(AnswerError::Hyper);
                 if matches!(polled, Poll::Ready(None)) {
                     *seat = None;
                 }
@@ -66,14 +71,14 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Inner::Http1(body) => body.is_end_stream(),
-            Inner::Http2(body, _) => body.is_end_stream(),
+            Inner::Hyper(body, _) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Inner::Http1(body) => body.size_hint(),
-            Inner::Http2(body, _) => body.size_hint(),
+            Inner::Hyper(body, _) => body.size_hint(),
         }
     }
 }

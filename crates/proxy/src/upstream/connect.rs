@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -25,6 +26,8 @@ const H2_PING_AFTER: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(crate) struct Connector {
     tls: TlsConnector,
+    /// For connections that are to speak HTTP/1.1.
+    tls_http1: TlsConnector,
     names: Names,
 }
 
@@ -52,9 +55,12 @@ pub(crate) enum ConnectError {
 
 impl Connector {
     pub(crate) fn new(tls: &Arc<rustls::ClientConfig>, names: Names) -> Self {
-        let mut config = rustls::ClientConfig::clone(tls);
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Self { tls: TlsConnector::from(Arc::new(config)), names }
+        let offering = |protocols: &[&[u8]]| {
+            let mut config = rustls::ClientConfig::clone(tls);
+            config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+            TlsConnector::from(Arc::new(config))
+        };
+        Self { tls: offering(&[b"h2", b"http/1.1"]), tls_http1: offering(&[b"http/1.1"]), names }
     }
 
     /// Connects within `limit`, which covers name lookup, TCP and TLS.
@@ -64,14 +70,21 @@ impl Connector {
         let Some(name) = target.server_name() else {
             return Ok(Connection::H1(Wire::Plain(tcp)));
         };
-        let tls: TlsStream<TcpStream> = timeout_at(deadline, self.tls.connect(name.clone(), tcp))
-            .await
-            .map_err(|_| ConnectError::Timeout)?
-            .map_err(ConnectError::Tls)?;
+        let tls = secure(&self.tls, name, tcp, deadline).await?;
         if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
             http2_over(TokioIo::new(tls)).await
         } else {
             Ok(Connection::H1(Wire::Tls(Box::new(tls))))
+        }
+    }
+
+    /// Connects likewise, for one call that may make something else of the connection than HTTP/1.1.
+    pub(crate) async fn connect_alone(&self, target: &Target, limit: Duration) -> Result<Wire, ConnectError> {
+        let deadline = Instant::now() + limit;
+        let tcp = self.dial(target, deadline).await?;
+        match target.server_name() {
+            None => Ok(Wire::Plain(tcp)),
+            Some(name) => Ok(Wire::Tls(Box::new(secure(&self.tls_http1, name, tcp, deadline).await?))),
         }
     }
 
@@ -92,6 +105,18 @@ impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connector")
     }
+}
+
+async fn secure(
+    connector: &TlsConnector,
+    name: &ServerName<'static>,
+    tcp: TcpStream,
+    deadline: Instant,
+) -> Result<TlsStream<TcpStream>, ConnectError> {
+    timeout_at(deadline, connector.connect(name.clone(), tcp))
+        .await
+        .map_err(|_| ConnectError::Timeout)?
+        .map_err(ConnectError::Tls)
 }
 
 pub(super) async fn http2_over<I>(io: I) -> Result<Connection, ConnectError>

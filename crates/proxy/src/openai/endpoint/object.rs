@@ -11,6 +11,8 @@ pub enum ObjectKind {
     ChatkitSession,
     /// `cthr_…`
     ChatkitThread,
+    /// A key for one realtime session: `ek_…`; its id is made of its digest.
+    ClientSecret,
     /// `cntr_…`
     Container,
     /// `cfile_…`
@@ -61,12 +63,13 @@ pub enum ObjectKind {
 
 impl ObjectKind {
     /// All of them, in the order of their words.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Assistant,
         Self::Batch,
         Self::Character,
         Self::ChatkitSession,
         Self::ChatkitThread,
+        Self::ClientSecret,
         Self::Container,
         Self::ContainerFile,
         Self::Conversation,
@@ -99,6 +102,7 @@ impl ObjectKind {
             Self::Character => "character",
             Self::ChatkitSession => "chatkit_session",
             Self::ChatkitThread => "chatkit_thread",
+            Self::ClientSecret => "client_secret",
             Self::Container => "container",
             Self::ContainerFile => "container_file",
             Self::Conversation => "conversation",

@@ -1,11 +1,12 @@
-//! Speaking with a model, as far as it is no socket.
+//! Speaking with a model.
 
 use super::EndpointKind::Realtime;
-use super::ObjectKind::RealtimeCall;
-use super::row::post;
+use super::ObjectKind::{ClientSecret, RealtimeCall};
+use super::row::{post, socket};
 use super::{Endpoint, Gives, ModelAt, Takes};
 
 pub(super) static ROWS: &[Endpoint] = &[
+    socket("/v1/realtime", Realtime, &[("call_id", RealtimeCall)]),
     post("/v1/realtime/calls", Realtime, &[])
         .model(ModelAt::Query)
         .takes(Takes::Anything)
@@ -19,10 +20,14 @@ pub(super) static ROWS: &[Endpoint] = &[
         .gives(Gives::Little),
     post("/v1/realtime/calls/{call_id}/refer", Realtime, &[("call_id", RealtimeCall)]).gives(Gives::Little),
     post("/v1/realtime/calls/{call_id}/reject", Realtime, &[("call_id", RealtimeCall)]).gives(Gives::Little),
-    post("/v1/realtime/client_secrets", Realtime, &[]).model(ModelAt::Nested(&["session", "model"])),
-    post("/v1/realtime/sessions", Realtime, &[]).model(ModelAt::Body { required: false }),
+    post("/v1/realtime/client_secrets", Realtime, &[])
+        .model(ModelAt::Nested(&["session", "model"]))
+        .makes(ClientSecret),
+    post("/v1/realtime/sessions", Realtime, &[]).model(ModelAt::Body { required: false }).makes(ClientSecret),
     post("/v1/realtime/transcription_sessions", Realtime, &[])
-        .model(ModelAt::Nested(&["input_audio_transcription", "model"])),
+        .model(ModelAt::Nested(&["input_audio_transcription", "model"]))
+        .makes(ClientSecret),
     post("/v1/realtime/translations/client_secrets", Realtime, &[])
-        .model(ModelAt::Nested(&["session", "model"])),
+        .model(ModelAt::Nested(&["session", "model"]))
+        .makes(ClientSecret),
 ];

@@ -2,7 +2,7 @@
 
 use super::EndpointKind::{Compact, InputTokens, Responses, StoredResponses};
 use super::ObjectKind::Response;
-use super::row::{ask, delete, get, post};
+use super::row::{ask, delete, get, post, socket};
 use super::{Endpoint, ModelAt, StreamDialect, StreamEnd, Takes};
 
 pub(super) static ROWS: &[Endpoint] = &[
@@ -10,6 +10,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         .model(ModelAt::Body { required: false })
         .streams(StreamDialect::Responses, StreamEnd::Response)
         .makes(Response),
+    socket("/v1/responses", Responses, &[]).makes(Response),
     ask("/v1/responses/input_tokens", InputTokens).model(ModelAt::Body { required: false }),
     ask("/v1/responses/compact", Compact),
     get("/v1/responses/{response_id}", StoredResponses, &[("response_id", Response)])

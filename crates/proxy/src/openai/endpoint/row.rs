@@ -32,6 +32,11 @@ pub(super) const fn anything(template: &'static str, kind: EndpointKind) -> Endp
     row(Method::POST, template, kind, &[]).takes(Takes::Anything).gives(Gives::Bytes)
 }
 
+/// Opens a WebSocket, which may be tried as often as one likes: until it is open nothing has been asked.
+pub(super) const fn socket(template: &'static str, kind: EndpointKind, names: Names) -> Endpoint {
+    row(Method::GET, template, kind, names).model(ModelAt::Query).gives(Gives::Socket).repeatable()
+}
+
 const fn row(method: Method, template: &'static str, kind: EndpointKind, names: Names) -> Endpoint {
     Endpoint {
         method,
