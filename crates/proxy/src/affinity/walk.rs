@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::openai::{string_end, unquoted};
+
 /// What a walk looks for: `R` says what a value is by the way that leads to it.
 pub(super) trait Map<R> {
     /// What a member of an object is.
@@ -32,7 +34,7 @@ pub(super) fn walk<'t, R: Copy, M: Map<R>>(
         match byte {
             b'"' => {
                 let Some(end) = string_end(text, at + 1) else { return };
-                string(text.get(at + 1..end).unwrap_or_default(), &mut open, map, &mut take);
+                string(text.get(at..=end).unwrap_or_default(), &mut open, map, &mut take);
                 at = end;
             }
             b'{' | b'[' => {
@@ -55,13 +57,13 @@ pub(super) fn walk<'t, R: Copy, M: Map<R>>(
 }
 
 fn string<'t, R: Copy, M: Map<R>>(
-    inner: &'t [u8],
+    quoted: &'t [u8],
     open: &mut [Open<R>],
     map: &M,
     take: &mut impl FnMut(R, Cow<'t, str>),
 ) {
     let Some(inside) = open.last_mut() else { return };
-    let text = decoded(inner);
+    let text = std::str::from_utf8(quoted).ok().and_then(unquoted);
     if let Some(role) = inside.next {
         if let Some(value) = text {
             take(role, value);
@@ -71,32 +73,12 @@ fn string<'t, R: Copy, M: Map<R>>(
     }
 }
 
-/// The text between two quotes; `None` where it is no Unicode text.
-fn decoded(inner: &[u8]) -> Option<Cow<'_, str>> {
-    if !inner.contains(&b'\\') {
-        return std::str::from_utf8(inner).ok().map(Cow::Borrowed);
-    }
-    let quoted = [b"\"", inner, b"\""].concat();
-    serde_json::from_slice(&quoted).ok().map(Cow::Owned)
-}
-
-/// The index of the quote that closes the string whose text starts at `from`.
-fn string_end(text: &[u8], from: usize) -> Option<usize> {
-    let mut from = from;
-    loop {
-        let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
-        if text.get(at) == Some(&b'"') {
-            return Some(at);
-        }
-        from = at + 2;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::openai::random_json::tree;
 
     /// Knows where it is by the keys that lead there.
     struct Ways;
@@ -130,25 +112,9 @@ mod tests {
         }
     }
 
-    fn any_json() -> impl Strategy<Value = serde_json::Value> {
-        let leaf = prop_oneof![
-            Just(serde_json::Value::Null),
-            any::<bool>().prop_map(Into::into),
-            any::<i64>().prop_map(Into::into),
-            any::<String>().prop_map(Into::into),
-        ];
-        leaf.prop_recursive(5, 60, 6, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
-                prop::collection::vec((any::<String>(), inner), 0..6)
-                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
-            ]
-        })
-    }
-
     proptest! {
         #[test]
-        fn a_walk_meets_the_strings_that_a_tree_has(value in any_json(), pretty: bool) {
+        fn a_walk_meets_the_strings_that_a_tree_has(value in tree(), pretty: bool) {
             prop_assume!(value.is_object() || value.is_array());
             let text = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) }.unwrap();
             let mut expected = Vec::new();
@@ -157,7 +123,7 @@ mod tests {
         }
 
         #[test]
-        fn text_that_ends_early_gives_the_beginning_of_what_the_whole_gives(value in any_json(), part in 0.0..1.0_f64) {
+        fn text_that_ends_early_gives_the_beginning_of_what_the_whole_gives(value in tree(), part in 0.0..1.0_f64) {
             let text = serde_json::to_vec(&value).unwrap();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss,
                 reason = "any place in a short text will do")]

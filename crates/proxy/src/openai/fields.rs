@@ -8,6 +8,8 @@ use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::string::unquoted;
+
 /// Calls `visit(key, value)` for every member of the object in `text`, in order, duplicates included.
 ///
 /// The whole text is validated; nothing is copied but keys that are spelled with escapes. A key that is no Unicode
@@ -24,12 +26,7 @@ pub(super) fn each_field<'a>(
 /// The text of a JSON string, borrowed when it holds no escapes. `None` when `raw` is another kind of value, or a
 /// string that is no Unicode text.
 pub(super) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let inner = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') {
-        serde_json::from_str(raw.get()).ok().map(Cow::Owned)
-    } else {
-        Some(Cow::Borrowed(inner))
-    }
+    unquoted(raw.get())
 }
 
 /// The bytes of `text` in which `raw` stands, which was read from there.

@@ -10,6 +10,7 @@ use std::ops::Range;
 use serde_json::value::RawValue;
 
 use super::fields::{each_field, is_object, is_true, place_in, text_of};
+use super::string::string_end;
 
 /// How deep arrays and objects may nest. Real requests stay below 20; parsers behind us may be recursive.
 pub const MAX_DEPTH: usize = 128;
@@ -361,18 +362,6 @@ fn openers(text: &[u8]) -> usize {
     text.chunks(255)
         .map(|chunk| usize::from(chunk.iter().map(|b| u8::from(b | 0x20 == b'{')).sum::<u8>()))
         .sum()
-}
-
-/// The index of the quote that closes the string whose text starts at `from`.
-fn string_end(text: &[u8], from: usize) -> Option<usize> {
-    let mut from = from;
-    loop {
-        let at = from + memchr::memchr2(b'"', b'\\', text.get(from..)?)?;
-        if text.get(at) == Some(&b'"') {
-            return Some(at);
-        }
-        from = at + 2;
-    }
 }
 
 #[cfg(test)]

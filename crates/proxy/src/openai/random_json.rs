@@ -2,6 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use serde_json::Value;
 
 /// A JSON object as text, with a `model` at its top level or without.
 #[derive(Clone, Debug)]
@@ -113,6 +114,23 @@ pub(super) fn noise() -> impl Strategy<Value = Vec<u8>> {
     ]);
     vec(prop_oneof![3 => word.prop_map(|w| w.as_bytes().to_vec()), 1 => vec(any::<u8>(), 0..4)], 0..40)
         .prop_map(|words| words.concat())
+}
+
+/// Any JSON as a tree.
+pub(crate) fn tree() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<String>().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(5, 60, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(Into::into),
+            vec((any::<String>(), inner), 0..6)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
 }
 
 /// A model name as (JSON string, decoded).
