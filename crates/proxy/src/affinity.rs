@@ -17,3 +17,5 @@ pub(crate) use directory::{Directory, Pull};
 pub use directory::{Neighbours, Question, Recall, Recalled, Silent};
 pub(crate) use learn::Lesson;
 pub(crate) use secret::{Secret, may_be_secret};
+#[cfg(feature = "fuzz")]
+pub(crate) use walk::strings_in;

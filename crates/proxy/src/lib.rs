@@ -24,6 +24,8 @@ mod error;
 mod events;
 mod explain;
 mod failures;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod gateway;
 mod headers;
 mod journal;

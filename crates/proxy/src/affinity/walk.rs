@@ -56,6 +56,19 @@ pub(super) fn walk<'t, R: Copy, M: Map<R>>(
     }
 }
 
+/// All of them, whatever they are.
+#[cfg(feature = "fuzz")]
+pub(crate) fn strings_in(text: &[u8]) -> Vec<String> {
+    struct Alike;
+    impl Map<()> for Alike {
+        fn member(&self, (): (), _: &str) {}
+        fn element(&self, (): ()) {}
+    }
+    let mut strings = Vec::new();
+    walk(text, (), &Alike, |(), string| strings.push(string.into_owned()));
+    strings
+}
+
 fn string<'t, R: Copy, M: Map<R>>(
     quoted: &'t [u8],
     open: &mut [Open<R>],

@@ -1,0 +1,41 @@
+//! Forms, and the headers that announce them.
+
+use gateway_proxy::openai::{
+    MAX_BOUNDARY, MultipartPeek, MultipartScanner, PeekError, boundary_of, is_multipart,
+};
+
+use crate::cuts::cut;
+
+/// A form says the same in whatever pieces it comes, its model stands where it is said to stand, and another in its
+/// place is found there again.
+pub(crate) fn cut_anywhere_a_form_says_the_same(input: &[u8]) {
+    let (form, pieces) = cut(input);
+    let whole = scan(&[form]);
+    assert_eq!(scan(&pieces), whole);
+    let Ok(MultipartPeek { model: Some((name, span)), names, .. }) = whole else { return };
+    let index = |at: u64| usize::try_from(at).expect("the form is in memory");
+    let (start, end) = (index(span.start), index(span.end));
+    assert_eq!(form.get(start..end), Some(name.as_bytes()));
+    let other = [&form[..start], b"m".repeat(name.len()).as_slice(), &form[end..]].concat();
+    let again = scan(&[&other]).expect("another name makes no difference");
+    assert_eq!(again.model, Some(("m".repeat(name.len()), span)));
+    assert_eq!(again.names, names);
+}
+
+/// What is read as a boundary can be one, and begins forms.
+pub(crate) fn a_boundary_is_one(header: &[u8]) {
+    let Ok(boundary) = boundary_of(header) else { return };
+    assert!(is_multipart(header) && (1..=MAX_BOUNDARY).contains(&boundary.len()));
+    let mut scanner = MultipartScanner::new(boundary).expect("it was checked");
+    let form = [b"--", boundary, b"--\r\n"].concat();
+    assert_eq!(scanner.feed(&form), Ok(()));
+    assert_eq!(scanner.finish(), Ok(MultipartPeek::default()));
+}
+
+fn scan(pieces: &[&[u8]]) -> Result<MultipartPeek, PeekError> {
+    let mut scanner = MultipartScanner::new(b"b0")?;
+    for piece in pieces {
+        scanner.feed(piece)?;
+    }
+    scanner.finish()
+}
