@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::shell::{metadata, say};
 
 /// Every member of the workspace, and the members it depends on.
-const EDGES: [(&str, &[&str]); 15] = [
+const EDGES: [(&str, &[&str]); 16] = [
     ("gateway-domain", &[]),
     ("gateway-routing", &["gateway-domain"]),
     ("gateway-sessions", &["gateway-domain"]),
@@ -58,6 +58,7 @@ const EDGES: [(&str, &[&str]); 15] = [
     ),
     ("gateway-fuzz-targets", &["gateway-config", "gateway-proxy"]),
     ("gateway-load", &[]),
+    ("gateway-random-wire", &[]),
     ("gateway-routing-sim", &["gateway-routing"]),
     ("gateway-tests", &["gateway-config", "gateway-server"]),
     ("xtask", &[]),

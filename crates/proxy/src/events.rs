@@ -21,6 +21,8 @@ pub(crate) struct Events {
     tap: Tap,
     /// What is to be changed in what passes.
     edits: Option<AnswerEdits>,
+    /// The event that came last does not pass, and the line feed that may follow its carriage return must not either.
+    line_feed_goes: bool,
     /// Wants to know how it ends.
     lesson: Option<Lesson>,
 }
@@ -58,6 +60,7 @@ impl Events {
             partial: BytesMut::new(),
             tap: Tap::default(),
             edits,
+            line_feed_goes: false,
             lesson: None,
         }
     }
@@ -83,8 +86,8 @@ impl Events {
         let mut whole = [Bytes::new(), Bytes::new()];
         if complete > 0 {
             whole = [self.partial.split().freeze(), data.split_to(complete.min(data.len()))];
-            if let Some(edits) = &self.edits {
-                whole = [edits.events(joined(whole)), Bytes::new()];
+            if self.edits.is_some() {
+                whole = [self.edited(joined(whole)), Bytes::new()];
             }
         }
         self.partial.extend_from_slice(&data);
@@ -124,14 +127,23 @@ impl Events {
         let failure = heed.failure;
         self.partial.extend_from_slice(b"\n\n");
         let last = self.partial.split().freeze();
-        let last = match &self.edits {
-            Some(edits) => edits.events(last),
-            None => last,
-        };
+        let last = self.edited(last);
         match failure {
             Some(failure) => (scrub(last, key), Turn::Failed(scrub(failure, key))),
             None => (last, Turn::GoesOn),
         }
+    }
+
+    /// Whole events as they pass.
+    fn edited(&mut self, mut came: Bytes) -> Bytes {
+        let Some(edits) = &self.edits else { return came };
+        if std::mem::take(&mut self.line_feed_goes) && came.first() == Some(&b'\n') {
+            came = came.slice(1..);
+        }
+        let ends_in_cr = came.last() == Some(&b'\r');
+        let passes = edits.events(came);
+        self.line_feed_goes = ends_in_cr && passes.last() != Some(&b'\r');
+        passes
     }
 
     /// Whether an event has come that is part of an answer.
@@ -220,8 +232,8 @@ mod tests {
 
     const KEY: &str = "sk-canary-1";
 
-    fn feed(events: &mut Events, data: &'static str) -> (String, Turn) {
-        let (whole, turn) = events.feed(Bytes::from_static(data.as_bytes()), KEY);
+    fn feed(events: &mut Events, data: &str) -> (String, Turn) {
+        let (whole, turn) = events.feed(Bytes::copy_from_slice(data.as_bytes()), KEY);
         (String::from_utf8(whole.concat()).unwrap(), turn)
     }
 
@@ -267,14 +279,18 @@ mod tests {
 
     #[test]
     fn what_is_edited_is_edited_wherever_the_event_was_cut_and_its_usage_is_known_all_the_same() {
-        let stream = "data: {\"model\":\"m\",\"choices\":[{}],\"usage\":null}\n\n\
-            data: {\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\ndata: [DONE]\n\n";
-        for cut in 0..stream.len() {
-            let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, AnswerEdits::new(Some("public"), true));
-            let (head, tail) = stream.split_at(cut);
-            let passed = feed(&mut events, head).0 + &feed(&mut events, tail).0;
-            assert_eq!(passed, "data: {\"model\":\"public\",\"choices\":[{}]}\n\ndata: [DONE]\n\n", "{cut}");
-            assert_eq!(events.tap().settle(None).prompt, Some(3), "{cut}");
+        for line_end in ["\n", "\r\n", "\r"] {
+            let stream = "data: {\"model\":\"m\",\"choices\":[{}],\"usage\":null}\n\n\
+                data: {\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\ndata: [DONE]\n\n";
+            let stream = stream.replace('\n', line_end);
+            let edited = "data: {\"model\":\"public\",\"choices\":[{}]}\n\ndata: [DONE]\n\n";
+            for cut in 0..stream.len() {
+                let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, AnswerEdits::new(Some("public"), true));
+                let (head, tail) = stream.split_at(cut);
+                let passed = feed(&mut events, head).0 + &feed(&mut events, tail).0;
+                assert_eq!(passed, edited.replace('\n', line_end), "{cut} of {line_end:?}");
+                assert_eq!(events.tap().settle(None).prompt, Some(3), "{cut}");
+            }
         }
     }
 

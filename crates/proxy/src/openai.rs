@@ -18,8 +18,6 @@ mod multipart;
 mod nested;
 mod peek;
 mod preamble;
-#[cfg(test)]
-pub(crate) mod random_json;
 mod rename;
 mod sse;
 mod string;

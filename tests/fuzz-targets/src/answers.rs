@@ -47,7 +47,6 @@ pub(crate) fn an_edited_answer_differs_in_what_is_edited(answer: &[u8]) {
     let after = edits.document(before.clone());
     assert_eq!(edits.document(after.clone()), after);
     let (was, is) = (serde_json::from_slice::<Value>(&before), serde_json::from_slice::<Value>(&after));
-    let is_json = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
     assert_eq!(is_json(&before), is_json(&after), "what was JSON is JSON");
     if let (Ok(mut was), Ok(mut is)) = (was, is) {
         for answer in [&mut was, &mut is] {
@@ -59,8 +58,14 @@ pub(crate) fn an_edited_answer_differs_in_what_is_edited(answer: &[u8]) {
         }
         assert_eq!(was, is, "only names of models are changed");
     }
-    let events = edits.events(before);
+    let events = edits.events(before.clone());
     assert_eq!(edits.events(events.clone()), events);
+    // As the data of an event it stays JSON as well, or the event goes.
+    if is_json(&before) && !before.contains(&b'\n') && !before.contains(&b'\r') {
+        let event = edits.events([b"data: ", &before[..], b"\n\n"].concat().into());
+        let data = event.strip_prefix(b"data: ").and_then(|event| event.strip_suffix(b"\n\n"));
+        assert!(event.is_empty() || data.is_some_and(is_json), "{event:?}");
+    }
 }
 
 /// Whatever is asked about an answer is answered, and usage is the upstream's own count.
@@ -85,6 +90,10 @@ pub(crate) fn what_an_answer_tells_can_be_read(answer: &[u8]) {
     if let Some(prompt) = usage.and_then(|usage| usage.prompt) {
         assert!(counted(["prompt_tokens", "input_tokens"]).contains(&prompt), "{prompt} was told by nobody");
     }
+}
+
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 /// What a scanner makes of a stream.

@@ -88,10 +88,10 @@ fn string<'t, R: Copy, M: Map<R>>(
 
 #[cfg(test)]
 mod tests {
+    use gateway_random_wire::tree;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::openai::random_json::tree;
 
     /// Knows where it is by the keys that lead there.
     struct Ways;

@@ -106,10 +106,9 @@ impl AnswerEdits {
                 if says_nothing && usages.iter().any(|usage| is_object(usage)) {
                     return Fate::Goes;
                 }
-                edits.extend(usages.into_iter().filter_map(|usage| {
-                    let range = member_around(data.as_bytes(), &place_in(data, usage))?;
-                    Some(Edit::replace(range, Bytes::new()))
-                }));
+                let places = usages.into_iter().map(|usage| place_in(data, usage));
+                let gone = usages_at(data.as_bytes(), places);
+                edits.extend(gone.into_iter().map(|range| Edit::replace(range, Bytes::new())));
                 edits.sort_by_key(|edit| edit.range.start);
             }
         }
@@ -197,17 +196,37 @@ fn model_edits(text: &str, model: &Bytes) -> Vec<Edit> {
     if read.is_ok() { edits } else { Vec::new() }
 }
 
-/// The member of an object whose value stands at `value`, with the comma that goes with it.
-fn member_around(text: &[u8], value: &Range<usize>) -> Option<Range<usize>> {
-    let before = text.get(..value.start)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
-    // The keys that lead here mean `usage`. One that is spelled otherwise is nobody's habit, and stays.
-    let before = before.strip_suffix(br#""usage""#)?;
-    let behind = text.get(value.end..)?.trim_ascii_start();
-    if let Some(next) = behind.strip_prefix(b",") {
-        return Some(before.len()..text.len() - next.trim_ascii_start().len());
+/// The members of an object that are called `usage` and whose values stand at `values`, with the commas that go with them.
+fn usages_at(text: &[u8], values: impl Iterator<Item = Range<usize>>) -> Vec<Range<usize>> {
+    let mut members: Vec<Range<usize>> = Vec::new();
+    for value in values {
+        let Some(start) = usage_key_of(text, value.start) else { continue };
+        let behind = text.get(value.end..).unwrap_or_default().trim_ascii_start();
+        let Some(next) = behind.strip_prefix(b",") else {
+            // The last member goes with the comma before it, or, where that has gone already, with the one before that.
+            let mut member = start_with_comma(text, start)..value.end;
+            while let Some(before) = members.pop_if(|before| before.end > member.start) {
+                member.start = start_with_comma(text, before.start);
+            }
+            members.push(member);
+            break;
+        };
+        members.push(start..text.len() - next.trim_ascii_start().len());
     }
-    let start = before.trim_ascii_end().strip_suffix(b",").map_or(before.len(), <[u8]>::len);
-    Some(start..value.end)
+    members
+}
+
+/// Where the key begins of the value that begins at `value`, if it is `usage`. One that is spelled otherwise is nobody's
+/// habit, and stays.
+fn usage_key_of(text: &[u8], value: usize) -> Option<usize> {
+    let before = text.get(..value)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+    before.strip_suffix(br#""usage""#).map(<[u8]>::len)
+}
+
+/// Where the comma stands before the member that begins at `start`; there, if there is none.
+fn start_with_comma(text: &[u8], start: usize) -> usize {
+    let before = text.get(..start).unwrap_or_default();
+    before.trim_ascii_end().strip_suffix(b",").map_or(start, <[u8]>::len)
 }
 
 #[cfg(test)]

@@ -30,9 +30,8 @@ pub fn ask_for_usage(body: &[u8]) -> Option<Edit> {
     if !is_object(options) {
         return None;
     }
-    let (mut asked, mut members) = (None, 0_usize);
+    let mut asked = None;
     each_field(options.get(), |key, value| {
-        members += 1;
         if key == "include_usage" {
             asked = Some(value);
         }
@@ -42,7 +41,8 @@ pub fn ask_for_usage(body: &[u8]) -> Option<Edit> {
         Some(asked) if asked.get() == "true" => None,
         Some(asked) => Some(Edit::replace(place_in(text, asked), "true")),
         None => {
-            let comma = if members > 0 { "," } else { "" };
+            let is_empty = options.get().get(1..).is_some_and(|rest| rest.trim_ascii_start() == "}");
+            let comma = if is_empty { "" } else { "," };
             Some(Edit::insert(place.start + 1, format!(r#""include_usage":true{comma}"#)))
         }
     }
@@ -82,6 +82,8 @@ mod tests {
                 r#"{"stream_options":{"include_usage": false }}"#,
                 r#"{"stream_options":{"include_usage": true }}"#,
             ),
+            (r#"{"stream_options":{ }}"#, r#"{"stream_options":{"include_usage":true }}"#),
+            (r#"{"stream_options":{"\ud800":1}}"#, r#"{"stream_options":{"include_usage":true,"\ud800":1}}"#),
             (r#"{"stream_options":{"include_usage":null}}"#, r#"{"stream_options":{"include_usage":true}}"#),
             (
                 r#"{"stream\u005foptions":{"include\u005fusage":false}}"#,

@@ -69,6 +69,10 @@ fn usage_beside_words_is_taken_out_and_the_words_stay() {
         (r#"{"usage":null}"#, "{}"),
         (r#"{ "a" : 1 , "usage" : null }"#, r#"{ "a" : 1  }"#),
         (r#"{"usage":null,"usage":null}"#, "{}"),
+        (r#"{"a":1,"usage":1,"usage":2}"#, r#"{"a":1}"#),
+        (r#"{"a":1, "usage":1 , "usage":2,"usage": 3 }"#, r#"{"a":1 }"#),
+        (r#"{"a":1,"usage":1,"b":2,"usage":3}"#, r#"{"a":1,"b":2}"#),
+        (r#"{"usage":1,"b":2,"usage":3,"c":4}"#, r#"{"b":2,"c":4}"#),
         (r#"{"choices":[{"usage":1}]}"#, r#"{"choices":[{"usage":1}]}"#),
         // An empty list without a count is not the event that was asked for.
         (r#"{"choices":[],"usage":null}"#, r#"{"choices":[]}"#),

@@ -1,7 +1,7 @@
+use gateway_random_wire::noise;
 use proptest::prelude::*;
 
 use super::*;
-use crate::openai::random_json::noise;
 
 fn heard(name: &str, data: &str) -> Heard {
     hear(name, data, &mut Choices::default())

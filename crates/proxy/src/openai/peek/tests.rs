@@ -1,8 +1,8 @@
+use gateway_random_wire::{Model, damaged, document, noise};
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
 
 use super::*;
-use crate::openai::random_json::{Model, damaged, document, noise};
 
 fn refused(body: impl AsRef<[u8]>) -> (String, Option<&'static str>, &'static str) {
     let error = peek(body.as_ref()).expect_err("has to be refused");
@@ -210,11 +210,7 @@ proptest! {
     #[test]
     fn exactly_the_top_level_model_is_found(document in document()) {
         let peek = peek(document.text.as_bytes()).unwrap();
-        let found = peek.model.map(|found| Model {
-            value: found.value.into_owned(),
-            start: found.span.start,
-            end: found.span.end,
-        });
+        let found = peek.model.map(|found| Model { value: found.value.into_owned(), span: found.span });
         prop_assert_eq!(found, document.model);
     }
 

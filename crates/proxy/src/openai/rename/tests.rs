@@ -1,7 +1,7 @@
+use gateway_random_wire::{document, model_name};
 use proptest::prelude::*;
 
 use super::*;
-use crate::openai::random_json::{document, model_name};
 use crate::openai::{peek, pieces};
 
 fn renamed(body: &str, model: &str) -> [Bytes; 7] {
@@ -43,9 +43,9 @@ proptest! {
     fn every_byte_outside_the_span_is_kept(document in document(), (_, name) in model_name()) {
         let Some(old) = document.model else { return Ok(()) };
         let new = renamed(&document.text, &name).concat();
-        prop_assert!(new.starts_with(&document.text.as_bytes()[..old.start]));
-        prop_assert!(new.ends_with(&document.text.as_bytes()[old.end..]));
-        let middle = &new[old.start..new.len() - (document.text.len() - old.end)];
+        prop_assert!(new.starts_with(&document.text.as_bytes()[..old.span.start]));
+        prop_assert!(new.ends_with(&document.text.as_bytes()[old.span.end..]));
+        let middle = &new[old.span.start..new.len() - (document.text.len() - old.span.end)];
         prop_assert_eq!(serde_json::from_slice::<String>(middle).unwrap(), name.as_str());
         prop_assert_eq!(peek(&new).unwrap().model.unwrap().value, name.as_str());
         if old.value == name {

@@ -1,8 +1,8 @@
+use gateway_random_wire::noise;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::openai::random_json::noise;
 
 /// Name and data of an event.
 type Shown = (String, String);

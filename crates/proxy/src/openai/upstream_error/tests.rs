@@ -1,7 +1,7 @@
+use gateway_random_wire::noise;
 use proptest::prelude::*;
 
 use super::*;
-use crate::openai::random_json::noise;
 
 fn error(message: &'static str, kind: &'static str, code: &'static str) -> UpstreamError<'static> {
     let some = |text: &'static str| (!text.is_empty()).then_some(Cow::Borrowed(text));

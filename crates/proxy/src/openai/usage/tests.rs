@@ -1,7 +1,7 @@
+use gateway_random_wire::noise;
 use proptest::prelude::*;
 
 use super::*;
-use crate::openai::random_json::noise;
 
 fn usage(prompt: u64, completion: u64, cached: Option<u64>, reasoning: Option<u64>) -> Usage {
     let source = UsageSource::Upstream;

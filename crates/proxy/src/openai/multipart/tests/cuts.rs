@@ -2,63 +2,15 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
+use gateway_random_wire::{CRUMBS, Form, Model, form_within};
 use proptest::collection::vec;
-use proptest::option;
 use proptest::sample::select;
 
 use super::*;
 
-/// Pieces of which values and broken forms are made: all that is nearly a delimiter.
-const CRUMBS: [&str; 16] = [
-    "\r",
-    "\n",
-    "\r\n",
-    "--",
-    "--b0",
-    "\r\n--b0",
-    "\r\n--b",
-    "\r\r\n--b1",
-    "b0--",
-    "model",
-    "\r\n\r\n",
-    "\0",
-    "ä",
-    "true",
-    "Content-Disposition: form-data; name=\"model\"",
-    "RIFFRIFFRIFFRIFF",
-];
-
-/// A value that holds no line beginning with the delimiter.
-fn value() -> impl Strategy<Value = String> {
-    vec(select(&CRUMBS[..]), 0..12).prop_map(|crumbs| {
-        let text = crumbs.concat();
-        let clash = ["\r", "\n"].iter().any(|end| text.contains(&format!("{end}{DELIMITER}")));
-        if clash || text.starts_with(DELIMITER) { "clash".to_owned() } else { text }
-    })
-}
-
-/// A form that is well, and the model in it.
-fn forms() -> impl Strategy<Value = (Vec<u8>, Option<String>)> {
-    let others = vec((select(&["file", "prompt", "mode", "models"][..]), value(), 0_u8..3), 0..5);
-    let name = "[a-z0-9/._:-]{1,40}";
-    (others, option::of(name), any::<prop::sample::Index>()).prop_map(|(others, name, at)| {
-        let mut parts: Vec<String> = others
-            .iter()
-            .map(|(name, value, kind)| {
-                let more = match kind {
-                    0 => String::new(),
-                    1 => "; filename=\"f\"".to_owned(),
-                    _ => format!("\r\nContent-Length: {}", value.len()),
-                };
-                part(&format!("name=\"{name}\"{more}"), value)
-            })
-            .collect();
-        if let Some(name) = &name {
-            parts.insert(at.index(parts.len() + 1), model(name));
-        }
-        (form(&parts).into_bytes(), name)
-    })
+/// Forms that are well.
+fn forms() -> impl Strategy<Value = Form> {
+    form_within("b0")
 }
 
 /// Mostly a form that is nearly well; sometimes anything.
@@ -66,12 +18,13 @@ fn bodies() -> impl Strategy<Value = Vec<u8>> {
     let crumbs = vec(select(&CRUMBS[..]), 0..20).prop_map(|crumbs| crumbs.concat().into_bytes());
     let framed =
         vec(select(&CRUMBS[..]), 0..8).prop_map(|crumbs| form(&[model(&crumbs.concat())]).into_bytes());
-    let hurt = (forms(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|((mut form, _), at, byte)| {
-        let at = at.index(form.len());
-        form[at] = byte;
-        form
+    let hurt = (forms(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(form, at, byte)| {
+        let mut body = form.body;
+        let at = at.index(body.len());
+        body[at] = byte;
+        body
     });
-    prop_oneof![forms().prop_map(|(form, _)| form), hurt, framed, crumbs, vec(any::<u8>(), 0..200)]
+    prop_oneof![forms().prop_map(|form| form.body), hurt, framed, crumbs, vec(any::<u8>(), 0..200)]
 }
 
 /// Reads a form that is whole: looks for every line that begins with the delimiter, and takes what lies between.
@@ -144,12 +97,14 @@ proptest! {
     }
 
     #[test]
-    fn a_good_form_is_read_and_another_model_changes_nothing_but_its_span((form, name) in forms()) {
-        let peek = scan(&form).unwrap();
-        prop_assert_eq!(peek.model.as_ref().map(|(name, _)| name.clone()), name);
-        let Some((_, span)) = peek.model else { return Ok(()) };
-        let span = usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap();
-        let form = Bytes::from(form);
+    fn a_good_form_is_read_and_another_model_changes_nothing_but_its_span(form in forms()) {
+        let peek = scan(&form.body).unwrap();
+        let found = peek.model.map(|(value, span)| {
+            let span = usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap();
+            Model { value, span }
+        });
+        prop_assert_eq!(&found, &form.model);
+        let (Some(Model { span, .. }), form) = (found, form.body) else { return Ok(()) };
         let changed = [&form[..span.start], b"another", &form[span.end..]].concat();
         let again = scan(&changed).unwrap();
         let (name, moved) = again.model.unwrap();

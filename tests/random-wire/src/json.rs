@@ -1,37 +1,40 @@
-//! Random JSON for the property tests: valid documents in every spelling that JSON allows, and near misses.
+//! Valid JSON documents in every spelling that is allowed, and near misses.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::Model;
+
 /// A JSON object as text, with a `model` at its top level or without.
 #[derive(Clone, Debug)]
-pub(super) struct Document {
-    pub(super) text: String,
-    pub(super) model: Option<Model>,
-}
-
-/// Where the top-level model was put, and what it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Model {
-    pub(super) value: String,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub struct Document {
+    /// All of it.
+    pub text: String,
+    /// Its `model`, if it has one.
+    pub model: Option<Model>,
 }
 
 /// Objects whose top level holds at most one `model` and none of the other members that are read.
-pub(super) fn document() -> impl Strategy<Value = Document> {
-    let model = (any::<prop::sample::Index>(), model_key(), model_name());
-    (vec((key(), value()), 0..6), prop::option::of(model), vec(space(), 32)).prop_map(
-        |(members, model, spaces)| {
+pub fn document() -> impl Strategy<Value = Document> {
+    drawn(prop::option::of(model_name()))
+}
+
+/// Objects that name one of these models, given as JSON strings and as what they mean.
+pub fn document_about(models: impl Strategy<Value = (String, String)>) -> impl Strategy<Value = Document> {
+    drawn(models.prop_map(Some))
+}
+
+fn drawn(models: impl Strategy<Value = Option<(String, String)>>) -> impl Strategy<Value = Document> {
+    (vec((key(), value()), 0..6), models, any::<prop::sample::Index>(), model_key(), vec(space(), 32))
+        .prop_map(|(members, model, at, key, spaces)| {
             let members = members.into_iter().map(|(key, raw)| Member { key, raw, model: None });
             let mut members: Vec<_> = members.collect();
-            if let Some((at, key, (raw, decoded))) = model {
+            if let Some((raw, decoded)) = model {
                 members.insert(at.index(members.len() + 1), Member { key, raw, model: Some(decoded) });
             }
             render(members, spaces)
-        },
-    )
+        })
 }
 
 /// One member of the top level; `model` is the decoded name, when it is that one.
@@ -57,7 +60,7 @@ fn render(members: Vec<Member>, spaces: Vec<String>) -> Document {
         text.push_str(&member.raw);
         let end = text.len();
         text.push_str(&space());
-        found = member.model.map(|value| Model { value, start, end }).or(found);
+        found = member.model.map(|value| Model { value, span: start..end }).or(found);
     }
     text.push('}');
     text.push_str(&space());
@@ -65,7 +68,7 @@ fn render(members: Vec<Member>, spaces: Vec<String>) -> Document {
 }
 
 /// Text that is nearly JSON: a document with one byte removed, added or changed.
-pub(super) fn damaged() -> impl Strategy<Value = Vec<u8>> {
+pub fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![any::<u8>(), prop::sample::select(br#"{}[]":,\0-.eE+tn u"#.to_vec())];
     (document(), any::<prop::sample::Index>(), byte, 0..3_u8).prop_map(|(document, at, byte, how)| {
         let mut bytes = document.text.into_bytes();
@@ -80,7 +83,7 @@ pub(super) fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Arbitrary bytes, with a liking for those that mean something.
-pub(super) fn noise() -> impl Strategy<Value = Vec<u8>> {
+pub fn noise() -> impl Strategy<Value = Vec<u8>> {
     let word = prop::sample::select(vec![
         "{",
         "}",
@@ -117,7 +120,7 @@ pub(super) fn noise() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Any JSON as a tree.
-pub(crate) fn tree() -> impl Strategy<Value = Value> {
+pub fn tree() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Into::into),
@@ -134,7 +137,7 @@ pub(crate) fn tree() -> impl Strategy<Value = Value> {
 }
 
 /// A model name as (JSON string, decoded).
-pub(super) fn model_name() -> impl Strategy<Value = (String, String)> {
+pub fn model_name() -> impl Strategy<Value = (String, String)> {
     let piece = prop::sample::select(vec![
         ("gpt", "gpt"),
         ("-4o", "-4o"),
@@ -196,6 +199,7 @@ pub(super) fn value() -> impl Strategy<Value = String> {
         .prop_map(str::to_owned),
         string(),
     ];
+    let scalar = prop_oneof![12 => scalar, 1 => extreme()];
     scalar.prop_recursive(5, 40, 5, |inner| {
         let nested_key = prop_oneof![model_key(), Just("\"stream\"".to_owned()), string()];
         prop_oneof![
@@ -210,6 +214,17 @@ pub(super) fn value() -> impl Strategy<Value = String> {
             }),
         ]
     })
+}
+
+/// Values that are as large, or nest as deep, as few are.
+fn extreme() -> impl Strategy<Value = String> {
+    prop_oneof![
+        (1_usize..600).prop_map(|digits| format!("-{}.{}e-{digits}", "9".repeat(digits), "0".repeat(digits))),
+        // With what is around it, below the 128 levels that are allowed.
+        (1_usize..110).prop_map(|depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth))),
+        (1_usize..110).prop_map(|depth| format!("{}0{}", "{\"model\" :".repeat(depth), "}".repeat(depth))),
+        (1_usize..2_000).prop_map(|length| format!("\"{}\"", "\\\\\\\"{".repeat(length / 4))),
+    ]
 }
 
 fn string() -> impl Strategy<Value = String> {
@@ -233,5 +248,5 @@ fn string() -> impl Strategy<Value = String> {
 }
 
 fn space() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["", "", "", " ", "\n", "\t", "\r\n", "  \n "]).prop_map(str::to_owned)
+    prop::sample::select(vec!["", "", "", " ", "\n", "\t", "\r", "\r\n", "  \n "]).prop_map(str::to_owned)
 }
