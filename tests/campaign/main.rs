@@ -7,6 +7,7 @@
 mod cancels;
 mod cut_streams;
 mod dying;
+mod fidelity;
 mod hedging;
 mod retries;
 mod sessions;

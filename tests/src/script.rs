@@ -325,13 +325,39 @@ impl Reply {
 
     /// Sends the body in chunks of this many bytes.
     #[must_use]
-    pub fn chunks_of(mut self, size: usize) -> Self {
+    pub fn chunks_of(self, size: usize) -> Self {
+        self.cut_into(&[size]).chunked()
+    }
+
+    /// Sends the body in pieces of these lengths, which are used in turn, whatever its framing is.
+    #[must_use]
+    pub fn cut_into(mut self, lengths: &[usize]) -> Self {
         let whole = self.joined();
-        self.pieces = whole
-            .chunks(size.max(1))
-            .map(|part| Piece { bytes: whole.slice_ref(part), wait: Wait::default() })
-            .collect();
+        let mut lengths = lengths.iter().cycle();
+        self.pieces.clear();
+        let mut at = 0;
+        while at < whole.len() {
+            let end = whole
+                .len()
+                .min(lengths.next().map_or(whole.len(), |length| at.saturating_add(*length.max(&1))));
+            self.pieces.push(Piece { bytes: whole.slice(at..end), wait: Wait::default() });
+            at = end;
+        }
+        self
+    }
+
+    /// Tells no length: each piece is a chunk.
+    #[must_use]
+    pub fn chunked(mut self) -> Self {
         self.framing = Framing::Chunked;
+        self
+    }
+
+    /// Tells no length: the body ends with the connection.
+    #[must_use]
+    pub fn until_close(mut self) -> Self {
+        self.framing = Framing::UntilClose;
+        self.ending = Ending::Close;
         self
     }
 

@@ -77,7 +77,7 @@ impl Authority {
     }
 
     /// What a server shows that has a certificate with this flaw.
-    fn server(&self, flaw: Flaw) -> Arc<ServerConfig> {
+    pub(crate) fn server(&self, flaw: Flaw) -> Arc<ServerConfig> {
         let host = if flaw == Flaw::WrongHost { "other.example" } else { "127.0.0.1" };
         let mut params = CertificateParams::new([host.to_owned()]).expect("a name for a certificate");
         params.insert_extended_key_usage(ExtendedKeyUsagePurpose::ServerAuth);

@@ -8,9 +8,8 @@ use gateway_config::{ServerSettings, Settings, Snapshot};
 use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
-use http_body::Body as _;
+use http_body::Body;
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
@@ -102,13 +101,16 @@ pub(crate) struct Received {
 }
 
 /// Reads the body as the endpoint takes it.
-pub(crate) async fn receive(
+pub(crate) async fn receive<B>(
     endpoint: &Endpoint,
     headers: &HeaderMap,
-    body: Incoming,
+    body: B,
     user: &User,
     settings: &Settings,
-) -> Result<Received, ProxyError> {
+) -> Result<Received, ProxyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     refuse_coding(headers)?;
     let content_type = headers.get(CONTENT_TYPE);
     let is_form = content_type.is_some_and(|value| is_multipart(value.as_bytes()));
@@ -147,7 +149,10 @@ fn refuse_coding(headers: &HeaderMap) -> Result<(), ProxyError> {
 }
 
 /// Reads the whole body: it is needed whole to find the model, and kept whole so that another channel can be tried.
-async fn read_body(mut body: Incoming, limits: &ServerSettings) -> Result<Bytes, ProxyError> {
+async fn read_body<B>(mut body: B, limits: &ServerSettings) -> Result<Bytes, ProxyError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let limit = limits.max_body_bytes as u64;
     let too_large = || ProxyError::BodyTooLarge { limit, key: "server.max_body_bytes" };
     let announced = body.size_hint().exact();
@@ -184,7 +189,7 @@ pub(crate) async fn next_data<B>(
     end: Instant,
 ) -> Result<Option<Bytes>, ProxyError>
 where
-    B: http_body::Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes> + Unpin,
 {
     loop {
         let limit = end.min(Instant::now() + idle);

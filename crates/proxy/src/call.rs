@@ -198,3 +198,6 @@ impl Call {
         (**name != *backend).then(|| (backend, place.clone()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,17 +111,17 @@ impl More {
 
 /// Forms with boundaries of all kinds, and models of any name or none.
 pub fn form() -> impl Strategy<Value = Form> {
-    drawn(frames(), names(), 0.9)
+    drawn(frames(), option::weighted(0.9, names()))
 }
 
 /// Forms with boundaries of all kinds that all name one of these models.
 pub fn form_about(names: impl Strategy<Value = String>) -> impl Strategy<Value = Form> {
-    drawn(frames(), names, 1.0)
+    drawn(frames(), names.prop_map(Some))
 }
 
 /// Forms whose parts are parted by this boundary, which must need no quotes.
 pub fn form_within(boundary: &'static str) -> impl Strategy<Value = Form> {
-    drawn(Just(("multipart/form-data; boundary=", (boundary, boundary))), names(), 0.9)
+    drawn(Just(("multipart/form-data; boundary=", (boundary, boundary))), option::weighted(0.9, names()))
 }
 
 fn frames() -> impl Strategy<Value = Frame> {
@@ -135,15 +135,14 @@ fn frames() -> impl Strategy<Value = Frame> {
 
 fn drawn(
     frames: impl Strategy<Value = Frame>,
-    names: impl Strategy<Value = String>,
-    with_model: f64,
+    models: impl Strategy<Value = Option<String>>,
 ) -> impl Strategy<Value = Form> {
-    let model = option::weighted(with_model, (names, more(), any::<Index>()));
+    let model = (models, more(), any::<Index>());
     let before = select(vec!["", "", "\r\n"]);
     let behind = select(vec!["\r\n", "\r\n", "", "\r\n\r\n", "\n"]);
     (frames, vec(other(), 0..5), model, before, behind).prop_map(|(frame, others, model, before, behind)| {
         let mut parts = others;
-        if let Some((value, more, at)) = model {
+        if let (Some(value), more, at) = model {
             let head = more.around("; name=\"model\"");
             let model = Part { head, value: value.into_bytes(), is_model: true };
             parts.insert(at.index(parts.len() + 1), model);

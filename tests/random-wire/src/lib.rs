@@ -11,7 +11,7 @@ mod run;
 use std::ops::Range;
 
 pub use cuts::{in_pieces, pieces};
-pub use form::{CRUMBS, Form, form, form_within};
+pub use form::{CRUMBS, Form, form, form_about, form_within};
 pub use json::{Document, damaged, document, document_about, model_name, noise, tree};
 pub use run::{cases, holds};
 
