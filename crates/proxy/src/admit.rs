@@ -160,10 +160,11 @@ where
         return Err(too_large());
     }
     let end = Instant::now() + limits.body_timeout;
-    let Some(first) = next_data(&mut body, limits.read_timeout, end).await? else {
+    let Some(first) = next_data(&mut body, 0, limits.read_timeout, end).await? else {
         return Ok(Bytes::new());
     };
-    let Some(mut data) = next_data(&mut body, limits.read_timeout, end).await? else {
+    let come = first.len() as u64;
+    let Some(mut data) = next_data(&mut body, come, limits.read_timeout, end).await? else {
         // The common case: the body came in one piece, and is not copied.
         return if first.len() as u64 > limit { Err(too_large()) } else { Ok(first) };
     };
@@ -175,16 +176,17 @@ where
             return Err(too_large());
         }
         whole.extend_from_slice(&data);
-        match next_data(&mut body, limits.read_timeout, end).await? {
+        match next_data(&mut body, whole.len() as u64, limits.read_timeout, end).await? {
             Some(next) => data = next,
             None => return Ok(whole.freeze()),
         }
     }
 }
 
-/// The next bytes of a body; none of them may be silent for longer than `idle`, nor come after `end`.
+/// The next bytes of a body of which this many have come; none of them may be silent for longer than `idle`, nor come after `end`.
 pub(crate) async fn next_data<B>(
     body: &mut B,
+    come: u64,
     idle: Duration,
     end: Instant,
 ) -> Result<Option<Bytes>, ProxyError>
@@ -194,9 +196,9 @@ where
     loop {
         let limit = end.min(Instant::now() + idle);
         match timeout_at(limit, body.frame()).await {
-            Err(_) => return Err(ProxyError::BodyTimeout),
+            Err(_) => return Err(ProxyError::BodyTimeout { come }),
             Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(ProxyError::BodyBroken),
+            Ok(Some(Err(_))) => return Err(ProxyError::BodyBroken { come }),
             // Trailers are read and dropped: nothing below /v1 has any.
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {

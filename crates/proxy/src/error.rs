@@ -70,11 +70,19 @@ pub(crate) enum ProxyError {
         key: &'static str,
     },
     /// The body stopped coming.
-    #[error("the body did not arrive in time")]
-    BodyTimeout,
+    #[error(
+        "the body did not arrive in time, but as far as byte {come}; send as much as content-length says"
+    )]
+    BodyTimeout {
+        /// How many bytes of it had come.
+        come: u64,
+    },
     /// Chunk framing broken, or cut off.
-    #[error("the body could not be read: its HTTP framing is broken or it was cut off")]
-    BodyBroken,
+    #[error("the body could not be read behind byte {come}: its HTTP framing is broken or it was cut off")]
+    BodyBroken {
+        /// How many bytes of it had come.
+        come: u64,
+    },
     /// The body is not what the endpoint takes.
     #[error("{message}")]
     BadRequest {

@@ -152,8 +152,8 @@ impl ProxyError {
             Self::BodyTooLarge { .. } => {
                 look(StatusCode::PAYLOAD_TOO_LARGE, INVALID, None, "request_too_large")
             }
-            Self::BodyTimeout => look(StatusCode::REQUEST_TIMEOUT, INVALID, None, "request_timeout"),
-            Self::BodyBroken => look(StatusCode::BAD_REQUEST, INVALID, None, "invalid_body"),
+            Self::BodyTimeout { .. } => look(StatusCode::REQUEST_TIMEOUT, INVALID, None, "request_timeout"),
+            Self::BodyBroken { .. } => look(StatusCode::BAD_REQUEST, INVALID, None, "invalid_body"),
             Self::BadRequest { param, code, .. } => look(StatusCode::BAD_REQUEST, INVALID, *param, code),
             Self::BadForm(error) => look(StatusCode::BAD_REQUEST, INVALID, error.param(), error.code()),
             Self::ModelNotFound { .. } => {
@@ -234,8 +234,8 @@ impl ProxyError {
         matches!(
             self,
             Self::BodyTooLarge { .. }
-                | Self::BodyTimeout
-                | Self::BodyBroken
+                | Self::BodyTimeout { .. }
+                | Self::BodyBroken { .. }
                 | Self::BadForm(_)
                 | Self::DiskFull
                 | Self::DiskBroken

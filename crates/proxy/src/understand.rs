@@ -50,6 +50,12 @@ pub(crate) fn understand(
     let secret = secret.and_then(|_| bearer(key));
     let (endpoint, path) = found;
     let Received { body, form } = received;
+    if let Some(form) = &form
+        && form.lacks(endpoint.files)
+    {
+        let file = endpoint.files.first().copied().unwrap_or("file");
+        return Err(ProxyError::BadForm(PeekError::missing_file(file, body.len())));
+    }
     let seen = match (&form, &body) {
         (Some(form), _) => form.to_peek(),
         (None, Payload::Whole(bytes)) => read_json(endpoint, bytes)?,

@@ -75,7 +75,7 @@ where
     let mut kept = SpoolWriter::new(proxy.spool_above);
     loop {
         let end = began + server.body_timeout + allowance(kept.len());
-        let Some(data) = next_data(&mut body, server.read_timeout, end).await? else { break };
+        let Some(data) = next_data(&mut body, kept.len(), server.read_timeout, end).await? else { break };
         if kept.len() + data.len() as u64 > limit {
             return Err(too_large());
         }

@@ -43,15 +43,15 @@ const BOUNDARIES: [(&str, &str); 7] = [
 ];
 
 /// What stands behind `form-data` for a part that is none of those that are read.
-const NAMES: [&str; 9] = [
-    "; name=\"prompt\"",
-    "; name=\"Model\"",
-    ";name=models",
-    "; name=\"a;b\"",
+const NAMES: [&str; 5] =
+    ["; name=\"prompt\"", "; name=\"Model\"", ";name=models", "; name=\"a;b\"", "; NAME=\"\u{e4}\""];
+
+/// The same for a file.
+const FILES: [&str; 5] = [
     "; name=\"file\"; filename=\"a.wav\"",
     "; name=\"file[]\"; filename=\"C:\\dir\\a \\\"b\\\".wav\"",
     "; name=\"image\"; filename*=UTF-8''%e2%82%ac.png",
-    "; name=\"mask\"; filename=\"name=model; x.png\"",
+    "; filename=\"name=model; x.png\"; name=\"mask\"",
     "; NAME=\"\u{e4}\"; filename=\"\"",
 ];
 
@@ -109,7 +109,7 @@ impl More {
     }
 }
 
-/// Forms with boundaries of all kinds, and models of any name or none.
+/// Forms with boundaries of all kinds, with a file, and with a model of any name or none.
 pub fn form() -> impl Strategy<Value = Form> {
     drawn(frames(), option::weighted(0.9, names()))
 }
@@ -140,15 +140,19 @@ fn drawn(
     let model = (models, more(), any::<Index>());
     let before = select(vec!["", "", "\r\n"]);
     let behind = select(vec!["\r\n", "\r\n", "", "\r\n\r\n", "\n"]);
-    (frames, vec(other(), 0..5), model, before, behind).prop_map(|(frame, others, model, before, behind)| {
-        let mut parts = others;
-        if let (Some(value), more, at) = model {
-            let head = more.around("; name=\"model\"");
-            let model = Part { head, value: value.into_bytes(), is_model: true };
-            parts.insert(at.index(parts.len() + 1), model);
-        }
-        write(frame, before, parts, behind)
-    })
+    let file = (part(&FILES), any::<Index>());
+    (frames, vec(part(&NAMES), 0..4), file, model, before, behind).prop_map(
+        |(frame, others, file, model, before, behind)| {
+            let mut parts = others;
+            parts.insert(file.1.index(parts.len() + 1), file.0);
+            if let (Some(value), more, at) = model {
+                let head = more.around("; name=\"model\"");
+                let model = Part { head, value: value.into_bytes(), is_model: true };
+                parts.insert(at.index(parts.len() + 1), model);
+            }
+            write(frame, before, parts, behind)
+        },
+    )
 }
 
 fn write((kind, (boundary, written)): Frame, before: &str, parts: Vec<Part>, behind: &str) -> Form {
@@ -177,8 +181,9 @@ fn clashes(value: &[u8], delimiter: &[u8]) -> bool {
         .any(|at| begins_line(at) && value.get(at..).is_some_and(|rest| rest.starts_with(delimiter)))
 }
 
-fn other() -> impl Strategy<Value = Part> {
-    (select(&NAMES[..]), more(), value()).prop_map(|(disposition, more, value)| {
+/// One of the parts whose dispositions are these.
+fn part(dispositions: &'static [&'static str]) -> impl Strategy<Value = Part> {
+    (select(dispositions), more(), value()).prop_map(|(disposition, more, value)| {
         let head = more.around(disposition);
         Part { head, value, is_model: false }
     })

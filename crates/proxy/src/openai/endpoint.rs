@@ -59,6 +59,9 @@ pub struct Endpoint {
     pub lists: Option<ObjectKind>,
     /// Whether doing it twice does no more than cost twice.
     pub repeatable: bool,
+    /// The parts of which a form must have one, the first being what the API calls it; none for endpoints that can do
+    /// without a file.
+    pub files: &'static [&'static str],
 }
 
 /// Where a call says which model it is for.

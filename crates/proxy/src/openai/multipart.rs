@@ -56,6 +56,8 @@ pub struct MultipartPeek {
     pub user: Option<String>,
     /// `prompt_cache_key`.
     pub prompt_cache_key: Option<String>,
+    /// Whether any part is a file.
+    pub has_file: bool,
     /// The models that the lines of the `file` ask, if that was to be found out and its purpose is a batch.
     pub batch: Option<BatchModels>,
     /// The ids of objects that are used: a file, a voice's consent, a video.
@@ -117,6 +119,20 @@ enum Break {
 // === impl MultipartPeek ===
 
 impl MultipartPeek {
+    /// Whether the form lacks a file: it has none under any name, and none of these parts, nor one that is the first of
+    /// several (`image[]`).
+    pub fn lacks(&self, files: &[&str]) -> bool {
+        let is_one = |name: &String| {
+            let name = name.split('[').next().unwrap_or_default();
+            files.contains(&name)
+        };
+        // Of very many parts not all names are known.
+        !files.is_empty()
+            && !self.has_file
+            && self.names.len() < NAMES_KEPT.0
+            && !self.names.iter().any(is_one)
+    }
+
     /// The same in the words of a body in JSON; the span is that of the bare name.
     pub fn to_peek(&self) -> Peek<'_> {
         let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
@@ -324,6 +340,7 @@ impl MultipartScanner {
             let name = head.name.get(..bytes).unwrap_or(head.name);
             self.peek.names.push(String::from_utf8_lossy(name).into_owned());
         }
+        self.peek.has_file |= head.has_filename;
         let known = READ.iter().enumerate().find(|(_, name)| name.as_bytes() == head.name);
         let Some((bit, name)) = known else { return Ok(()) };
         if self.seen & (1 << bit) != 0 {

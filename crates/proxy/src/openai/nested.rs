@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::{each_field, is_object};
+use super::fields::{each_field, is_object, place_in};
 use super::peek::{ModelSpan, PeekError, model_in};
 
 /// The model at `path`, a list of members from the top of `body` down. `None` when it leads nowhere.
@@ -18,14 +18,16 @@ pub fn nested_model<'a>(body: &'a [u8], path: &[&str]) -> Result<Option<ModelSpa
             Some(raw) if is_object(raw) => raw.get(),
             Some(_) => return Ok(None),
         };
-        let (mut found, mut twice) = (None, false);
+        let (mut found, mut twice) = (None, None);
         let read = each_field(within, |key, value| {
             if key == *name {
-                twice |= found.replace(value).is_some();
+                if found.replace(value).is_some() {
+                    twice.get_or_insert(place_in(text, value).start);
+                }
             }
         });
-        if twice {
-            return Err(PeekError::duplicate("model"));
+        if let Some(at) = twice {
+            return Err(PeekError::duplicate("model", at));
         }
         let (Ok(()), Some(value)) = (read, found) else { return Ok(None) };
         inner = Some(value);

@@ -125,7 +125,7 @@ impl<'a> Found<'a> {
         let Some((at, name)) = READ.iter().enumerate().find(|(_, name)| **name == key) else { return };
         let bit = 1 << at;
         if self.seen & bit != 0 {
-            self.refuse(PeekError::duplicate(name));
+            self.refuse(PeekError::duplicate(name, place_in(self.text, value).start));
             return;
         }
         self.seen |= bit;
@@ -158,46 +158,52 @@ impl<'a> Found<'a> {
         match raw.get() {
             "true" => self.peek.stream = true,
             "false" | "null" => {}
-            _ => self.refuse(PeekError {
-                message: "Invalid 'stream': it must be true or false, without quotes.".into(),
-                param: Some("stream"),
-                code: "invalid_type",
-            }),
+            _ => {
+                let at = place_in(self.text, raw).start;
+                let message = format!(
+                    "Invalid 'stream': the value at byte {at} must be true or false, without quotes."
+                );
+                self.refuse(PeekError { message, param: Some("stream"), code: "invalid_type" });
+            }
         }
     }
 
     fn stream_options(&mut self, raw: &'a RawValue) {
         let mut seen = false;
-        let mut twice = false;
+        let mut twice = None;
         if is_object(raw) {
             let walked = each_field(raw.get(), |key, value| {
                 if key == "include_usage" {
-                    twice |= seen;
+                    if seen {
+                        twice.get_or_insert(place_in(self.text, value).start);
+                    }
                     seen = true;
                     self.peek.include_usage = is_true(value);
                 }
             });
             debug_assert!(walked.is_ok(), "a part of a valid document is valid");
         }
-        if twice {
-            self.refuse(PeekError::duplicate("stream_options.include_usage"));
+        if let Some(at) = twice {
+            self.refuse(PeekError::duplicate("stream_options.include_usage", at));
         }
     }
 
     fn metadata(&mut self, raw: &'a RawValue) {
         let mut names: [Option<&'a RawValue>; 4] = [None; 4];
-        let mut twice = false;
+        let mut twice = None;
         if is_object(raw) {
             let walked = each_field(raw.get(), |key, value| {
                 let slot = SESSION_NAMES.iter().position(|name| *name == key);
                 if let Some(slot) = slot.and_then(|at| names.get_mut(at)) {
-                    twice |= slot.replace(value).is_some();
+                    if slot.replace(value).is_some() {
+                        twice.get_or_insert(place_in(self.text, value).start);
+                    }
                 }
             });
             debug_assert!(walked.is_ok(), "a part of a valid document is valid");
         }
-        if twice {
-            self.refuse(PeekError::duplicate("metadata"));
+        if let Some(at) = twice {
+            self.refuse(PeekError::duplicate("metadata", at));
         }
         self.peek.session = names.into_iter().flatten().filter_map(text_of).find(|name| !name.is_empty());
     }
@@ -232,6 +238,14 @@ impl PeekError {
         }
     }
 
+    /// A form of this length brings no file to an endpoint that cannot do without.
+    pub(crate) fn missing_file(param: &'static str, length: u64) -> Self {
+        let message = format!(
+            "Missing required parameter: '{param}'. The form ends at byte {length} and has no file; send it as a part."
+        );
+        Self { message, param: Some(param), code: "missing_required_parameter" }
+    }
+
     /// The body is no form that can be read in one way only.
     pub(super) fn multipart(why: &str) -> Self {
         let message = format!("The request body is not valid multipart/form-data: {why}.");
@@ -258,10 +272,12 @@ impl PeekError {
         Self { message, param: Some("model"), code }
     }
 
-    pub(super) fn duplicate(param: &'static str) -> Self {
+    pub(super) fn duplicate(param: &'static str, at: usize) -> Self {
         let what =
             if param == "metadata" { "it, or one of its members that name the conversation," } else { "it" };
-        let message = format!("Duplicate parameter '{param}': {what} is given twice; send it once.");
+        let message = format!(
+            "Duplicate parameter '{param}': {what} is given a second time at byte {at}; send it once."
+        );
         Self { message, param: Some(param), code: "duplicate_parameter" }
     }
 
@@ -276,6 +292,8 @@ impl PeekError {
         let what = told.split(" at line ").next().unwrap_or(&told);
         let before: usize =
             body.split_inclusive(|b| *b == b'\n').take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+        // The parser points before a control character, and at everything else.
+        let column = column + usize::from(what.starts_with("control character"));
         let byte = (before + column.saturating_sub(1)).min(body.len());
         Self::invalid_json(&format!("{what} at line {line}, column {column} (byte {byte})"))
     }

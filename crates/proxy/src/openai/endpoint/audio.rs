@@ -9,12 +9,23 @@ pub(super) static ROWS: &[Endpoint] = &[
     ask("/v1/audio/speech", Speech).gives(Gives::Media).streams(StreamDialect::Chat, StreamEnd::Named),
     ask("/v1/audio/transcriptions", Transcriptions)
         .takes(Takes::Multipart)
+        // Some upstreams fetch the sound themselves.
+        .files(&["file", "url"])
         .gives(Gives::Media)
         .streams(StreamDialect::Chat, StreamEnd::Named),
-    ask("/v1/audio/translations", Translations).takes(Takes::Multipart).gives(Gives::Media),
-    post("/v1/audio/voices", Voices, &[]).takes(Takes::Multipart).makes(ObjectKind::Voice),
+    ask("/v1/audio/translations", Translations)
+        .takes(Takes::Multipart)
+        .files(&["file", "url"])
+        .gives(Gives::Media),
+    post("/v1/audio/voices", Voices, &[])
+        .takes(Takes::Multipart)
+        .files(&["audio_sample"])
+        .makes(ObjectKind::Voice),
     get("/v1/audio/voice_consents", Voices, &[]).lists(VoiceConsent),
-    post("/v1/audio/voice_consents", Voices, &[]).takes(Takes::Multipart).makes(VoiceConsent),
+    post("/v1/audio/voice_consents", Voices, &[])
+        .takes(Takes::Multipart)
+        .files(&["recording"])
+        .makes(VoiceConsent),
     get("/v1/audio/voice_consents/{consent_id}", Voices, &[("consent_id", VoiceConsent)]),
     post("/v1/audio/voice_consents/{consent_id}", Voices, &[("consent_id", VoiceConsent)]),
     delete("/v1/audio/voice_consents/{consent_id}", Voices, &[("consent_id", VoiceConsent)]),

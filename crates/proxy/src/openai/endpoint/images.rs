@@ -11,8 +11,10 @@ pub(super) static ROWS: &[Endpoint] = &[
     ask("/v1/images/edits", ImageEdits)
         .model(ModelAt::Body { required: false })
         .takes(Takes::JsonOrMultipart)
+        .files(&["image"])
         .streams(StreamDialect::Chat, StreamEnd::LastOfSeveral),
     ask("/v1/images/variations", ImageVariations)
         .model(ModelAt::Body { required: false })
-        .takes(Takes::Multipart),
+        .takes(Takes::Multipart)
+        .files(&["image"]),
 ];

@@ -51,6 +51,7 @@ const fn row(method: Method, template: &'static str, kind: EndpointKind, names: 
         makes: None,
         lists: None,
         repeatable: false,
+        files: &[],
     }
 }
 
@@ -64,6 +65,12 @@ impl Endpoint {
 
     pub(super) const fn takes(mut self, takes: Takes) -> Self {
         self.takes = takes;
+        self
+    }
+
+    /// Takes forms that bring a file, or something in its place, under one of these names.
+    pub(super) const fn files(mut self, names: &'static [&'static str]) -> Self {
+        self.files = names;
         self
     }
 

@@ -8,5 +8,8 @@ pub(super) static ROWS: &[Endpoint] = &[
     ask("/v1/embeddings", Embeddings),
     ask("/v1/moderations", Moderations).model(ModelAt::Body { required: false }),
     ask("/v1/completions", Completions).streams(StreamDialect::Chat, StreamEnd::Done),
-    ask("/v1/content_provenance_checks", Provenance).model(ModelAt::Nowhere).takes(Takes::Multipart),
+    ask("/v1/content_provenance_checks", Provenance)
+        .model(ModelAt::Nowhere)
+        .takes(Takes::Multipart)
+        .files(&["file"]),
 ];

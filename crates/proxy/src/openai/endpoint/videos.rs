@@ -11,7 +11,7 @@ pub(super) static ROWS: &[Endpoint] = &[
         .model(ModelAt::Body { required: false })
         .takes(Takes::JsonOrMultipart)
         .makes(Video),
-    post("/v1/videos/characters", Videos, &[]).takes(Takes::Multipart).makes(Character),
+    post("/v1/videos/characters", Videos, &[]).takes(Takes::Multipart).files(&["video"]).makes(Character),
     get("/v1/videos/characters/{character_id}", Videos, &[("character_id", Character)]),
     post("/v1/videos/edits", Videos, &[]).takes(Takes::JsonOrMultipart).makes(Video),
     post("/v1/videos/extensions", Videos, &[]).takes(Takes::JsonOrMultipart).makes(Video),
