@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use crate::shell::{cargo, say};
-use crate::{layers, threads, tidy};
+use crate::{campaign, fuzz, layers, threads, tidy};
 
 type Check = fn() -> anyhow::Result<()>;
 
@@ -22,19 +22,36 @@ const CHECKS: [(&str, Check); 7] = [
     ("build", || cargo(["build", "--locked"]).run()),
 ];
 
+/// What takes too long for every change.
+const LONG: [(&str, Check); 4] = [
+    ("fuzzing", || fuzz::run(60, None)),
+    ("random bodies", || {
+        cargo(["test", "--locked", "--package", "gateway-proxy", "--lib", "call::tests"])
+            .env("PROPTEST_CASES", "100000")
+            .run()
+    }),
+    ("a large upload", || {
+        cargo(["test", "--locked", "--package", "gateway-tests", "--test", "it", "uploads::a_large_upload"])
+            .env("GATEWAY_TEST_UPLOAD_MIB", "200")
+            .run()
+    }),
+    ("campaigns", || campaign::run(true, None, None)),
+];
+
 /// Runs all checks, also after one failed: one run shall tell everything.
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(long: bool) -> anyhow::Result<()> {
     let mut failed = Vec::new();
-    for (name, check) in CHECKS {
+    let checks: Vec<_> = CHECKS.iter().chain(LONG.iter().filter(|_| long)).collect();
+    for (name, check) in &checks {
         say(&format!("\n=== {name} ==="));
         if let Err(error) = check() {
             say(&format!("error: {error:#}"));
-            failed.push(name);
+            failed.push(*name);
         }
     }
     if !failed.is_empty() {
-        bail!("{} of {} checks failed: {}", failed.len(), CHECKS.len(), failed.join(", "));
+        bail!("{} of {} checks failed: {}", failed.len(), checks.len(), failed.join(", "));
     }
-    say(&format!("\nall {} checks passed", CHECKS.len()));
+    say(&format!("\nall {} checks passed", checks.len()));
     Ok(())
 }

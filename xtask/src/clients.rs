@@ -149,7 +149,7 @@ fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
 }
 
 /// Installs Debian packages, if this is Debian and we may.
-fn debian(packages: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn debian(packages: &[&str]) -> anyhow::Result<()> {
     let missing = || format!("{} not installed, and cannot be installed from here", packages.join(" and "));
     anyhow::ensure!(exists("apt-get"), missing());
     let user = Step::new("id").args(["-u"]).output().with_context(missing)?;

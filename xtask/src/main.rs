@@ -6,6 +6,7 @@ mod bench;
 mod campaign;
 mod ci;
 mod clients;
+mod fuzz;
 mod layers;
 mod migrate;
 mod shell;
@@ -30,7 +31,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Run everything that must hold before a change lands, except the tests
-    Ci,
+    Ci {
+        /// What takes too long for every change, too: fuzzing, 100,000 random bodies, the campaigns at full size
+        #[arg(long)]
+        long: bool,
+    },
     /// Run all tests: the workspace's, then real clients and a real model server against the built gateway
     Test {
         /// Leave the clients out; they need Python, Node and, once, the network
@@ -46,6 +51,17 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
         /// Only the campaigns whose name holds this
+        name: Option<String>,
+    },
+    /// Drive the fuzz targets; they need a C++ compiler
+    Fuzz {
+        /// For how long each is driven
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// Feed this file to the target of this very name, and nothing else
+        #[arg(long, value_name = "FILE", requires = "name")]
+        replay: Option<PathBuf>,
+        /// Only the targets whose name holds this
         name: Option<String>,
     },
     /// Try routing's atomics and locks on thousands of schedules
@@ -82,9 +98,11 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Task::Ci => ci::run(),
+        Task::Ci { long } => ci::run(long),
         Task::Test { no_clients } => test::run(!no_clients),
         Task::Campaign { full, seed, name } => campaign::run(full, seed, name.as_deref()),
+        Task::Fuzz { seconds, replay: None, name } => fuzz::run(seconds, name.as_deref()),
+        Task::Fuzz { replay: Some(file), name, .. } => fuzz::replay(&name.unwrap_or_default(), &file),
         Task::Threads => threads::run(),
         Task::Layers => layers::run(),
         Task::Tidy => tidy::run(),

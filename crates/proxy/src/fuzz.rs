@@ -40,7 +40,7 @@ pub fn relay(pieces: &[&[u8]], max_event_bytes: usize, edits: Option<AnswerEdits
         passed.ended = true;
     }
     passed.broken = !matches!(turn, Turn::GoesOn);
-    passed.usage = events.usage();
+    passed.usage = events.tap().settle(None);
     passed
 }
 

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 use gateway_proxy::fuzz::{Passed, relay};
 use gateway_proxy::openai::{
-    AnswerEdits, Choices, Scanner, Seen, error_of, hear, is_error_body, is_made_response, is_preamble,
-    usage_of,
+    AnswerEdits, Choices, Scanner, Seen, UpstreamError, error_of, hear, is_error_body, is_made_response,
+    is_preamble, usage_of,
 };
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -71,7 +71,7 @@ pub(crate) fn an_edited_answer_differs_in_what_is_edited(answer: &[u8]) {
 /// Whatever is asked about an answer is answered, and usage is the upstream's own count.
 pub(crate) fn what_an_answer_tells_can_be_read(answer: &[u8]) {
     let (usage, error) = (usage_of(answer), error_of(answer));
-    let _status = error.as_ref().and_then(|error| error.status());
+    let _status = error.as_ref().and_then(UpstreamError::status);
     let _judged = (is_error_body(answer), is_made_response(answer));
     let Ok(text) = std::str::from_utf8(answer) else { return };
     let _heard = (hear("", text, &mut Choices::default()), hear("error", text, &mut Choices::default()));

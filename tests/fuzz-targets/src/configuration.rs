@@ -17,7 +17,7 @@ pub(crate) fn any_text_is_settings_or_problems(text: &[u8]) {
         Err(problems) => {
             let lines = u32::try_from(text.lines().count() + 1).unwrap_or(u32::MAX);
             assert!(!problems.as_slice().is_empty());
-            for problem in problems.iter() {
+            for problem in &problems {
                 assert!(!problem.to_string().is_empty());
                 assert!(problem.line.is_none_or(|line| (1..=lines).contains(&line)), "{problem}");
             }

@@ -76,7 +76,7 @@ pub fn damaged() -> impl Strategy<Value = Vec<u8>> {
         match how {
             0 => drop(bytes.remove(at)),
             1 => bytes.insert(at, byte),
-            _ => bytes[at] = byte,
+            _ => bytes.splice(at..=at, [byte]).for_each(drop),
         }
         bytes
     })

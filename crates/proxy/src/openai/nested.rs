@@ -20,10 +20,8 @@ pub fn nested_model<'a>(body: &'a [u8], path: &[&str]) -> Result<Option<ModelSpa
         };
         let (mut found, mut twice) = (None, None);
         let read = each_field(within, |key, value| {
-            if key == *name {
-                if found.replace(value).is_some() {
-                    twice.get_or_insert(place_in(text, value).start);
-                }
+            if key == *name && found.replace(value).is_some() {
+                twice.get_or_insert(place_in(text, value).start);
             }
         });
         if let Some(at) = twice {

@@ -194,10 +194,9 @@ impl<'a> Found<'a> {
         if is_object(raw) {
             let walked = each_field(raw.get(), |key, value| {
                 let slot = SESSION_NAMES.iter().position(|name| *name == key);
-                if let Some(slot) = slot.and_then(|at| names.get_mut(at)) {
-                    if slot.replace(value).is_some() {
-                        twice.get_or_insert(place_in(self.text, value).start);
-                    }
+                let slot = slot.and_then(|at| names.get_mut(at));
+                if slot.is_some_and(|slot| slot.replace(value).is_some()) {
+                    twice.get_or_insert(place_in(self.text, value).start);
                 }
             });
             debug_assert!(walked.is_ok(), "a part of a valid document is valid");
