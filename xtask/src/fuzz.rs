@@ -13,8 +13,9 @@ use crate::clients::debian;
 use crate::shell::{Step, cargo, exists, root, say, target_directory};
 
 /// What makes a program tell the fuzzer where it has been and what it compared.
-const GUIDED: [&str; 7] = [
-    "--cfg=fuzzing",
+const GUIDED: [&str; 8] = [
+    "--cfg",
+    "fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
