@@ -134,8 +134,9 @@ async fn make(gw: &Gateway, path: &str, asked: &Value) -> String {
     let call = gw.post(path, asked.to_string());
     let call = match path {
         "/v1/files" | "/v1/skills" => {
-            let part = "--b\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n--b--\r\n";
-            gw.call(Method::POST, path).header("content-type", "multipart/form-data; boundary=b").body(part)
+            let form =
+                "--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n";
+            gw.call(Method::POST, path).header("content-type", "multipart/form-data; boundary=b").body(form)
         }
         _ => call,
     };

@@ -158,7 +158,7 @@ async fn forms_that_could_be_read_two_ways_are_refused_with_the_place_and_reach_
     }
     let missing = upload(&gw, form(&[file(10)])).await;
     missing.assert_error(400, "missing_required_parameter");
-    let unknown = upload(&gw, form(&[part("model", "", b"nobody")])).await;
+    let unknown = upload(&gw, form(&[part("model", "", b"nobody"), file(10)])).await;
     unknown.assert_error(404, "model_not_found");
     let json = gw.call(Method::POST, PATH).json(&json!({"model": "ears"})).send().await;
     json.assert_error(415, "unsupported_content_type");

@@ -212,13 +212,18 @@ async fn who_has_nothing_gets_an_empty_list_of_every_kind_and_nobody_is_asked() 
 /// Makes one object of each kind that can be listed.
 async fn make_all(gw: &Gateway, model: &str) -> Vec<(&'static str, String)> {
     let mut all = Vec::new();
-    let part = "--b\r\ncontent-disposition: form-data; name=\"name\"\r\n\r\nx\r\n--b--\r\n";
+    let form = |file: &str| {
+        format!(
+            "--b\r\ncontent-disposition: form-data; name=\"{file}\"; filename=\"f\"\r\n\r\nx\r\n--b--\r\n"
+        )
+    };
     for path in LISTS {
         let asked = json!({"model": model, "store": true, "input_file_id": Value::Null, "messages": []});
         let call = match path {
             "/v1/audio/voice_consents" | "/v1/files" => {
                 let call = gw.call(Method::POST, path);
-                call.header("content-type", "multipart/form-data; boundary=b").body(part)
+                let file = if path == "/v1/files" { "file" } else { "recording" };
+                call.header("content-type", "multipart/form-data; boundary=b").body(form(file))
             }
             // A thread of ChatKit is made by whoever chats.
             "/v1/chatkit/threads" => continue,

@@ -179,7 +179,8 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
-pub(super) fn value() -> impl Strategy<Value = String> {
+/// A value of any kind, as text.
+pub fn value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         prop::sample::select(vec![
             "null",

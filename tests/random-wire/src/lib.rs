@@ -12,7 +12,7 @@ use std::ops::Range;
 
 pub use cuts::{in_pieces, pieces};
 pub use form::{CRUMBS, Form, form, form_about, form_within};
-pub use json::{Document, damaged, document, document_about, model_name, noise, tree};
+pub use json::{Document, damaged, document, document_about, model_name, noise, tree, value};
 pub use run::{cases, holds};
 
 /// Where a body names its model, and what the name is.

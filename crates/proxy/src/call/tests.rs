@@ -25,7 +25,7 @@ use crate::admit;
 use crate::error::ProxyError;
 use crate::metrics::Metrics;
 use crate::openai::{Lookup, lookup};
-use crate::understand::understand;
+use crate::understand::{Caller, understand};
 use crate::upstream::{Target, Timeouts};
 
 /// A body that comes in pieces, of a length that nobody tells.
@@ -99,8 +99,9 @@ async fn sent_up(
         managed_by: ManagedBy::Api,
     };
     let body = Coming(body.into_iter().map(Bytes::copy_from_slice).collect());
-    let received = admit::receive(endpoint, &head.headers, body, settings).await?;
-    let call = understand((endpoint, path), &head, received, Arc::new(user), &settings.proxy)?;
+    let received = admit::receive(endpoint, &head.headers, body, &user, settings).await?;
+    let caller = Caller { user: Arc::new(user), key: b"sk-user", secret: None, socket: None };
+    let call = understand((endpoint, path), &head, received, caller, &settings.proxy)?;
     let route = route_to(backend);
     let once = call.body_for(&route).collect().await.unwrap().to_bytes();
     let again = call.body_for(&route).collect().await.unwrap().to_bytes();

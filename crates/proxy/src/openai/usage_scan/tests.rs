@@ -1,8 +1,8 @@
+use gateway_random_wire::{damaged, noise, value};
 use proptest::prelude::*;
 
 use super::*;
 use crate::openai::fields::each_field;
-use crate::openai::random_json::{damaged, noise, value};
 
 /// What is found when the document comes in pieces that end at these places.
 fn scanned(document: &[u8], cuts: &[usize]) -> Option<Usage> {
