@@ -56,7 +56,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "gateway-storage",
         ],
     ),
-    ("gateway-fuzz-targets", &["gateway-config", "gateway-proxy"]),
+    ("gateway-fuzz-targets", &["gateway-config", "gateway-domain", "gateway-proxy"]),
     ("gateway-load", &[]),
     ("gateway-random-wire", &[]),
     ("gateway-routing-sim", &["gateway-routing"]),

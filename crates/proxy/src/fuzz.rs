@@ -7,6 +7,8 @@ use crate::affinity::strings_in;
 use crate::events::{Events, Turn};
 use crate::openai::AnswerEdits;
 
+pub use crate::websocket::{Frames, Head, Opcode, Part, Piece, Sender, code_in};
+
 /// What a relay has made of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {

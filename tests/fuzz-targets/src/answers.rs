@@ -3,10 +3,11 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
+use gateway_domain::Usage;
 use gateway_proxy::fuzz::{Passed, relay};
 use gateway_proxy::openai::{
-    AnswerEdits, Choices, Scanner, Seen, UpstreamError, error_of, hear, is_error_body, is_made_response,
-    is_preamble, usage_of,
+    AnswerEdits, Choices, Scanner, Seen, UpstreamError, UsageScan, error_of, hear, is_error_body,
+    is_made_response, is_preamble, told_by, usage_of,
 };
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -75,7 +76,7 @@ pub(crate) fn what_an_answer_tells_can_be_read(answer: &[u8]) {
     let _judged = (is_error_body(answer), is_made_response(answer));
     let Ok(text) = std::str::from_utf8(answer) else { return };
     let _heard = (hear("", text, &mut Choices::default()), hear("error", text, &mut Choices::default()));
-    let _preamble = is_preamble(text);
+    let _preamble = (is_preamble(text), told_by(answer));
     let Ok(tree) = serde_json::from_str::<Value>(text) else {
         return;
     };
@@ -94,6 +95,17 @@ pub(crate) fn what_an_answer_tells_can_be_read(answer: &[u8]) {
 
 fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
+
+/// The usage of a document is the same in whatever pieces it comes, and what a parser finds in the whole.
+pub(crate) fn a_scan_finds_the_usage_of_a_parser(input: &[u8]) {
+    let (document, pieces) = cut(input);
+    let mut scan = UsageScan::default();
+    let last = pieces.into_iter().map(|piece| scan.feed(piece)).last().unwrap_or_default();
+    assert_eq!(UsageScan::default().feed(document), last);
+    if document.first() == Some(&b'{') && is_json(document) && std::str::from_utf8(document).is_ok() {
+        assert_eq!(Some(last).filter(Usage::is_known), usage_of(document));
+    }
 }
 
 /// What a scanner makes of a stream.

@@ -1,7 +1,7 @@
 //! Forms, and the headers that announce them.
 
 use gateway_proxy::openai::{
-    MAX_BOUNDARY, MultipartPeek, MultipartScanner, PeekError, boundary_of, is_multipart,
+    BatchLines, MAX_BOUNDARY, MultipartPeek, MultipartScanner, PeekError, boundary_of, is_multipart,
 };
 
 use crate::cuts::cut;
@@ -33,7 +33,7 @@ pub(crate) fn a_boundary_is_one(header: &[u8]) {
 }
 
 fn scan(pieces: &[&[u8]]) -> Result<MultipartPeek, PeekError> {
-    let mut scanner = MultipartScanner::new(b"b0")?;
+    let mut scanner = MultipartScanner::new(b"b0")?.reading_lines(Some(BatchLines::new(true)));
     for piece in pieces {
         scanner.feed(piece)?;
     }

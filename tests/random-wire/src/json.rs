@@ -179,7 +179,7 @@ fn key() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A value of any kind, as text.
+/// A value of any kind, and in any spelling.
 pub fn value() -> impl Strategy<Value = String> {
     let scalar = prop_oneof![
         prop::sample::select(vec![

@@ -82,7 +82,8 @@ impl AnswerEdits {
         };
         match (std::str::from_utf8(text).map_or(Fate::Stays, |text| self.fate(text)), place) {
             (Fate::Stays, _) => into.extend_from_slice(event),
-            (Fate::Goes, _) => {}
+            // Comments before it are no part of it, and may have passed already.
+            (Fate::Goes, _) => into.extend_from_slice(event.get(..comments_end(event)).unwrap_or_default()),
             (Fate::Changed(edits), Some(place)) => {
                 into.extend_from_slice(event.get(..place.start).unwrap_or_default());
                 edited(text, &edits, into);
@@ -163,6 +164,17 @@ fn data_lines(event: &[u8]) -> Vec<Range<usize>> {
         at = next;
     }
     found
+}
+
+/// Where the comments end that an event begins with.
+fn comments_end(event: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some((line, next)) = line_at(event, at)
+        && event.get(line.start) == Some(&b':')
+    {
+        at = next;
+    }
+    at
 }
 
 /// The line that begins at `at`, and where the next one begins.

@@ -87,6 +87,12 @@ fn usage_beside_words_is_taken_out_and_the_words_stay() {
 }
 
 #[test]
+fn comments_before_an_event_that_goes_stay() {
+    let told = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}\n\n";
+    assert_eq!(events(&hiding(), &format!(": one\n: two\nid: 7\n: three\n{told}")), ": one\n: two\n");
+}
+
+#[test]
 fn data_over_several_lines_and_every_line_end_are_understood() {
     let edits = AnswerEdits::new(Some("public"), true).unwrap();
     let stream = "\u{feff}data:{\"model\":\rdata:\"m\",\revent:x\rdata:\"usage\":null}\r\r";
