@@ -26,18 +26,22 @@ timeout = "1s"
 format = "json"
 level = "info"
 [proxy]
-default_channel = "{default_channel}"
 """
 
 
 class Gateway:
-    def __init__(self, binary: Path, default_channel: str) -> None:
+    """`proxy` are settings of that section, as words."""
+
+    def __init__(self, binary: Path, **proxy: str) -> None:
+        self.binary = binary
         self.folder = tempfile.TemporaryDirectory(prefix="gateway-clients-")
         self.log: list[str] = []
-        config = Path(self.folder.name) / "gateway.toml"
-        config.write_text(CONFIGURATION.format(default_channel=default_channel))
+        self.write_settings(proxy)
+        self.start()
+
+    def start(self) -> None:
         self.process = subprocess.Popen(
-            [binary, "--config", config],
+            [self.binary, "--config", self.config],
             cwd=self.folder.name,
             env={"GATEWAY_ADMIN_TOKEN": ADMIN_TOKEN, "PATH": os.environ["PATH"]},
             stdout=subprocess.PIPE,
@@ -48,8 +52,27 @@ class Gateway:
         self.url = ""
         threading.Thread(target=self.read_log, args=[listening], daemon=True).start()
         if not listening.wait(30) or not self.url:
-            self.stop()
+            self.kill()
             raise RuntimeError("the gateway does not listen:\n" + "".join(self.log))
+
+    def restart(self) -> None:
+        """Stops it as an operator would, and starts it again with the same database, on another port."""
+        code = self.stop()
+        if code:
+            raise RuntimeError(f"the gateway ended with {code}:\n" + "".join(self.log))
+        self.start()
+
+    @property
+    def config(self) -> Path:
+        return Path(self.folder.name) / "gateway.toml"
+
+    def write_settings(self, proxy: dict[str, str]) -> None:
+        self.config.write_text(CONFIGURATION + "".join(f'{key} = "{value}"\n' for key, value in proxy.items()))
+
+    def set(self, **proxy: str) -> None:
+        """Changes settings while it runs."""
+        self.write_settings(proxy)
+        self.admin("POST", "/api/config/reload")
 
     def read_log(self, listening: threading.Event) -> None:
         for line in self.process.stdout:
@@ -73,8 +96,8 @@ class Gateway:
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read().decode()}") from error
 
-    def channel(self, name: str, base_url: str, key: str, models: list[str]) -> None:
-        new = {"name": name, "base_url": base_url, "api_key": key, "weight": 10, "models": models}
+    def channel(self, name: str, base_url: str, key: str, models: list[str], **more: object) -> None:
+        new = {"name": name, "base_url": base_url, "api_key": key, "weight": 10, "models": models, **more}
         self.admin("POST", "/api/channels", new)
 
     def user(self, name: str, **more: object) -> str:
@@ -89,8 +112,22 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
-        finally:
-            self.folder.cleanup()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.folder.cleanup()
+
+    def leaves_cleanly(self, secrets_used: list[str]) -> bool:
+        """Stops it; it has to leave with 0, without a panic, and must not have logged any key."""
+        code = self.stop()
+        log = "".join(self.log)
+        faults = [f"it ended with {code}"] if code else []
+        faults += ["it panicked"] if "panicked" in log else []
+        faults += ["it logged a key"] if any(key in log for key in secrets_used) else []
+        for fault in faults:
+            print(f"the gateway: {fault}\n{log}", flush=True)
+        return not faults
 
 
 def address(line: str) -> str:

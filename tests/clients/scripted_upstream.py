@@ -7,6 +7,7 @@ model was asked) is kept per upstream and per model.
 import base64
 import json
 import struct
+import sys
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,15 @@ MODELS = ["chat", "echo", "tool-caller", "refused", "embedder", "responder", "mo
 FAULTY_MODELS = {"limited": [0, 1], "half-broken": [0, 1], "late-bloomer": [0], "no-entry": [0, 1], "cut-short": [0]}
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who hangs up does not want the answer; every other error is one of ours, and told."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class ScriptedUpstream:
     """`broken` upstreams answer 500 to the model `half-broken`."""
 
@@ -28,8 +38,7 @@ class ScriptedUpstream:
         self.key = key
         self.broken = broken
         self.asked: Counter[str] = Counter()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.upstream = self
         self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

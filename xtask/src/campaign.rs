@@ -3,14 +3,14 @@
 use anyhow::bail;
 
 use crate::clients;
-use crate::shell::{cargo, say};
+use crate::shell::{cargo, say, target_directory};
 
 /// Builds what the campaigns need and runs those whose name holds `name`, one after the other. At full size the gateway
 /// is built as it is shipped: there times are held to.
 pub(crate) fn run(full: bool, seed: Option<u64>, name: Option<&str>) -> anyhow::Result<()> {
     let profile: &[&str] = if full { &["--release"] } else { &[] };
     cargo(["build", "--locked", "--package", "gateway-server"]).args(profile).run()?;
-    if let Err(error) = clients::python_sdk() {
+    if let Err(error) = target_directory().and_then(|target| clients::python_sdk(&target)) {
         say(&format!("SKIPPED: what the Python SDK judges: {error:#}"));
     }
     let mut campaigns = cargo(["test", "--locked", "--package", "gateway-tests", "--test", "campaign"])

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
-use crate::clients::debian;
+use crate::setup::debian;
 use crate::shell::{Step, cargo, exists, root, say, target_directory};
 
 /// What makes a program tell the fuzzer where it has been and what it compared.

@@ -6,9 +6,11 @@ mod bench;
 mod campaign;
 mod ci;
 mod clients;
+mod conformance;
 mod fuzz;
 mod layers;
 mod migrate;
+mod setup;
 mod shell;
 mod sim;
 mod tally;
@@ -53,6 +55,8 @@ enum Task {
         /// Only the campaigns whose name holds this
         name: Option<String>,
     },
+    /// Run OpenAI's own tests against OpenAI's own mock, directly and through the gateway, and compare
+    Conformance,
     /// Drive the fuzz targets; they need a C++ compiler
     Fuzz {
         /// For how long each is driven
@@ -101,6 +105,7 @@ fn main() -> ExitCode {
         Task::Ci { long } => ci::run(long),
         Task::Test { no_clients } => test::run(!no_clients),
         Task::Campaign { full, seed, name } => campaign::run(full, seed, name.as_deref()),
+        Task::Conformance => conformance::run(),
         Task::Fuzz { seconds, replay: None, name } => fuzz::run(seconds, name.as_deref()),
         Task::Fuzz { replay: Some(file), name, .. } => fuzz::replay(&name.unwrap_or_default(), &file),
         Task::Threads => threads::run(),

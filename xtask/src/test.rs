@@ -2,9 +2,9 @@
 
 use anyhow::bail;
 
-use crate::clients;
 use crate::shell::{cargo, say};
 use crate::tally::Tally;
+use crate::{clients, conformance};
 
 /// Runs the clients' suites (unless told not to), then the workspace's tests, and closes with one line that counts
 /// both. A suite that cannot run for want of Python, Node or the network is skipped, said so, and counted.
@@ -13,9 +13,10 @@ pub(crate) fn run(with_clients: bool) -> anyhow::Result<()> {
     let mut tally = Tally::default();
     if with_clients {
         tally += clients::run()?;
+        tally += conformance::tally()?;
     } else {
         say("skipped: the clients' suites, as asked by --no-clients");
-        tally.skipped += clients::SUITES;
+        tally.skipped += clients::SUITES + conformance::SUITES;
     }
     tally += workspace()?;
     say(&format!("\n{tally}"));
