@@ -6,6 +6,7 @@ use gateway_domain::Usage;
 use crate::affinity::strings_in;
 use crate::events::{Events, Turn};
 use crate::openai::AnswerEdits;
+use crate::upstream::read_answer;
 
 pub use crate::websocket::{Frames, Head, Opcode, Part, Piece, Sender, code_in};
 
@@ -49,4 +50,10 @@ pub fn relay(pieces: &[&[u8]], max_event_bytes: usize, edits: Option<AnswerEdits
 /// The values of JSON text that are strings, as the search for objects meets them.
 pub fn strings(text: &[u8]) -> Vec<String> {
     strings_in(text)
+}
+
+/// What is read of an upstream's answer that comes in these pieces over HTTP/1.1: its status, its data, whether it is over,
+/// and whether it is broken behind that.
+pub fn answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8>, bool, bool) {
+    read_answer(pieces)
 }

@@ -28,6 +28,11 @@ pub(crate) use target::Target;
 
 use pool::{Connection, Home, Pool};
 
+#[cfg(feature = "fuzz")]
+pub(crate) fn read_answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8>, bool, bool) {
+    http1::read_answer(pieces)
+}
+
 /// One worker's connections to all upstreams.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstreams {

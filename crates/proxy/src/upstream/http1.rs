@@ -20,6 +20,8 @@ use std::io;
 
 pub(super) use body::Body;
 pub(super) use call::call;
+#[cfg(feature = "fuzz")]
+pub(super) use call::read_answer;
 pub(super) use wire::Wire;
 
 /// Why a call over a connection failed.

@@ -137,3 +137,37 @@ impl Waiting {
         Ok(Head { response, framing, arrived: Arrived { data, beyond: read < behind.len(), flaw } })
     }
 }
+
+/// What is read of an answer to a POST that comes in these pieces: its status, its data, and whether it is over or broken
+/// behind that.
+#[cfg(feature = "fuzz")]
+pub(in crate::upstream) fn read_answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8>, bool, bool) {
+    let (method, begun) = (Method::POST, BytesMut::new());
+    let mut waiting = Waiting { method, sending: None, begun, broken: None, interim: 0, answered: false };
+    let (mut status, mut framing, mut data) = (None, None::<Framing>, Vec::new());
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        let flaw = match &mut framing {
+            Some(framing) if framing.is_over() => break,
+            Some(framing) => {
+                let read = framing.read(&mut piece);
+                data.extend_from_slice(piece.get(..read.data).unwrap_or_default());
+                read.flaw
+            }
+            None => match waiting.read(&mut piece) {
+                Err(_) => return (status, data, false, true),
+                Ok(None) => None,
+                Ok(Some(head)) => {
+                    status = Some(head.response.status().as_u16());
+                    framing = Some(head.framing);
+                    data.extend_from_slice(&head.arrived.data);
+                    head.arrived.flaw
+                }
+            },
+        };
+        if flaw.is_some() {
+            return (status, data, false, true);
+        }
+    }
+    (status, data, framing.is_some_and(Framing::is_over), false)
+}
