@@ -17,6 +17,7 @@ mod tally;
 mod test;
 mod threads;
 mod tidy;
+mod vendor_ui;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -98,6 +99,8 @@ enum Task {
     },
     /// Run the demo: a gateway with scripted upstreams, ready to be called
     Dev,
+    /// Bring the libraries of the web UI into its folder, pinned; needs npm and the network
+    VendorUi,
 }
 
 fn main() -> ExitCode {
@@ -114,6 +117,7 @@ fn main() -> ExitCode {
         Task::Migrate { database } => migrate::run(&database),
         Task::Bench { rounds, quick } => bench::run(rounds, quick),
         Task::Sim { arguments } => sim::run(&arguments),
+        Task::VendorUi => vendor_ui::run(),
         Task::Dev => shell::cargo(["run", "--package", "gateway-server", "--", "demo"]).run(),
     };
     match done {

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use crate::shell::{root, say};
+use crate::vendor_ui;
 use files::File;
 
 /// One place where a rule is broken.
@@ -23,7 +24,12 @@ struct Finding {
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let files = files::read(root())?;
-    let findings = findings(root(), &files);
+    let mut findings = findings(root(), &files);
+    findings.extend(vendor_ui::findings(root())?.into_iter().map(|what| Finding {
+        path: "crates/admin/ui/vendor".to_owned(),
+        line: 0,
+        what,
+    }));
     for finding in &findings {
         say(&finding.to_string());
     }
