@@ -1,0 +1,76 @@
+// The figures of the last minutes: read once, then carried on by the feed.
+
+import { get } from "./api.js";
+import { hear, useLive } from "./live.js";
+import { useEffect, useRef, useState } from "./view.js";
+
+/** @typedef {(number | null)[]} Line */
+/** @typedef {{ step: number, from: number, total: Record<string, Line>, channels: Record<string, Record<string, Line>> }} History Times in milliseconds. */
+
+/**
+ * The last so many seconds; null until they were read.
+ * @param {number} seconds
+ * @returns {History | null}
+ */
+export function useHistory(seconds) {
+  const [, draw] = useState({});
+  const held = useRef(/** @type {History | null} */ (null));
+  useEffect(() => {
+    let left = false;
+    held.current = null;
+    const read = async () => {
+      const { step_ms: step, from, total, channels } = await get(`/api/history?seconds=${seconds}`);
+      if (left) return;
+      held.current = { step, from: Date.parse(from), total, channels };
+      draw({});
+    };
+    const trying = () => void read().catch(() => {});
+    trying();
+    const end = hear("reset", trying);
+    // Coarse steps are not told second by second.
+    const clock = setInterval(() => (held.current?.step ?? 0) > 1000 && !document.hidden && trying(), 10_000);
+    return () => {
+      left = true;
+      end();
+      clearInterval(clock);
+    };
+  }, [seconds]);
+  useLive("rates", (event) => {
+    const history = held.current;
+    if (!history || history.step > 1000) return;
+    append(history, event, Math.ceil((seconds * 1000) / history.step));
+    draw({});
+  });
+  return held.current;
+}
+
+/** @param {History} history @param {any} event @param {number} most */
+function append(history, event, most) {
+  const length = Math.max(...Object.values(history.total).map((line) => line.length));
+  for (const [name, line] of Object.entries(history.total)) line.push(event.total?.[name] ?? null);
+  for (const [id, figures] of Object.entries(event.channels ?? {})) {
+    const known = (history.channels[id] ??= {});
+    for (const name of Object.keys(figures)) known[name] ??= Array.from({ length }, () => null);
+  }
+  for (const [id, lines] of Object.entries(history.channels)) {
+    for (const [name, line] of Object.entries(lines)) line.push(event.channels?.[id]?.[name] ?? null);
+  }
+  if (length + 1 <= most) return;
+  history.from += history.step;
+  for (const line of allLines(history)) line.shift();
+}
+
+/** @param {History} history */
+const allLines = (history) => [history.total, ...Object.values(history.channels)].flatMap((lines) => Object.values(lines));
+
+/** The sum over a line; null when nothing was measured. @param {Line | undefined} line */
+export function sum(line) {
+  const known = (line ?? []).filter((value) => value !== null);
+  return known.length ? known.reduce((total, value) => total + value, 0) : null;
+}
+
+/** The last measured value, of the last so many. @param {Line | undefined} line @param {number} [within] */
+export function last(line, within = 60) {
+  const known = (line ?? []).slice(-within).filter((value) => value !== null);
+  return known.length ? (known[known.length - 1] ?? null) : null;
+}
