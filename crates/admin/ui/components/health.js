@@ -45,31 +45,15 @@ export function Ticks({ history }) {
 }
 
 /**
- * A small line. Where nothing was measured it is broken.
- * @param {{ line: (number | null)[], label: string, color?: string, zero?: boolean }} props
+ * A small line over what was measured; where nothing was, it goes straight on.
+ * @param {{ line: (number | null)[], label: string, color?: string }} props
  */
-export function Sparkline({ line, label, color, zero = true }) {
-  const known = line.filter((value) => value !== null);
+export function Sparkline({ line, label, color }) {
+  const known = line.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
   if (known.length < 2) return html`<span class="quiet small">no data yet</span>`;
-  const top = Math.max(...known, zero ? 1e-9 : -Infinity);
-  const floor = zero ? 0 : Math.min(...known);
+  const top = Math.max(...known.map(({ value }) => value), 1e-9);
   const x = (/** @type {number} */ index) => ((index / Math.max(1, line.length - 1)) * 100).toFixed(2);
-  const y = (/** @type {number} */ value) => (26 - ((value - floor) / (top - floor || 1)) * 24).toFixed(2);
-  let path = "";
-  let pen = false;
-  let single = "";
-  line.forEach((value, index) => {
-    if (value === null) {
-      // A value between two gaps is a dot, not nothing.
-      if (single) path += `${single}h.01`;
-      single = "";
-      pen = false;
-      return;
-    }
-    path += `${pen ? "L" : "M"}${x(index)} ${y(value)}`;
-    single = pen ? "" : `M${x(index)} ${y(value)}`;
-    pen = true;
-  });
+  const path = known.map(({ value, index }, at) => `${at ? "L" : "M"}${x(index)} ${(26 - (value / top) * 24).toFixed(2)}`).join("");
   const whole = known.length === line.length;
   return html`
     <svg class="spark" viewBox="0 0 100 28" preserveAspectRatio="none" role="img" aria-label=${label} style=${color ? { "--spark": color } : undefined}>

@@ -77,7 +77,7 @@ function List({ channels, adding }) {
                       <${Button} kind="plain small" icon="play" label=${`Test ${row.name}`} onClick=${() => setOpen({ what: "test", row })} />
                       <${Button} kind="plain small" icon="pencil" label=${`Edit ${row.name}`} onClick=${() => setOpen({ what: "edit", row })} />
                       <${Button} kind="plain small" icon="copy" label=${`Duplicate ${row.name}`} onClick=${() => setOpen({ what: "copy", row })} />
-                      <${Button} kind="plain small" icon="trash-2" label=${`Delete ${row.name}`} disabled=${row.managed_by === "file"} onClick=${() => void removeChannel(row).then((gone) => gone && channels.reload())} />
+                      <${Button} kind="plain small" icon="trash-2" label=${`Delete ${row.name}`} disabled=${row.managed_by === "file"} onClick=${() => void removeChannel(row).then((gone) => (gone ? channels.reload() : undefined))} />
                     </div>
                   `,
                 },
