@@ -3,7 +3,7 @@ use bytes::{Bytes, BytesMut};
 use std::ops::ControlFlow;
 
 use crate::affinity::Lesson;
-use crate::openai::{AnswerEdits, Event, Heard, Scanner, StreamEnd, is_preamble};
+use crate::openai::{AnswerEdits, Event, Heard, Scanner, Stop, StreamEnd, is_preamble};
 use crate::scrub::scrub;
 use crate::tap::Tap;
 
@@ -79,7 +79,10 @@ impl Events {
             lesson: self.lesson.as_ref(),
         };
         let (complete, trouble) = match self.scanner.feed(&data, |event| heed.hear(&event)) {
-            Ok(fed) => (fed.complete, fed.stopped.then(|| "an event is not JSON".to_owned())),
+            Ok(fed) => {
+                let malformed = fed.stopped == Some(Stop::Before);
+                (fed.complete, malformed.then(|| "an event is not JSON".to_owned()))
+            }
             Err(error) => (error.complete(), Some(error.to_string())),
         };
         let failure = heed.failure;
@@ -113,7 +116,7 @@ impl Events {
         let (mut stopped, mut says_something) = (false, false);
         let read = self.scanner.finish(|event| {
             let flow = heed.hear(&event);
-            stopped |= flow.is_break();
+            stopped |= flow == ControlFlow::Break(Stop::Before);
             says_something |= event.heard != Heard::Empty;
             flow
         });
@@ -187,10 +190,10 @@ impl Events {
 // === impl Heed ===
 
 impl Heed<'_> {
-    /// Breaks off before an event that must not pass.
-    fn hear(&mut self, event: &Event<'_>) -> ControlFlow<()> {
-        if self.failure.is_some() || event.heard == Heard::Malformed {
-            return ControlFlow::Break(());
+    /// Breaks off before an event that must not pass, and behind one that tells a failure.
+    fn hear(&mut self, event: &Event<'_>) -> ControlFlow<Stop> {
+        if event.heard == Heard::Malformed {
+            return ControlFlow::Break(Stop::Before);
         }
         if let (Heard::Finish, Some(lesson)) = (event.heard, self.lesson) {
             lesson.learn(event.data.as_bytes());
@@ -207,7 +210,7 @@ impl Heed<'_> {
             };
         }
         self.tap.hear(event, *self.output);
-        ControlFlow::Continue(())
+        if self.failure.is_some() { ControlFlow::Break(Stop::Behind) } else { ControlFlow::Continue(()) }
     }
 }
 
@@ -261,6 +264,20 @@ mod tests {
         assert_eq!(passed, "data: {\"error\":{\"message\":\"[key]\"}}\n\n");
         let Turn::Failed(words) = turn else { panic!("{turn:?}") };
         assert_eq!(words, "{\"error\":{\"message\":\"[key]\"}}");
+    }
+
+    #[test]
+    fn nothing_passes_behind_a_failure_not_even_an_event_without_data() {
+        let stream = "event: error\ndata: {\"error\":{}}\n\nevent: more\n\n: a comment\n\n";
+        for cut in 0..stream.len() {
+            let mut events = Events::new(DEFAULT_MAX_EVENT_BYTES, None);
+            let (head, tail) = stream.split_at(cut);
+            let (mut passed, turn) = feed(&mut events, head);
+            if matches!(turn, Turn::GoesOn) {
+                passed += &feed(&mut events, tail).0;
+            }
+            assert_eq!(passed, "event: error\ndata: {\"error\":{}}\n\n", "{cut}");
+        }
     }
 
     #[test]

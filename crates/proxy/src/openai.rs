@@ -45,7 +45,7 @@ pub use nested::nested_model;
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use preamble::is_preamble;
 pub use rename::rename;
-pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen};
+pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen, Stop};
 pub(crate) use string::{string_end, unquoted};
 pub use told::{Told, told_by};
 pub use upstream_error::{UpstreamError, error_of, is_error_body, is_made_response};

@@ -71,8 +71,17 @@ pub struct Event<'a> {
 pub struct Fed {
     /// This many bytes of the chunk, together with everything before them, are whole events (or comments).
     pub complete: usize,
-    /// The callback broke off. `complete` lies before the event it was shown.
-    pub stopped: bool,
+    /// The callback broke off, and where `complete` lies because of that.
+    pub stopped: Option<Stop>,
+}
+
+/// Where a callback ends the reading of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Before the event that it was shown.
+    Before,
+    /// Behind it.
+    Behind,
 }
 
 /// A stream that must not be relayed any further. What was complete before the fault still may be.
@@ -151,15 +160,15 @@ impl Scanner {
     pub fn feed(
         &mut self,
         chunk: &[u8],
-        mut on_event: impl FnMut(Event<'_>) -> ControlFlow<()>,
+        mut on_event: impl FnMut(Event<'_>) -> ControlFlow<Stop>,
     ) -> Result<Fed, ScanError> {
         let mut pass = Pass { chunk, here: None, complete: 0 };
         let mut at = self.skip_line_feed(&mut pass);
         while let Some((line, next)) = self.next_line(chunk, at) {
             self.grow(line.len(), pass.complete)?;
             at = next;
-            if self.take_line(line, next, &mut pass, &mut on_event)?.is_break() {
-                return Ok(Fed { complete: pass.complete, stopped: true });
+            if let ControlFlow::Break(stop) = self.take_line(line, next, &mut pass, &mut on_event)? {
+                return Ok(Fed { complete: pass.complete, stopped: Some(stop) });
             }
         }
         let rest = chunk.get(at..).unwrap_or_default();
@@ -168,14 +177,14 @@ impl Scanner {
         if let Some(here) = pass.here {
             self.data.extend_from_slice(here);
         }
-        Ok(Fed { complete: pass.complete, stopped: false })
+        Ok(Fed { complete: pass.complete, stopped: None })
     }
 
     /// Tells the scanner that the stream is over. An event that only lacks its closing blank line is shown, too; see
     /// [`Scanner::at_boundary`] (beforehand) for whether there is one.
     pub fn finish(
         &mut self,
-        mut on_event: impl FnMut(Event<'_>) -> ControlFlow<()>,
+        mut on_event: impl FnMut(Event<'_>) -> ControlFlow<Stop>,
     ) -> Result<(), ScanError> {
         for closing in [&b"\n"[..], b"\n"] {
             if !self.at_boundary() {
@@ -229,8 +238,8 @@ impl Scanner {
         line: &'c [u8],
         next: usize,
         pass: &mut Pass<'c>,
-        on_event: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ScanError> {
+        on_event: &mut impl FnMut(Event<'_>) -> ControlFlow<Stop>,
+    ) -> Result<ControlFlow<Stop>, ScanError> {
         let read = if self.line.is_empty() {
             self.read_line(line, pass)?
         } else {
@@ -312,17 +321,19 @@ impl Scanner {
         &mut self,
         next: usize,
         pass: &mut Pass<'_>,
-        on_event: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ScanError> {
+        on_event: &mut impl FnMut(Event<'_>) -> ControlFlow<Stop>,
+    ) -> Result<ControlFlow<Stop>, ScanError> {
+        let mut flow = ControlFlow::Continue(());
         if self.data_lines > 0 {
             let data = pass.here.take().unwrap_or(&self.data);
             let invalid = ScanError::InvalidUtf8 { complete: pass.complete };
             let data = std::str::from_utf8(data).map_err(|_| invalid)?;
             let heard = hear(&self.name, data, &mut self.choices);
-            if on_event(Event { name: &self.name, data, heard }).is_break() {
-                return Ok(ControlFlow::Break(()));
+            flow = on_event(Event { name: &self.name, data, heard });
+            if flow == ControlFlow::Break(Stop::Before) {
+                return Ok(flow);
             }
-            // An event at which the callback broke off goes nowhere, so it has not gone by.
+            // An event before which the callback broke off goes nowhere, so it has not gone by.
             self.seen.done |= heard == Heard::Done;
             self.seen.finish = self.choices.are_finished();
             self.seen.content |= matches!(heard, Heard::Content | Heard::Finish);
@@ -334,7 +345,7 @@ impl Scanner {
         self.open = false;
         self.pending = 0;
         pass.complete = next;
-        Ok(ControlFlow::Continue(()))
+        Ok(flow)
     }
 }
 

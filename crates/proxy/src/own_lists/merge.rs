@@ -196,11 +196,18 @@ impl Feed {
             }
             At::Guess(..) | At::Over => None,
         };
+        // Whoever lists what stands before its place heeds no cursor, and would be read for ever.
+        if behind.is_some() && page.items.iter().any(|item| item.id == behind) {
+            if self.strict {
+                return Err(Flaw::Disordered(self.channel));
+            }
+            // There is nobody to join it with, and what has come is all that can be had.
+            self.at = At::Over;
+            return Ok(());
+        }
         let next = page.items.iter().rev().find_map(|item| item.id.clone()).filter(|_| page.has_more);
         for item in page.items {
-            // Whoever lists what stands before its place would be read for ever.
-            let turns_back = behind.is_some() && item.id == behind;
-            if turns_back || (self.strict && !self.in_order(&item, order)) {
+            if self.strict && !self.in_order(&item, order) {
                 return Err(Flaw::Disordered(self.channel));
             }
             let Some(id) = item.id else { continue };

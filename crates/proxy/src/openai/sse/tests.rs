@@ -138,7 +138,7 @@ fn a_whole_event_in_one_chunk_is_shown_in_place() {
         ControlFlow::Continue(())
     });
     assert_eq!(shown, Some(chunk.as_ptr().addr() + 6));
-    assert_eq!(fed, Ok(Fed { complete: chunk.len(), stopped: false }));
+    assert_eq!(fed, Ok(Fed { complete: chunk.len(), stopped: None }));
     assert_eq!((scanner.line.capacity(), scanner.data.capacity()), (0, 0));
 }
 
@@ -157,7 +157,7 @@ fn a_boundary_is_where_nothing_is_unfinished() {
     ] {
         let mut scanner = Scanner::default();
         let fed = scanner.feed(text.as_bytes(), |_| ControlFlow::Continue(()));
-        assert_eq!(fed, Ok(Fed { complete, stopped: false }), "{text:?}");
+        assert_eq!(fed, Ok(Fed { complete, stopped: None }), "{text:?}");
         assert_eq!(scanner.at_boundary(), at_boundary, "{text:?}");
     }
 }
@@ -167,12 +167,12 @@ fn breaking_off_leaves_the_event_incomplete() {
     let mut scanner = Scanner::default();
     let chunk = b"data: {}\n\ndata: {bad\n\ndata: {}\n\n";
     let fed = scanner.feed(chunk, |event| match event.heard {
-        Heard::Malformed => ControlFlow::Break(()),
+        Heard::Malformed => ControlFlow::Break(Stop::Before),
         Heard::Done | Heard::Content | Heard::Finish | Heard::Error | Heard::Empty => {
             ControlFlow::Continue(())
         }
     });
-    assert_eq!(fed, Ok(Fed { complete: 10, stopped: true }));
+    assert_eq!(fed, Ok(Fed { complete: 10, stopped: Some(Stop::Before) }));
 }
 
 #[test]

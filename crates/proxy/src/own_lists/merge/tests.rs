@@ -310,6 +310,19 @@ fn the_order_of_one_channel_alone_is_its_own_matter() {
 }
 
 #[test]
+fn a_channel_alone_that_heeds_no_cursor_has_listed_all_that_can_be_had() {
+    let mut merge = Merge::new(vec![Feed::alone(channel_of(0), None)], Order::NewestFirst, 5, 100);
+    let page = r#"{"data":[{"id":"theirs"},{"id":"b"},{"id":"a"}],"has_more":true}"#;
+    for _ in 0..2 {
+        assert_eq!(merge.asks().len(), 1);
+        told(&mut merge, 0, page, &["a", "b"]).unwrap();
+    }
+    assert!(merge.asks().is_empty(), "it is not read for ever");
+    let listing = merge.finish().unwrap();
+    assert_eq!((listing.items.len(), listing.has_more), (2, false), "and nothing is listed twice");
+}
+
+#[test]
 fn a_list_of_other_peoples_objects_is_read_for_a_while_and_not_for_ever() {
     let mut merge = Merge::new(vec![Feed::alone(channel_of(0), None)], Order::NewestFirst, 5, 100);
     let mut pages = 0;
