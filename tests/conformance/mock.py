@@ -51,7 +51,9 @@ class Mock:
             self.process.wait()
 
     def complaints(self) -> Counter[tuple[str, ...]]:
-        """What the validator did not like, until now, and how often: method, path, code, place in the request, words."""
+        """What the validator did not like and how often: method, path, code, place in the request, words. Stops the mock:
+        before that its log is not whole."""
+        self.stop()
         found: Counter[tuple[str, ...]] = Counter()
         for line in self.log.read_text().splitlines():
             said = json.loads(line) if line.startswith("{") else {}

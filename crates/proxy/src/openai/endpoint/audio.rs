@@ -17,10 +17,8 @@ pub(super) static ROWS: &[Endpoint] = &[
         .takes(Takes::Multipart)
         .files(&["file", "url"])
         .gives(Gives::Media),
-    post("/v1/audio/voices", Voices, &[])
-        .takes(Takes::Multipart)
-        .files(&["audio_sample"])
-        .makes(ObjectKind::Voice),
+    // Newer ones are made of a description as well, without any sound.
+    post("/v1/audio/voices", Voices, &[]).takes(Takes::Multipart).makes(ObjectKind::Voice),
     get("/v1/audio/voice_consents", Voices, &[]).lists(VoiceConsent),
     post("/v1/audio/voice_consents", Voices, &[])
         .takes(Takes::Multipart)
