@@ -29,15 +29,25 @@ pub(crate) fn cut_anywhere_a_stream_says_the_same(input: &[u8]) {
 pub(crate) fn what_passes_is_what_came(input: &[u8]) {
     let (stream, pieces) = cut(input);
     let whole = relay(&[stream], MAX_EVENT, None);
-    assert_eq!(relay(&pieces, MAX_EVENT, None), whole);
+    is_the_same(&relay(&pieces, MAX_EVENT, None), &whole);
     let passed = &whole.bytes[..];
     let as_it_came = passed.strip_suffix(b"\n\n").filter(|_| whole.ended).unwrap_or(passed);
     assert!(stream.starts_with(passed) || stream.starts_with(as_it_came), "bytes that nobody sent");
     if let Some(edits) = AnswerEdits::new(Some("public"), true) {
         let edited = relay(&[stream], MAX_EVENT, Some(edits.clone()));
-        assert_eq!(relay(&pieces, MAX_EVENT, Some(edits)), edited);
+        is_the_same(&relay(&pieces, MAX_EVENT, Some(edits)), &edited);
         let Passed { broken, usage, .. } = edited;
         assert_eq!((broken, usage), (whole.broken, whole.usage), "what is hidden is read all the same");
+    }
+}
+
+/// A stream that is ended behind an event may have been cut between the two bytes of its line end.
+fn is_the_same(cut: &Passed, whole: &Passed) {
+    let line_feed = whole.bytes.strip_prefix(&cut.bytes[..]) == Some(b"\n") && cut.bytes.ends_with(b"\r");
+    if line_feed && whole.broken {
+        assert_eq!((cut.broken, cut.usage), (whole.broken, whole.usage));
+    } else {
+        assert_eq!(cut, whole);
     }
 }
 
