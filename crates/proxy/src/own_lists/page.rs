@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// A page of a list as an upstream gives it.
@@ -48,11 +48,11 @@ enum Member {
 struct RawPage<'a> {
     #[serde(borrow)]
     data: &'a RawValue,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "as_it_stands")]
     has_more: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "as_it_stands")]
     first_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "as_it_stands")]
     last_id: Option<&'a RawValue>,
 }
 
@@ -64,6 +64,11 @@ struct RawItem<'a> {
     created_at: Option<&'a RawValue>,
     #[serde(borrow, default)]
     created: Option<&'a RawValue>,
+}
+
+/// A member that is there, also where it says `null`.
+fn as_it_stands<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(from).map(Some)
 }
 
 // === impl Page ===
@@ -197,6 +202,11 @@ mod tests {
             r#"{"first_id":"b\"","data":[{"id":"b\""}],"has_more":true,"last_id":"b\""}"#
         );
         assert_eq!(listed(body, &[], false), r#"{"first_id":null,"data":[],"last_id":null}"#);
+        // The page that lends its shape to a merged one may be an empty one.
+        let empty = r#"{"data":[],"first_id":null,"last_id":null,"has_more":null}"#;
+        let page = Page::read(&Bytes::from_static(empty.as_bytes())).unwrap();
+        let listing = Listing { items: vec![("a".to_owned(), Bytes::from_static(b"{}"))], has_more: true };
+        assert_eq!(page.listing(&listing), r#"{"data":[{}],"first_id":"a","last_id":"a","has_more":true}"#);
     }
 
     #[test]
