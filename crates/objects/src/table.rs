@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_domain::{ChannelId, UnixMillis, UserId};
@@ -45,6 +45,8 @@ pub struct Objects {
     /// Decides the shard of an id. Ids come from upstreams and clients, so nobody may foresee it.
     hasher: RandomState,
     next_touch: AtomicU64,
+    /// The last moment that was given to a new record.
+    last_moment: AtomicI64,
     places: Places,
 }
 
@@ -62,6 +64,15 @@ impl Objects {
         Self::default()
     }
 
+    /// The moment of a record that is made at `now`: right behind that of the last one, where that was no earlier. So no
+    /// two records made here have the same, and their moments are in the order of their making.
+    pub fn moment(&self, now: UnixMillis) -> UnixMillis {
+        let behind = |last: i64| now.0.max(last.saturating_add(1));
+        let update = |last| Some(behind(last));
+        let last = self.last_moment.fetch_update(Ordering::Relaxed, Ordering::Relaxed, update);
+        UnixMillis(last.map_or(now.0, behind))
+    }
+
     /// An empty table of about `max` records; the bound is kept for each of 64 parts, so the least is one for each.
     /// In a full part a new record costs the one that was made or named longest ago; storage still has it.
     pub fn with_max(max: usize) -> Self {
@@ -70,6 +81,7 @@ impl Objects {
             bound: (max / SHARDS).max(1),
             hasher: RandomState::new(),
             next_touch: AtomicU64::new(0),
+            last_moment: AtomicI64::new(i64::MIN),
             places: Places::default(),
         }
     }

@@ -166,3 +166,10 @@ fn what_was_let_go_is_told_for_a_while_and_of_a_deleted_user_not_at_all() {
     assert_eq!(objects.departed("a"), None, "what is kept of them is bounded");
     assert!(objects.departed("file-99999").is_some());
 }
+
+#[test]
+fn records_made_in_one_moment_have_moments_in_the_order_of_their_making() {
+    let objects = Objects::new();
+    let given: Vec<i64> = [5, 5, 5, 4, 9, 9].map(|now| objects.moment(UnixMillis(now)).0).to_vec();
+    assert_eq!(given, [5, 6, 7, 8, 9, 10]);
+}

@@ -94,7 +94,7 @@ impl Directory {
                 kind: Cow::Borrowed(kind.as_str()),
                 channel,
                 user,
-                created_at: now,
+                created_at: self.objects.moment(now),
                 made_at,
             };
             self.take_down(record);
