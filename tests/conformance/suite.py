@@ -23,8 +23,9 @@ def run(suite: Path, base_url: str, key: str, report: Path) -> dict[str, Outcome
     report.unlink(missing_ok=True)
     path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     with report.with_suffix(".log").open("wb") as output:
+        # A line for each failure: to draw the way to more than a thousand of them takes five times as long as the tests.
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-p", "suite_key", *CHOSEN, "--quiet", "--tb=short", f"--junitxml={report}"],
+            [sys.executable, "-m", "pytest", "-p", "suite_key", *CHOSEN, "--quiet", "--tb=line", f"--junitxml={report}"],
             cwd=suite,
             env={**os.environ, "PYTHONPATH": path, "TEST_API_BASE_URL": base_url, "SUITE_KEY": key},
             stdin=subprocess.DEVNULL,
