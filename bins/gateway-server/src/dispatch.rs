@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use gateway_admin::Admin;
+use gateway_admin::{Admin, Caller};
 use gateway_config::Live;
-use gateway_proxy::{Body, MayExplain, RequestId, Worker, wants_explanation};
+use gateway_proxy::{MayExplain, RequestId, Worker, wants_explanation};
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
-use http_body_util::{BodyExt, Collected, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
+use crate::body::Body;
 use crate::gate;
 use crate::panic;
 use crate::readiness::Readiness;
@@ -101,9 +102,9 @@ impl Door {
             // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
             (Owner::Proxy, Some(worker)) => {
                 let request = self.introduce(request, peer);
-                Box::pin(worker.handle(request, id)).await
+                Box::pin(worker.handle(request, id)).await.map(Body::Carried)
             }
-            (Owner::Admin, _) => own(Box::pin(self.carry_to_admin(request, peer, &id)).await),
+            (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,
             (Owner::Live | Owner::Ready | Owner::Metrics, _)
                 if request.method() != Method::GET && request.method() != Method::HEAD =>
             {
@@ -134,28 +135,29 @@ impl Door {
         request: Request<Incoming>,
         peer: SocketAddr,
         id: &RequestId,
-    ) -> Response<Bytes> {
+    ) -> Response<Body> {
         let http1 = request.version() < Version::HTTP_2;
         let (head, body) = request.into_parts();
         let patience = self.house.live.load().settings.server.read_timeout;
         let reading = tokio::time::timeout(ADMIN_BODY_TIME, read(body, patience));
         let body = match reading.await.unwrap_or(Err(Refusal::BodyTimeout)) {
             Ok(body) => body,
-            Err(refusal) => return refusal.answer(id.as_str(), http1),
+            Err(refusal) => return own(refusal.answer(id.as_str(), http1)),
         };
         let (admin, own_id) = (Arc::clone(&self.house.admin), id.clone());
+        let caller = Caller { peer: peer.ip() };
         let answer = self
             .house
             .control
-            .spawn(async move { admin.handle(head, body, peer.ip(), own_id.as_str()).await });
+            .spawn(async move { admin.handle(head, body, caller, own_id.as_str()).await });
         match answer.await {
-            Ok(response) => whole(response).await,
+            Ok(response) => response.map(Body::Shown),
             Err(error) => {
                 if error.is_panic() {
                     self.house.meters.panics.increment(1);
                 }
                 tracing::error!(request_id = id.as_str(), %error, "an admin call failed");
-                Refusal::Internal.answer(id.as_str(), http1)
+                own(Refusal::Internal.answer(id.as_str(), http1))
             }
         }
     }
@@ -241,14 +243,7 @@ fn bodiless_if_asked(method: &Method, response: Response<Bytes>) -> Response<Byt
 }
 
 fn own(response: Response<Bytes>) -> Response<Body> {
-    response.map(Body::full)
-}
-
-/// The admin API's answers are complete when they come.
-async fn whole(response: Response<Full<Bytes>>) -> Response<Bytes> {
-    let (head, body) = response.into_parts();
-    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
-    Response::from_parts(head, body)
+    response.map(Body::from)
 }
 
 /// Reads a body to its end; each silence is at most `patience`.
@@ -286,6 +281,7 @@ mod tests {
             ("/chat/completions", Owner::Proxy),
             ("/", Owner::Admin),
             ("/api/channels", Owner::Admin),
+            ("/ui/0/app.js", Owner::Admin),
             ("/health", Owner::Live),
             ("/healthz", Owner::Live),
             ("/livez", Owner::Live),
@@ -299,7 +295,7 @@ mod tests {
     #[test]
     fn a_public_listener_without_admin_serves_none_of_it() {
         let public = Serves { proxy: true, admin: false, metrics: false };
-        for path in ["/", "/api", "/api/channels", "/metrics"] {
+        for path in ["/", "/api", "/api/channels", "/ui", "/ui/0/app.js", "/metrics"] {
             assert_eq!(public.owner(path), Owner::Nobody, "{path}");
         }
         assert_eq!(public.owner("/v1/models"), Owner::Proxy);

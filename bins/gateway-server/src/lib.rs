@@ -11,6 +11,7 @@
 //! reads is said by the crates below; this one only connects them to the outside.
 
 mod app;
+mod body;
 pub mod cli;
 mod clock;
 mod demo;

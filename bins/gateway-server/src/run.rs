@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use gateway_admin::Admin;
+use gateway_config::Environment;
 use gateway_health::run_prober;
 use rustix::process::{Resource, getrlimit};
 use tokio::runtime::{Builder, Handle};
@@ -295,6 +297,7 @@ impl House {
             token: app.admin_token,
             started_at: app.started_at,
             version: VERSION,
+            ui_folder: ui_folder(&app.options.environment),
             clock: unix_now,
             monotonic: Arc::new(move || clock.now()),
         });
@@ -306,6 +309,12 @@ impl House {
             control: Handle::current(),
         })
     }
+}
+
+/// Where those who work on the web pages keep them; a gateway as it is shipped has them built in.
+fn ui_folder(environment: &Environment) -> Option<PathBuf> {
+    let folder = environment.get("GATEWAY_UI_DIR").filter(|_| cfg!(debug_assertions));
+    folder.filter(|folder| !folder.is_empty()).map(PathBuf::from)
 }
 
 /// Judges a text in place of the configuration file that is live.

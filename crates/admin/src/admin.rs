@@ -1,5 +1,6 @@
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -10,17 +11,20 @@ use gateway_health::{Board, HttpProbe};
 use gateway_routing::{Micros, Pools};
 use gateway_sessions::Sessions;
 use gateway_storage::{Recorder, Store};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, IF_MATCH,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::request::Parts as Head;
-use http::{HeaderMap, HeaderName, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use crate::auth::Gate;
 use crate::error::ApiError;
 use crate::origin::{self, Media};
 use crate::route::{Access, Answer, Answered, Call, Forget, Handler, Route, Shape, Verb};
-use crate::surface::Surface;
+use crate::surface::{Found, Surface};
+use crate::{Body, ui};
 
 /// No admin body is larger; the server's own limit is for prompts.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -79,8 +83,18 @@ pub struct Parts {
     pub version: &'static str,
     /// The wall clock.
     pub clock: fn() -> UnixMillis,
+    /// Where the files of the web pages are read from, in place of those that were built in; for those who work on
+    /// them.
+    pub ui_folder: Option<PathBuf>,
     /// The monotonic clock, on the origin that routing's other callers use.
     pub monotonic: Arc<dyn Fn() -> Micros + Send + Sync>,
+}
+
+/// Who calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The address of the connection, not what a header says of it.
+    pub peer: IpAddr,
 }
 
 // === impl Admin ===
@@ -90,6 +104,11 @@ impl Admin {
     pub fn new(parts: Parts) -> Self {
         let (gate, writes) = (Gate::new(parts.token), Arc::new(Semaphore::new(MAX_WRITES)));
         Self { parts: Arc::new(parts), gate, surface: Surface::new(), writes }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn show_pages_of(&mut self, folder: &std::path::Path) {
+        Arc::get_mut(&mut self.parts).expect("nobody is called yet").ui_folder = Some(folder.to_owned());
     }
 
     /// Whether a request to another part of the gateway comes from an administrator: it bears the admin token in
@@ -103,9 +122,9 @@ impl Admin {
         headers.get(&ADMIN_TOKEN).is_some_and(|token| self.gate.knows(token.as_bytes(), peer, now))
     }
 
-    /// Whether a path belongs to the admin API: `/`, `/api` and everything below.
+    /// Whether a path belongs to the admin side: `/`, `/api`, `/ui` and everything below them.
     pub fn owns(path: &str) -> bool {
-        path == "/" || path == "/api" || path.starts_with("/api/")
+        ui::owns(path) || path == "/api" || path.starts_with("/api/")
     }
 
     /// The template of the route at a path, for metrics; empty when there is none.
@@ -113,7 +132,7 @@ impl Admin {
         self.surface.find(path).map_or("", |found| found.template())
     }
 
-    /// Answers one call. `peer` is the address of the connection, not what a header says of it.
+    /// Answers one call.
     ///
     /// A change, once begun, is carried through and put in force even when this future is dropped because the
     /// caller hung up.
@@ -121,10 +140,10 @@ impl Admin {
         &self,
         head: Head,
         body: Bytes,
-        peer: IpAddr,
+        caller: Caller,
         request_id: &str,
-    ) -> Response<Full<Bytes>> {
-        let mut response = match self.answer(&head, body, peer).await {
+    ) -> Response<Body> {
+        let mut response = match self.answer(&head, body, caller).await {
             Ok((route, answer)) => {
                 if route.changes {
                     tracing::info!(
@@ -146,14 +165,17 @@ impl Admin {
         if let Ok(id) = HeaderValue::from_str(request_id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }
-        response
+        if ui::owns(head.uri.path()) {
+            ui::guard(response.headers_mut());
+        }
+        if head.method == Method::HEAD { without_body(response) } else { response }
     }
 
     async fn answer(
         &self,
         head: &Head,
         body: Bytes,
-        peer: IpAddr,
+        caller: Caller,
     ) -> Result<(&'static Route, Answer), ApiError> {
         let now = (self.parts.clock)();
         let settings = Arc::clone(&self.parts.live.load().settings);
@@ -163,8 +185,9 @@ impl Admin {
         // The gate works on the matched route: router and gate cannot see different paths. What matches no route
         // is not public, so that paths cannot be explored without the token.
         let found = self.surface.find(head.uri.path());
-        if found.as_ref().is_none_or(|found| found.access() != Access::Public) {
-            self.gate.admit(&head.headers, peer, now)?;
+        let is_public = |found: &Found<'_>| found.access() == Access::Public;
+        if !found.as_ref().map_or(ui::is_below(head.uri.path()), is_public) {
+            self.gate.admit(&head.headers, caller.peer, now)?;
         }
         let found = found.ok_or(ApiError::NoSuchPath)?;
         let (route, params) = found.method(Verb::of(&head.method))?;
@@ -184,6 +207,7 @@ impl Admin {
             params,
             query: head.uri.query().map(str::to_owned),
             if_match: header_text(head, &IF_MATCH),
+            headers: harmless(&head.headers),
             body,
             is_text: media == Media::Text,
             now,
@@ -245,10 +269,28 @@ fn header_text(head: &Head, name: &HeaderName) -> Option<String> {
     Some(value.to_str().unwrap_or_default().to_owned())
 }
 
-fn accept(route: &Route, answer: Answer) -> Response<Full<Bytes>> {
-    let status = StatusCode::from_u16(route.success).unwrap_or(StatusCode::OK);
+/// What handlers may see. Credentials are nobody's business after the gate.
+fn harmless(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    for name in [AUTHORIZATION, COOKIE, ADMIN_TOKEN] {
+        headers.remove(name);
+    }
+    headers
+}
+
+/// `HEAD` is answered like `GET`, without the body; over HTTP/2 nobody else takes it off.
+fn without_body(mut response: Response<Body>) -> Response<Body> {
+    if let Some(length) = response.body().length() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| Body::default())
+}
+
+fn accept(route: &Route, answer: Answer) -> Response<Body> {
+    let success = StatusCode::from_u16(route.success).unwrap_or(StatusCode::OK);
+    let status = answer.status.unwrap_or(success);
     let kind = match route.response {
-        Shape::Nothing => None,
+        Shape::Nothing | Shape::Asset => None,
         Shape::One(_) | Shape::Many(_) | Shape::Document => Some("application/json"),
         Shape::Html => Some("text/html; charset=utf-8"),
     };
@@ -262,16 +304,16 @@ fn accept(route: &Route, answer: Answer) -> Response<Full<Bytes>> {
     response
 }
 
-fn refuse(error: &ApiError) -> Response<Full<Bytes>> {
-    let mut response = respond(error.status(), Some("application/json"), error.body());
+fn refuse(error: &ApiError) -> Response<Body> {
+    let mut response = respond(error.status(), Some("application/json"), error.body().into());
     if let Some((name, value)) = error.header() {
         add(&mut response, name, &value);
     }
     response
 }
 
-fn respond(status: StatusCode, kind: Option<&'static str>, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn respond(status: StatusCode, kind: Option<&'static str>, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(kind) = kind {
@@ -282,7 +324,7 @@ fn respond(status: StatusCode, kind: Option<&'static str>, body: Bytes) -> Respo
     response
 }
 
-fn add(response: &mut Response<Full<Bytes>>, name: HeaderName, value: &str) {
+fn add(response: &mut Response<Body>, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         response.headers_mut().insert(name, value);
     }

@@ -1,4 +1,4 @@
-//! The admin API: shows and changes the gateway.
+//! The admin API and the web pages: they show and change the gateway.
 //!
 //! The only crate that knows the admin JSON. [`Admin::handle`] is one function, read from top to bottom: host, route,
 //! gate, method, origin, body, handler, answer. What can be called stands on one page, `surface.rs`; how each field
@@ -12,6 +12,7 @@
 
 mod admin;
 mod auth;
+mod body;
 mod channels;
 mod clock;
 mod config;
@@ -26,7 +27,6 @@ mod models;
 mod names;
 mod openapi;
 mod origin;
-mod page;
 mod query;
 mod route;
 mod routing;
@@ -37,12 +37,14 @@ mod status;
 mod surface;
 mod trial;
 mod tuning;
+mod ui;
 mod upstream;
 mod users;
 mod wire;
 
-pub use admin::{Admin, Parts, Trial};
+pub use admin::{Admin, Caller, Parts, Trial};
 pub use auth::token_digest;
+pub use body::Body;
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ pub(crate) fn show(parts: &Parts, _call: &Call) -> Answered {
 pub(crate) fn document(version: &str) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for route in ROUTES {
-        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        let path = paths.entry(documented(route.path)).or_insert_with(|| json!({}));
         if let Some(methods) = path.as_object_mut() {
             methods.insert(route.verb.as_str().to_ascii_lowercase(), operation(route));
         }
@@ -95,7 +95,7 @@ fn operation(route: &Route) -> Value {
 
 fn parameters(route: &Route) -> Vec<Value> {
     let in_path = path_parameters(route.path).map(|name| {
-        let kind = if name == "request_id" { "string" } else { "integer" };
+        let kind = if matches!(name, "request_id" | "folder" | "file") { "string" } else { "integer" };
         json!({"name": name, "in": "path", "required": true, "schema": {"type": kind}})
     });
     let in_query = route.query.iter().map(|(name, about)| {
@@ -110,7 +110,13 @@ fn parameters(route: &Route) -> Vec<Value> {
 
 /// The names in braces.
 pub(crate) fn path_parameters(path: &'static str) -> impl Iterator<Item = &'static str> {
-    path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+    let name = |part: &'static str| part.strip_prefix('{')?.strip_suffix('}');
+    path.split('/').filter_map(name).map(|name| name.strip_prefix('*').unwrap_or(name))
+}
+
+/// A path as `OpenAPI` spells it, which has no sign for "and everything below".
+pub(crate) fn documented(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 fn takes_if_match(route: &Route) -> bool {
@@ -133,7 +139,9 @@ pub(crate) fn statuses(route: &Route) -> Vec<(u16, &'static str)> {
     let stores = matches!(route.handler, Handler::Write(_));
     let waits = stores || matches!(route.handler, Handler::Read(_)) || route.path.ends_with("/reload");
     let names = path_parameters(route.path).next().is_some();
+    let is_file = matches!(route.response, Shape::Html | Shape::Asset);
     let changes = matches!(route.verb, Verb::Put | Verb::Patch | Verb::Delete);
+    may(is_file, 304, "The caller has it already.");
     may(closed, 401, "The admin token is missing or wrong.");
     may(closed, 429, "Too many wrong tokens from this address; retry-after says when.");
     may(true, 403, "The Host is not allowed, or the call comes from another site's page.");
@@ -174,6 +182,7 @@ fn success(route: &Route) -> Option<Value> {
         Shape::Many(schema) => Some(content(&json!({"type": "array", "items": reference(schema)}))),
         Shape::Document => Some(content(&json!({"type": "object"}))),
         Shape::Html => Some(json!({"text/html": {"schema": {"type": "string"}}})),
+        Shape::Asset => Some(json!({"*/*": {}})),
     }
 }
 

@@ -6,11 +6,12 @@ use std::pin::Pin;
 use bytes::Bytes;
 use gateway_domain::{ChannelId, UnixMillis, UserId};
 use gateway_storage::StorageError;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
-use crate::Parts;
 use crate::error::ApiError;
 use crate::schema::Schema;
+use crate::{Body, Parts};
 
 /// One route: a row of [`crate::surface::ROUTES`].
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,10 @@ pub(crate) enum Shape {
     Many(&'static Schema),
     /// Any JSON object.
     Document,
+    /// The document of the web pages.
     Html,
+    /// A file of the web pages, of whichever kind its answer says.
+    Asset,
 }
 
 /// How a route is answered. The kind says where the work may be done, so that no handler can forget it.
@@ -96,6 +100,8 @@ pub(crate) struct Call {
     pub(crate) query: Option<String>,
     /// `If-Match`.
     pub(crate) if_match: Option<String>,
+    /// All headers but those that bear credentials.
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// Whether the body is plain text.
     pub(crate) is_text: bool,
@@ -105,7 +111,9 @@ pub(crate) struct Call {
 /// A good answer. Its status stands in the table.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    pub(crate) body: Bytes,
+    /// Another status than the table's.
+    pub(crate) status: Option<StatusCode>,
+    pub(crate) body: Body,
     /// The version of the one thing that is shown.
     pub(crate) version: Option<i64>,
     /// Headers that only this answer has.
@@ -303,7 +311,7 @@ impl Answer {
     pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Answered {
         let body =
             serde_json::to_vec(value).map_err(|_| ApiError::Internal("an answer could not be written"))?;
-        Ok(Self { body: body.into(), ..Self::default() })
+        Ok(Self { body: Bytes::from(body).into(), ..Self::default() })
     }
 
     /// One thing with a version.

@@ -5,11 +5,11 @@ use matchit::Router;
 
 use crate::error::ApiError;
 use crate::route::Handler::{Ask, Memory, Read, Write};
-use crate::route::Shape::{Document, Html, Many, One};
+use crate::route::Shape::{Asset, Document, Html, Many, One};
 use crate::route::{Access, Params, Route, Verb};
 use crate::{
-    channels, config, exchanges, explain, health, keys, mappings, models, openapi, page, routing, sessions,
-    status, trial, upstream, users,
+    channels, config, exchanges, explain, health, keys, mappings, models, openapi, routing, sessions,
+    status, trial, ui, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";
@@ -38,6 +38,7 @@ const EXCHANGE: &str = "/api/exchanges/{request_id}";
 const POOLS: &str = "/api/routing/pools";
 const EXPLAIN: &str = "/api/routing/explain";
 const OPENAPI: &str = "/api/openapi.json";
+const UI: &str = "/ui/{folder}/{*file}";
 
 /// The table. A row is for the holder of the token unless it says `public`.
 #[rustfmt::skip]
@@ -93,7 +94,8 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::act(EXPLAIN, Memory(explain::post)).says("routing", "Explain what would happen to a call now, and why").takes(&explain::QUESTION).only_asks().gives(One(&explain::EXPLANATION)),
     Route::get(OPENAPI, Memory(openapi::show)).says("gateway", "Show this document").gives(Document),
 
-    Route::get("/", Memory(page::show)).says("gateway", "Show where everything is").gives(Html).public(),
+    Route::get("/", Memory(ui::page)).says("pages", "Show the web pages").gives(Html).public(),
+    Route::get(UI, Memory(ui::file)).says("pages", "Give a file of the web pages").gives(Asset).public(),
 ];
 
 /// The table as a router.

@@ -11,6 +11,7 @@ mod gateway;
 mod keys;
 mod mappings;
 mod models;
+mod pages;
 mod pools;
 mod publishing;
 mod readme;

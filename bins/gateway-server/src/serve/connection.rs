@@ -21,6 +21,7 @@ use super::activity::{Activity, Call};
 use super::guarded_io::{GuardedIo, Limits};
 use super::listener::Stand;
 use super::peer::Peer;
+use crate::body;
 use crate::dispatch::Door;
 use crate::panic::{confine, confine_now};
 use crate::telemetry::Meters;
@@ -117,7 +118,7 @@ async fn answer(
     request: Request<Incoming>,
     peer: SocketAddr,
     call: Call,
-) -> Response<Tracked<gateway_proxy::Body>> {
+) -> Response<Tracked<body::Body>> {
     let mut response = door.answer(request, peer).await;
     if let Some(socket) = response.body_mut().take_socket() {
         call.hand_over(socket);

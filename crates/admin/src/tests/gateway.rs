@@ -26,7 +26,7 @@ use super::conform;
 use super::pools::pools_of;
 use crate::route::{Route, Verb};
 use crate::surface::Surface;
-use crate::{Admin, Parts, token_digest};
+use crate::{Admin, Caller, Parts, token_digest};
 
 pub(crate) const TOKEN: &str = "test-admin-token";
 
@@ -86,6 +86,13 @@ impl Gateway {
         Self::build(Some(TOKEN), Settings::default(), Some(runtime.handle().clone()))
     }
 
+    /// Whose web pages are read from a folder.
+    pub(crate) fn showing(folder: &std::path::Path) -> Self {
+        let mut gateway = Self::new();
+        gateway.admin.show_pages_of(folder);
+        gateway
+    }
+
     fn build(token: Option<&str>, settings: Settings, runtime: Option<Handle>) -> Self {
         let key = MasterKey::from_text("a master key for tests only").unwrap();
         let store = Store::open_in_memory(&key).unwrap();
@@ -113,6 +120,7 @@ impl Gateway {
             token: token.map(token_digest),
             started_at: UnixMillis(NOW.0 - 90_500),
             version: "1.2.3",
+            ui_folder: None,
             clock: || NOW,
             monotonic: Arc::new(|| Micros::from_millis(5)),
         });
@@ -222,7 +230,8 @@ impl Ask<'_> {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-        let response = self.gateway.admin.handle(head, self.body, self.peer, "req-1").await;
+        let caller = Caller { peer: self.peer };
+        let response = self.gateway.admin.handle(head, self.body, caller, "req-1").await;
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let reply = Reply { status: head.status, headers: head.headers, body };

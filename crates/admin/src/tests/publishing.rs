@@ -9,6 +9,7 @@ use http::Request;
 use serde_json::json;
 
 use super::gateway::{Gateway, NOW, TOKEN, a_problem};
+use crate::Caller;
 
 #[tokio::test]
 async fn every_change_is_in_force_when_it_is_answered() {
@@ -53,8 +54,9 @@ async fn a_caller_that_hangs_up_does_not_stop_a_change_half_way() {
     let request = Request::post("/api/models").header("authorization", format!("Bearer {TOKEN}"));
     let (head, ()) = request.body(()).unwrap().into_parts();
     let body = Bytes::from_static(br#"{"name":"m"}"#);
+    let caller = Caller { peer: "127.0.0.1".parse().unwrap() };
     {
-        let call = gateway.admin.handle(head, body, "127.0.0.1".parse().unwrap(), "req-1");
+        let call = gateway.admin.handle(head, body, caller, "req-1");
         let mut call = std::pin::pin!(call);
         // Polled once, so that the job is on its way; then dropped, as a server does when the client is gone.
         let _not_awaited = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
