@@ -95,21 +95,23 @@ fn write_out(out: &Path, number: usize, file: &File) -> io::Result<String> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(&file.content)?;
     let packed = packed.finish()?;
-    let plain_at = out.join(format!("{number}.plain"));
-    fs::write(&plain_at, &file.content)?;
+    let plain = include(out, format!("{number}.plain"), &file.content)?;
     let gzip = if packed.len() < file.content.len() {
-        let packed_at = out.join(format!("{number}.gz"));
-        fs::write(&packed_at, packed)?;
-        format!("Some(include_bytes!({packed_at:?}))")
+        format!("Some({})", include(out, format!("{number}.gz"), &packed)?)
     } else {
         "None".to_owned()
     };
     let kind = kinds::content_type(&file.path).unwrap_or_default();
     let tag = short(&Sha256::digest(&file.content).into());
     let path = &file.path;
-    Ok(format!(
-        "Asset {{ path: {path:?}, kind: {kind:?}, tag: {tag:?}, plain: include_bytes!({plain_at:?}), gzip: {gzip} }}"
-    ))
+    Ok(format!("Asset {{ path: {path:?}, kind: {kind:?}, tag: {tag:?}, plain: {plain}, gzip: {gzip} }}"))
+}
+
+/// Leaves a content where the crate finds it, and gives the expression that finds it.
+fn include(out: &Path, name: String, content: &[u8]) -> io::Result<String> {
+    let expression = format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\"))");
+    fs::write(out.join(name), content)?;
+    Ok(expression)
 }
 
 /// 64 bits are enough to tell versions apart.

@@ -38,5 +38,6 @@ mod streaming;
 mod surface;
 mod the_harness;
 mod tls;
+mod ui;
 mod uploads;
 mod usage_totals;

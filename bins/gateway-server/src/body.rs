@@ -2,7 +2,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use gateway_proxy::BodyError;
+use gateway_proxy::{BodyError, Socket};
 use http_body::{Frame, SizeHint};
 
 /// The body of any answer that goes out: the data plane's, or the admin side's.
@@ -13,6 +13,16 @@ pub(crate) enum Body {
 }
 
 // === impl Body ===
+
+impl Body {
+    /// What is to be run once the head of this answer has gone out; `None` for nearly all answers.
+    pub(crate) fn take_socket(&mut self) -> Option<Box<Socket>> {
+        match self {
+            Self::Carried(body) => body.take_socket(),
+            Self::Shown(_) => None,
+        }
+    }
+}
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {

@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use gateway_admin::{Admin, Caller};
 use gateway_config::Live;
 use gateway_proxy::{MayExplain, RequestId, Worker, wants_explanation};
+use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -145,12 +146,12 @@ impl Door {
             Err(refusal) => return own(refusal.answer(id.as_str(), http1)),
         };
         let (admin, own_id) = (Arc::clone(&self.house.admin), id.clone());
+        let asks_for_head = head.method == Method::HEAD;
         let caller = Caller { peer: peer.ip() };
-        let answer = self
-            .house
-            .control
-            .spawn(async move { admin.handle(head, body, caller, own_id.as_str()).await });
+        let answer =
+            self.house.control.spawn(async move { admin.handle(head, body, caller, own_id.as_str()).await });
         match answer.await {
+            Ok(response) if asks_for_head => headed(response),
             Ok(response) => response.map(Body::Shown),
             Err(error) => {
                 if error.is_panic() {
@@ -240,6 +241,14 @@ fn live(id: &RequestId) -> Response<Bytes> {
 /// HEAD is answered like GET, without the body; over HTTP/2 nobody else takes it off.
 fn bodiless_if_asked(method: &Method, response: Response<Bytes>) -> Response<Bytes> {
     if method == Method::HEAD { response.map(|_| Bytes::new()) } else { response }
+}
+
+/// An admin answer without its body, of which only the length is told.
+fn headed(mut response: Response<gateway_admin::Body>) -> Response<Body> {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(|_| Body::from(Bytes::new()))
 }
 
 fn own(response: Response<Bytes>) -> Response<Body> {

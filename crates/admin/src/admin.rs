@@ -12,11 +12,10 @@ use gateway_routing::{Micros, Pools};
 use gateway_sessions::Sessions;
 use gateway_storage::{Recorder, Store};
 use http::header::{
-    AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, IF_MATCH,
-    X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, IF_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts as Head;
-use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, Response, StatusCode};
 use tokio::sync::Semaphore;
 
 use crate::auth::Gate;
@@ -136,13 +135,7 @@ impl Admin {
     ///
     /// A change, once begun, is carried through and put in force even when this future is dropped because the
     /// caller hung up.
-    pub async fn handle(
-        &self,
-        head: Head,
-        body: Bytes,
-        caller: Caller,
-        request_id: &str,
-    ) -> Response<Body> {
+    pub async fn handle(&self, head: Head, body: Bytes, caller: Caller, request_id: &str) -> Response<Body> {
         let mut response = match self.answer(&head, body, caller).await {
             Ok((route, answer)) => {
                 if route.changes {
@@ -168,7 +161,7 @@ impl Admin {
         if ui::owns(head.uri.path()) {
             ui::guard(response.headers_mut());
         }
-        if head.method == Method::HEAD { without_body(response) } else { response }
+        response
     }
 
     async fn answer(
@@ -276,14 +269,6 @@ fn harmless(headers: &HeaderMap) -> HeaderMap {
         headers.remove(name);
     }
     headers
-}
-
-/// `HEAD` is answered like `GET`, without the body; over HTTP/2 nobody else takes it off.
-fn without_body(mut response: Response<Body>) -> Response<Body> {
-    if let Some(length) = response.body().length() {
-        response.headers_mut().insert(CONTENT_LENGTH, length.into());
-    }
-    response.map(|_| Body::default())
 }
 
 fn accept(route: &Route, answer: Answer) -> Response<Body> {

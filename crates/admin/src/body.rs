@@ -11,13 +11,6 @@ pub struct Body(Option<Bytes>);
 
 // === impl Body ===
 
-impl Body {
-    /// How long it is, where that is known.
-    pub(crate) fn length(&self) -> Option<u64> {
-        http_body::Body::size_hint(self).exact()
-    }
-}
-
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self(Some(bytes).filter(|bytes| !bytes.is_empty()))

@@ -8,8 +8,8 @@ use crate::route::Handler::{Ask, Memory, Read, Write};
 use crate::route::Shape::{Asset, Document, Html, Many, One};
 use crate::route::{Access, Params, Route, Verb};
 use crate::{
-    channels, config, exchanges, explain, health, keys, mappings, models, openapi, routing, sessions,
-    status, trial, ui, upstream, users,
+    channels, config, exchanges, explain, health, keys, mappings, models, openapi, routing, sessions, status,
+    trial, ui, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";

@@ -21,7 +21,8 @@ pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
 
 /// Whether the caller says that it holds what this tag names.
 pub(super) fn holds(headers: &HeaderMap, tag: &str) -> bool {
-    parts(headers, IF_NONE_MATCH).any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag)
+    parts(headers, IF_NONE_MATCH)
+        .any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag)
 }
 
 /// The members of a list, over all headers of the name.
@@ -34,10 +35,10 @@ fn parts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    fn with(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn with(name: &HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(name.clone(), value.parse().unwrap());
+            headers.append(name, value.parse().unwrap());
         }
         headers
     }
@@ -57,7 +58,7 @@ mod tests {
             (&["gzipped"][..], false),
             (&["gzip;q=high"][..], false),
         ] {
-            assert_eq!(takes_gzip(&with(ACCEPT_ENCODING, values)), expected, "{values:?}");
+            assert_eq!(takes_gzip(&with(&ACCEPT_ENCODING, values)), expected, "{values:?}");
         }
     }
 
@@ -73,7 +74,7 @@ mod tests {
             (&["\"b\""][..], false),
             (&["a"][..], false),
         ] {
-            assert_eq!(holds(&with(IF_NONE_MATCH, values), "\"a\""), expected, "{values:?}");
+            assert_eq!(holds(&with(&IF_NONE_MATCH, values), "\"a\""), expected, "{values:?}");
         }
     }
 }
