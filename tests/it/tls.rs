@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gateway_tests::{
-    Frame, Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, switch, until,
+    ADMIN_TOKEN, Frame, Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, switch, until,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -65,6 +65,17 @@ async fn clients_are_answered_over_tls_by_http_1_and_2() {
     let two = gw.chat("m").say("hi").stream().call().h2().tls(&identity.trust("h2")).send().await;
     two.assert_text("two");
     assert_eq!((one.version, two.version), (http::Version::HTTP_11, http::Version::HTTP_2));
+}
+
+#[tokio::test]
+async fn the_cookie_of_the_pages_never_leaves_a_tls_connection() {
+    let identity = Identity::new();
+    let gw = identity.serve(Gateway::empty()).start().await;
+    let login = gw.call(http::Method::POST, "/api/login").no_key().tls(&identity.trust("http/1.1"));
+    let answer = login.json(&serde_json::json!({ "token": ADMIN_TOKEN })).send().await;
+    assert_eq!(answer.status, 204, "{}", answer.body_text());
+    let cookie = answer.header("set-cookie");
+    assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Path=/api; Secure"), "{cookie}");
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! The web pages, as a browser gets them from the whole gateway.
 
-use gateway_tests::{Answer, Call, Gateway, Raw, all};
+use gateway_tests::{ADMIN_TOKEN, Answer, Call, Gateway, Raw, all};
 use http::Method;
+use serde_json::json;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
@@ -82,6 +83,66 @@ async fn no_spelling_of_a_path_leads_out_of_the_folder() {
     socket.send(raw.as_bytes()).await;
     let answer = socket.answer().await.expect("an answer");
     assert!(matches!(answer.status, 400 | 404), "{}", answer.status);
+}
+
+/// Signs in as a page does, and gives the answer with its cookie.
+async fn sign_in(gw: &Gateway, token: &str) -> Answer {
+    let call = ask(gw, Method::POST, "/api/login").json(&json!({ "token": token }));
+    call.header("sec-fetch-site", "same-origin").header("x-gateway-ui", "1").send().await
+}
+
+fn cookie_of(answer: &Answer) -> String {
+    assert_eq!(answer.status, 204, "{}", answer.body_text());
+    answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_page_signs_in_works_with_its_cookie_and_signs_out() {
+    let gw = Gateway::empty().start().await;
+    let standing = async |cookie: &str| {
+        let answer = ask(&gw, Method::GET, "/api/session").header("cookie", cookie).send().await.json();
+        (answer["signed_in"].clone(), answer["data_plane"].clone())
+    };
+    assert_eq!(standing("").await, (json!(false), json!(true)));
+    let answer = sign_in(&gw, ADMIN_TOKEN).await;
+    assert!(answer.header("set-cookie").ends_with("; HttpOnly; SameSite=Strict; Path=/api"));
+    let cookie = cookie_of(&answer);
+    assert_eq!(standing(&cookie).await, (json!(true), json!(true)));
+    for call in [ask(&gw, Method::POST, "/api/models"), ask(&gw, Method::POST, "/api/models").h2()] {
+        let call = call.header("cookie", &cookie).header("x-gateway-ui", "1");
+        let name = format!("m{}", gw.admin().list("/api/models").await.len());
+        assert_eq!(call.json(&json!({ "name": name })).send().await.status, 201);
+    }
+    // The cookie opens the admin API and nothing else.
+    let elsewhere = ask(&gw, Method::GET, "/v1/models").header("cookie", &cookie).send().await;
+    assert_eq!(elsewhere.status, 401);
+    let leave = ask(&gw, Method::POST, "/api/logout").header("cookie", &cookie).header("x-gateway-ui", "1");
+    assert_eq!(leave.send().await.status, 204);
+    assert_eq!(standing(&cookie).await, (json!(false), json!(true)));
+}
+
+#[tokio::test]
+async fn another_admin_token_ends_what_was_signed_in_to_with_the_old_one() {
+    let in_the_file = Gateway::empty().without_env("GATEWAY_ADMIN_TOKEN").set("admin.token", ADMIN_TOKEN);
+    let mut gw = in_the_file.start().await;
+    let cookie = cookie_of(&sign_in(&gw, ADMIN_TOKEN).await);
+    gw.set("admin.token", "another-token-of-sixteen");
+    gw.restart().await;
+    let status = async |cookie: &str| {
+        ask(&gw, Method::GET, "/api/status").header("cookie", cookie).send().await.status
+    };
+    assert_eq!(status(&cookie).await, 401);
+    assert_eq!(sign_in(&gw, ADMIN_TOKEN).await.status, 401);
+    let cookie = cookie_of(&sign_in(&gw, "another-token-of-sixteen").await);
+    assert_eq!(status(&cookie).await, 200);
+}
+
+#[tokio::test]
+async fn with_an_admin_listener_the_pages_learn_where_calls_go() {
+    let gw = Gateway::empty().set("admin.listen", "127.0.0.1:0").start().await;
+    let standing = ask(&gw, Method::GET, "/api/session").send().await.json();
+    assert_eq!(standing["data_plane"], false);
+    assert_eq!(standing["public_port"], gw.address().port());
 }
 
 #[tokio::test]

@@ -179,6 +179,13 @@ impl GatewayBuilder {
         self
     }
 
+    /// Takes an environment variable away, the admin token's for instance.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.environment.remove(name);
+        self
+    }
+
     /// Writes the configuration as Kubernetes mounts a `ConfigMap`: the file is a link into a link to a folder, and
     /// only the link in the middle is ever changed.
     #[must_use]

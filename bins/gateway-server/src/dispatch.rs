@@ -56,6 +56,8 @@ pub(crate) struct Door {
     serves: Serves,
     /// The data plane's worker of this thread.
     worker: Option<Worker>,
+    /// Whether its connections are encrypted.
+    tls: bool,
 }
 
 /// To whom a path belongs.
@@ -72,8 +74,8 @@ enum Owner {
 // === impl Door ===
 
 impl Door {
-    pub(crate) fn new(house: Arc<House>, serves: Serves, worker: Option<Worker>) -> Arc<Self> {
-        Arc::new(Self { house, serves, worker })
+    pub(crate) fn new(house: Arc<House>, serves: Serves, worker: Option<Worker>, tls: bool) -> Arc<Self> {
+        Arc::new(Self { house, serves, worker, tls })
     }
 
     pub(crate) fn meters(&self) -> &Arc<Meters> {
@@ -147,7 +149,7 @@ impl Door {
         };
         let (admin, own_id) = (Arc::clone(&self.house.admin), id.clone());
         let asks_for_head = head.method == Method::HEAD;
-        let caller = Caller { peer: peer.ip() };
+        let caller = Caller { peer: peer.ip(), tls: self.tls, data_plane: self.serves.proxy };
         let answer =
             self.house.control.spawn(async move { admin.handle(head, body, caller, own_id.as_str()).await });
         match answer.await {

@@ -209,7 +209,7 @@ impl Floor<'_> {
             [("admin listener", admin, control_side), ("metrics listener", metrics, scrapes_only)]
         {
             let Some(socket) = socket else { continue };
-            let door = Door::new(Arc::clone(&self.house), serves, None);
+            let door = Door::new(Arc::clone(&self.house), serves, None, false);
             let stand = Stand::new(door, Arc::clone(&self.parts.live), Arc::clone(&places), None);
             let (life, alive) = (self.line.watch(), listener.clone());
             self.tasks.start(name, async move {
@@ -256,7 +256,7 @@ impl Floor<'_> {
             move || {
                 runtime.block_on(async move {
                     let snapshots = Arc::clone(&house.live);
-                    let door = Door::new(house, serves, Some(proxy.worker()));
+                    let door = Door::new(house, serves, Some(proxy.worker()), tls.is_some());
                     accept(socket, Stand::new(door, snapshots, places, tls), life, Life::Draining).await;
                 });
                 // What still runs is dropped with the runtime, before the worker counts as gone.
@@ -295,6 +295,7 @@ impl House {
             probe: Arc::clone(&parts.probe),
             recorder: parts.store.recorder(),
             token: app.admin_token,
+            public_port: app.addresses().public.port(),
             started_at: app.started_at,
             version: VERSION,
             ui_folder: ui_folder(&app.options.environment),

@@ -18,7 +18,8 @@ use http::request::Parts as Head;
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use tokio::sync::Semaphore;
 
-use crate::auth::Gate;
+use crate::auth::{Gate, Way};
+use crate::door::Visit;
 use crate::error::ApiError;
 use crate::origin::{self, Media};
 use crate::route::{Access, Answer, Answered, Call, Forget, Handler, Route, Shape, Verb};
@@ -76,6 +77,8 @@ pub struct Parts {
     pub recorder: Recorder,
     /// The SHA-256 of the admin token ([`crate::token_digest`]); `None` is `admin.auth = "none"`.
     pub token: Option<KeyDigest>,
+    /// The port of the listener that carries calls to models.
+    pub public_port: u16,
     /// When the gateway started.
     pub started_at: UnixMillis,
     /// The gateway's version.
@@ -94,6 +97,10 @@ pub struct Parts {
 pub struct Caller {
     /// The address of the connection, not what a header says of it.
     pub peer: IpAddr,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Whether its listener carries calls to models too.
+    pub data_plane: bool,
 }
 
 // === impl Admin ===
@@ -179,15 +186,19 @@ impl Admin {
         // is not public, so that paths cannot be explored without the token.
         let found = self.surface.find(head.uri.path());
         let is_public = |found: &Found<'_>| found.access() == Access::Public;
-        if !found.as_ref().map_or(ui::is_below(head.uri.path()), is_public) {
-            self.gate.admit(&head.headers, caller.peer, now)?;
-        }
+        let public = found.as_ref().map_or(ui::is_below(head.uri.path()), is_public);
+        let way = if public { Way::Open } else { self.gate.admit(&head.headers, caller.peer, now)? };
         let found = found.ok_or(ApiError::NoSuchPath)?;
         let (route, params) = found.method(Verb::of(&head.method))?;
 
         let mut media = Media::Json;
-        if route.verb.writes() {
+        if route.verb.writes() || way == Way::Cookie {
             origin::check_site(head, allowed)?;
+        }
+        if route.verb.writes() {
+            if way == Way::Cookie {
+                origin::check_page(head)?;
+            }
             if !body.is_empty() {
                 media = origin::check_media(head, route.takes_text)?;
             }
@@ -205,14 +216,16 @@ impl Admin {
             is_text: media == Media::Text,
             now,
         };
-        Ok((route, self.run(route.handler, call).await?))
+        let visit = Visit { gate: &self.gate, head, caller };
+        Ok((route, self.run(route.handler, call, &visit).await?))
     }
 
-    async fn run(&self, handler: Handler, call: Call) -> Answered {
+    async fn run(&self, handler: Handler, call: Call, visit: &Visit<'_>) -> Answered {
         let parts = Arc::clone(&self.parts);
         match handler {
             Handler::Memory(handler) => handler(&parts, &call),
             Handler::Ask(handler) => handler(&parts, &call).await,
+            Handler::Door(handler) => handler(&parts, &call, visit),
             Handler::Read(handler) => blocking(move || handler(&parts, &call)).await,
             Handler::Write(handler) => {
                 let runtime = tokio::runtime::Handle::current();

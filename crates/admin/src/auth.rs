@@ -1,4 +1,6 @@
-//! Who may call: one token, compared in constant time, and a limit on guessing it.
+//! Who may call: one token, compared in constant time, and a limit on guessing it; and who signed in with it.
+
+mod sign_ins;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,6 +13,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::error::ApiError;
+
+pub(crate) use sign_ins::{SESSION_COOKIE, SignIns};
 
 /// Wrong tokens that one peer may try in a row; after that one more every [`REFILL_MILLIS`].
 const TRIES: i64 = 10;
@@ -35,6 +39,18 @@ pub(crate) struct Gate {
     /// `None`: `admin.auth = "none"`, everybody on this machine is the administrator.
     token: Option<KeyDigest>,
     tries: Mutex<Tries>,
+    sign_ins: SignIns,
+}
+
+/// What let a caller in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nothing was asked for.
+    Open,
+    /// The admin token.
+    Token,
+    /// The cookie of the web pages, which browsers send by themselves: whoever relies on it must look at who asks.
+    Cookie,
 }
 
 /// A token bucket per peer. Kept as the moment at which the bucket is full again, so that an entry is one number
@@ -50,7 +66,7 @@ struct Tries {
 
 impl Gate {
     pub(crate) fn new(token: Option<KeyDigest>) -> Self {
-        Self { token, tries: Mutex::default() }
+        Self { token, tries: Mutex::default(), sign_ins: SignIns::default() }
     }
 
     /// Whether everybody is let in.
@@ -63,18 +79,37 @@ impl Gate {
     /// A peer that used up its tries is refused whatever it brings: were a right token still let in, the limit
     /// would not slow a guesser at all. Except where the right token has come from lately: behind a reverse proxy
     /// guesser and administrator are one peer, and the one must not be able to lock the other out. A call without
-    /// any credentials is refused but is no guess.
-    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr, now: UnixMillis) -> Result<(), ApiError> {
+    /// any credentials is refused but is no guess. Neither is a cookie that is not good any more; one that is good
+    /// cannot have been guessed.
+    pub(crate) fn admit(&self, headers: &HeaderMap, peer: IpAddr, now: UnixMillis) -> Result<Way, ApiError> {
+        if self.is_open() {
+            return Ok(Way::Open);
+        }
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let first = given.next();
+        if first.is_none() && self.sign_ins.know(headers, now) {
+            return Ok(Way::Cookie);
+        }
         let one = first.filter(|_| given.next().is_none());
         let bearer = one.and_then(|value| bearer(value.as_bytes()));
-        self.judge(bearer, first.is_some(), peer, now)
+        self.judge(bearer, first.is_some(), peer, now).map(|()| Way::Token)
+    }
+
+    /// Who has signed in at the web pages.
+    pub(crate) fn sign_ins(&self) -> &SignIns {
+        &self.sign_ins
     }
 
     /// Whether this is the token. A wrong one counts as a guess.
     pub(crate) fn knows(&self, token: &[u8], peer: IpAddr, now: UnixMillis) -> bool {
         self.judge(Some(token), true, peer, now).is_ok()
+    }
+
+    /// Takes a token that a person typed, or says why not. A wrong one counts as a guess.
+    pub(crate) fn try_token(&self, token: &[u8], peer: IpAddr, now: UnixMillis) -> Result<(), ApiError> {
+        self.judge(Some(token), true, peer, now).map_err(|error| {
+            if matches!(error, ApiError::Unauthorized) { ApiError::WrongToken } else { error }
+        })
     }
 
     fn judge(
@@ -86,7 +121,7 @@ impl Gate {
     ) -> Result<(), ApiError> {
         let Some(token) = &self.token else { return Ok(()) };
         let peer = network_of(peer);
-        let right = presented.is_some_and(|text| is_token(text, token));
+        let right = presented.is_some_and(|text| !text.is_empty() && is_token(text, token));
         let mut tries = self.tries();
         let wait = tries.wait(peer, now);
         if right && (wait.is_none() || tries.knows(peer, now)) {

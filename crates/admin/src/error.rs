@@ -15,6 +15,9 @@ pub(crate) enum ApiError {
     /// No credentials, or wrong ones: one text for both, so that nothing can be learned from it.
     #[error("this needs the admin token: Authorization: Bearer <token>")]
     Unauthorized,
+    /// A person typed another token at the web pages.
+    #[error("this is not the admin token")]
+    WrongToken,
     /// Too many wrong tokens from this address.
     #[error("too many wrong tokens from this address; try again in {retry_after} s")]
     TooManyTries {
@@ -29,6 +32,9 @@ pub(crate) enum ApiError {
     /// A page of another site sent a write.
     #[error("changes from pages of another site are refused")]
     ForeignSite,
+    /// The cookie of the web pages came with a change that no page of ours sent.
+    #[error("a change that relies on the session cookie must carry the header x-gateway-ui: 1")]
+    NoPage,
     /// No route has this path.
     #[error("there is nothing at this path; GET /api/openapi.json lists what there is")]
     NoSuchPath,
@@ -168,11 +174,15 @@ impl ApiError {
                     .kind("authentication_error")
                     .header(WWW_AUTHENTICATE, challenge)
             }
+            Self::WrongToken => client(StatusCode::UNAUTHORIZED, "invalid_admin_token")
+                .kind("authentication_error")
+                .param(Some("token".to_owned())),
             Self::TooManyTries { retry_after } => client(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts")
                 .kind("rate_limit_error")
                 .header(RETRY_AFTER, retry_after.to_string()),
             Self::ForeignHost => client(StatusCode::FORBIDDEN, "host_not_allowed").kind("permission_error"),
             Self::ForeignSite => client(StatusCode::FORBIDDEN, "cross_site_request").kind("permission_error"),
+            Self::NoPage => client(StatusCode::FORBIDDEN, "missing_ui_header").kind("permission_error"),
             Self::NoSuchPath | Self::NotFound { .. } => not_found(),
             Self::Unknown { param, .. } => not_found().param(Some((*param).to_owned())),
             Self::WrongMethod { allow } => {

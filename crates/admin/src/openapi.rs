@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::Parts;
+use crate::auth::SESSION_COOKIE;
 use crate::route::{Access, Answer, Answered, Call, Handler, Route, Shape, Verb};
 use crate::schema::{Field, Schema, reference};
 use crate::surface::ROUTES;
@@ -47,12 +48,16 @@ pub(crate) fn document(version: &str) -> Value {
             "version": version,
             "description": "Shows and changes the gateway. Changes are in force when they are answered. Secrets are \
                             masked; a user key is shown once, in the answer that makes it. Single things carry an \
-                            ETag; send it back in If-Match to be refused when somebody else was faster.",
+                            ETag; send it back in If-Match to be refused when somebody else was faster. With the \
+                            session cookie of the web pages in place of the token, changes must carry x-gateway-ui: 1.",
         },
         "paths": paths,
         "components": {
             "schemas": schemas(),
-            "securitySchemes": {"admin_token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "admin_token": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+            },
         },
     })
 }
@@ -79,7 +84,7 @@ fn operation(route: &Route) -> Value {
         "responses": responses(route),
         "security": match route.access {
             Access::Public => json!([]),
-            Access::Admin => json!([{"admin_token": []}]),
+            Access::Admin => json!([{"admin_token": []}, {"session": []}]),
         },
     });
     if let (Some(request), Some(fields)) = (route.request, operation.as_object_mut()) {
@@ -135,6 +140,7 @@ pub(crate) fn statuses(route: &Route) -> Vec<(u16, &'static str)> {
     };
     let closed = route.access == Access::Admin;
     let takes = route.request.is_some();
+    let tries = matches!(route.handler, Handler::Door(_)) && takes;
     let has_query = !route.query.is_empty();
     let stores = matches!(route.handler, Handler::Write(_));
     let waits = stores || matches!(route.handler, Handler::Read(_)) || route.path.ends_with("/reload");
@@ -142,8 +148,8 @@ pub(crate) fn statuses(route: &Route) -> Vec<(u16, &'static str)> {
     let is_file = matches!(route.response, Shape::Html | Shape::Asset);
     let changes = matches!(route.verb, Verb::Put | Verb::Patch | Verb::Delete);
     may(is_file, 304, "The caller has it already.");
-    may(closed, 401, "The admin token is missing or wrong.");
-    may(closed, 429, "Too many wrong tokens from this address; retry-after says when.");
+    may(closed || tries, 401, "The admin token is missing or wrong.");
+    may(closed || tries, 429, "Too many wrong tokens from this address; retry-after says when.");
     may(true, 403, "The Host is not allowed, or the call comes from another site's page.");
     may(true, 413, "The body is larger than 1 MiB.");
     may(takes || has_query || names, 400, "The path, the query or the body has the wrong shape.");

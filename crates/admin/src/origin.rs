@@ -13,6 +13,9 @@ use crate::error::ApiError;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// What our pages say with every change. No form can send it, and no script of another site without asking first.
+const X_GATEWAY_UI: HeaderName = HeaderName::from_static("x-gateway-ui");
+
 /// The host of an authority, without port, brackets and trailing dot, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Authority {
@@ -34,7 +37,7 @@ pub(crate) fn check_host(head: &Head, allowed: &[String], gate_is_open: bool) ->
     if ours { Ok(()) } else { Err(ApiError::ForeignHost) }
 }
 
-/// Refuses a write that another site's page sent.
+/// Refuses what another site's page sent.
 pub(crate) fn check_site(head: &Head, allowed: &[String]) -> Result<(), ApiError> {
     for site in head.headers.get_all(SEC_FETCH_SITE) {
         // `same-site` is not enough: another port of localhost is the same site.
@@ -57,6 +60,15 @@ pub(crate) fn check_site(head: &Head, allowed: &[String]) -> Result<(), ApiError
         }
     }
     Ok(())
+}
+
+/// Refuses what does not say that a page of ours sent it.
+pub(crate) fn check_page(head: &Head) -> Result<(), ApiError> {
+    if head.headers.get(&X_GATEWAY_UI).is_some_and(|value| value == "1") {
+        Ok(())
+    } else {
+        Err(ApiError::NoPage)
+    }
 }
 
 /// What a body is declared as.

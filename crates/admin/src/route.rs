@@ -9,6 +9,7 @@ use gateway_storage::StorageError;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use crate::door::Visit;
 use crate::error::ApiError;
 use crate::schema::Schema;
 use crate::{Body, Parts};
@@ -81,6 +82,8 @@ pub(crate) enum Handler {
     Write(fn(&Parts, &Call) -> Answered),
     /// Asks somebody else: an upstream or the publisher.
     Ask(for<'a> fn(&'a Parts, &'a Call) -> Asking<'a>),
+    /// Lets people in and out; the only kind that sees credentials.
+    Door(fn(&Parts, &Call, &Visit<'_>) -> Answered),
 }
 
 /// What a handler gives.
@@ -208,6 +211,12 @@ impl Route {
         self
     }
 
+    /// A `POST` that does something and has nothing to tell of it.
+    pub(crate) const fn quiet(mut self) -> Self {
+        self.success = 204;
+        self
+    }
+
     /// A `POST` that changes nothing.
     pub(crate) const fn only_asks(mut self) -> Self {
         self.changes = false;
@@ -260,6 +269,7 @@ impl fmt::Debug for Handler {
             Self::Read(_) => "Read",
             Self::Write(_) => "Write",
             Self::Ask(_) => "Ask",
+            Self::Door(_) => "Door",
         })
     }
 }

@@ -4,12 +4,12 @@
 use matchit::Router;
 
 use crate::error::ApiError;
-use crate::route::Handler::{Ask, Memory, Read, Write};
+use crate::route::Handler::{Ask, Door, Memory, Read, Write};
 use crate::route::Shape::{Asset, Document, Html, Many, One};
 use crate::route::{Access, Params, Route, Verb};
 use crate::{
-    channels, config, exchanges, explain, health, keys, mappings, models, openapi, routing, sessions, status,
-    trial, ui, upstream, users,
+    channels, config, door, exchanges, explain, health, keys, mappings, models, openapi, routing, sessions,
+    status, trial, ui, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";
@@ -38,6 +38,9 @@ const EXCHANGE: &str = "/api/exchanges/{request_id}";
 const POOLS: &str = "/api/routing/pools";
 const EXPLAIN: &str = "/api/routing/explain";
 const OPENAPI: &str = "/api/openapi.json";
+const STANDING: &str = "/api/session";
+const LOGIN: &str = "/api/login";
+const LOGOUT: &str = "/api/logout";
 const UI: &str = "/ui/{folder}/{*file}";
 
 /// The table. A row is for the holder of the token unless it says `public`.
@@ -94,6 +97,9 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::act(EXPLAIN, Memory(explain::post)).says("routing", "Explain what would happen to a call now, and why").takes(&explain::QUESTION).only_asks().gives(One(&explain::EXPLANATION)),
     Route::get(OPENAPI, Memory(openapi::show)).says("gateway", "Show this document").gives(Document),
 
+    Route::get(STANDING, Door(door::standing)).says("pages", "Say whether this browser has signed in").gives(One(&door::STANDING)).public(),
+    Route::act(LOGIN, Door(door::login)).says("pages", "Sign in at the web pages; the answer sets a cookie").takes(&door::LOGIN).quiet().only_asks().public(),
+    Route::act(LOGOUT, Door(door::logout)).says("pages", "Sign out").quiet().only_asks().public(),
     Route::get("/", Memory(ui::page)).says("pages", "Show the web pages").gives(Html).public(),
     Route::get(UI, Memory(ui::file)).says("pages", "Give a file of the web pages").gives(Asset).public(),
 ];

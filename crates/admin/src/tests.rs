@@ -6,6 +6,7 @@ mod channels;
 mod conform;
 mod declared;
 mod document;
+mod door;
 mod explain;
 mod gateway;
 mod keys;

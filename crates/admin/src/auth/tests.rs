@@ -15,7 +15,7 @@ fn peer(number: u8) -> IpAddr {
 fn give(gate: &Gate, token: &str, peer: IpAddr, now: UnixMillis) -> u16 {
     let mut headers = HeaderMap::new();
     headers.insert(AUTHORIZATION, HeaderValue::try_from(format!("Bearer {token}")).unwrap());
-    gate.admit(&headers, peer, now).map_or_else(|error| error.status().as_u16(), |()| 200)
+    gate.admit(&headers, peer, now).map_or_else(|error| error.status().as_u16(), |_| 200)
 }
 
 fn exhausted() -> Gate {

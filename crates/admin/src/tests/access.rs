@@ -18,6 +18,9 @@ async fn every_route_of_the_table_is_closed_without_the_token() {
         match (route.access, route.path) {
             (Access::Public, "/") => assert_eq!(reply.status, 200),
             (Access::Public, "/ui/{folder}/{*file}") => assert_eq!(reply.status, 404),
+            (Access::Public, "/api/session") => assert_eq!(reply.ok()["signed_in"], false),
+            (Access::Public, "/api/login") => reply.refused_for(400, "missing_field", "token"),
+            (Access::Public, "/api/logout") => reply.refused(403, "missing_ui_header"),
             (Access::Public, path) => panic!("{path} became public: was that meant?"),
             (Access::Admin, _) => {
                 reply.refused(401, "invalid_admin_token");

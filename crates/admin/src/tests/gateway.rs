@@ -62,6 +62,8 @@ pub(crate) struct Ask<'g> {
     body: Bytes,
     peer: IpAddr,
     token: Option<String>,
+    tls: bool,
+    apart: bool,
 }
 
 #[derive(Debug)]
@@ -118,6 +120,7 @@ impl Gateway {
             probe: Arc::new(HttpProbe::new(Arc::new(tls()))),
             recorder: store.recorder(),
             token: token.map(token_digest),
+            public_port: 8080,
             started_at: UnixMillis(NOW.0 - 90_500),
             version: "1.2.3",
             ui_folder: None,
@@ -149,6 +152,8 @@ impl Gateway {
             body: Bytes::new(),
             peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             token: Some(TOKEN.to_owned()),
+            tls: false,
+            apart: false,
         }
     }
 
@@ -213,6 +218,18 @@ impl Ask<'_> {
         self
     }
 
+    /// Over an encrypted connection.
+    pub(crate) fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// At a listener of the admin API's own.
+    pub(crate) fn apart(mut self) -> Self {
+        self.apart = true;
+        self
+    }
+
     pub(crate) fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
@@ -230,7 +247,7 @@ impl Ask<'_> {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-        let caller = Caller { peer: self.peer };
+        let caller = Caller { peer: self.peer, tls: self.tls, data_plane: !self.apart };
         let response = self.gateway.admin.handle(head, self.body, caller, "req-1").await;
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

@@ -54,7 +54,7 @@ async fn a_caller_that_hangs_up_does_not_stop_a_change_half_way() {
     let request = Request::post("/api/models").header("authorization", format!("Bearer {TOKEN}"));
     let (head, ()) = request.body(()).unwrap().into_parts();
     let body = Bytes::from_static(br#"{"name":"m"}"#);
-    let caller = Caller { peer: "127.0.0.1".parse().unwrap() };
+    let caller = Caller { peer: "127.0.0.1".parse().unwrap(), tls: false, data_plane: true };
     {
         let call = gateway.admin.handle(head, body, caller, "req-1");
         let mut call = std::pin::pin!(call);
