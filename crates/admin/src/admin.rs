@@ -208,6 +208,7 @@ impl Admin {
         }
         let call = Call {
             verb: route.verb,
+            path: head.uri.path().to_owned(),
             params,
             query: head.uri.query().map(str::to_owned),
             if_match: header_text(head, &IF_MATCH),

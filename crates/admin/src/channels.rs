@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::form::Form;
 use crate::health::{HEALTH, HealthOut};
 use crate::names::{check_key, check_name};
+use crate::page::Page;
 use crate::route::{Answer, Answered, Call, Forget, Verb};
 use crate::schema::{Field, Schema};
 use crate::tuning::{self, ChannelTuningOut};
@@ -124,15 +125,20 @@ struct ChannelOut<'a> {
 }
 
 /// `GET /api/channels`.
-pub(crate) fn list(parts: &Parts, _call: &Call) -> Answered {
+pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
+    let page = Page::read(call)?;
     let channels = parts.store.channels()?;
     let models = parts.store.models()?;
     let served = names_by_channel(&models);
-    let shown: Vec<ChannelOut<'_>> = channels
-        .iter()
-        .map(|row| ChannelOut::of(parts, row, served.get(&row.value.id).cloned().unwrap_or_default()))
-        .collect();
-    Answer::json(&shown)
+    let served = |row: &Stored<Channel>| served.get(&row.value.id).cloned().unwrap_or_default();
+    let wanted = |row: &Stored<Channel>| {
+        let known = [&*row.value.name, row.value.base_url.as_str()];
+        page.wants(&[&known[..], &served(row)].concat())
+    };
+    let cut = page.cut(&channels, |row| row.value.id.0, wanted)?;
+    let shown: Vec<ChannelOut<'_>> =
+        cut.rows.iter().map(|row| ChannelOut::of(parts, row, served(row))).collect();
+    Ok(cut.tell(Answer::json(&shown)?))
 }
 
 /// `GET /api/channels/{id}`.

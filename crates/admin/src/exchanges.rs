@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::Parts;
 use crate::clock::rfc3339;
 use crate::error::ApiError;
+use crate::page::link;
 use crate::route::{Answer, Answered, Call};
 use crate::schema::{Field, Schema};
 use crate::surface::EXCHANGES;
@@ -154,7 +155,7 @@ pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
     let page = parts.store.exchanges(&filter::read(query)?)?;
     let shown: Vec<ExchangeOut<'_>> = page.exchanges.iter().map(ExchangeOut::of).collect();
     let mut answer = Answer::json(&shown)?;
-    answer.headers.extend(page.next.map(|next| (LINK, filter::link(EXCHANGES, query, next))));
+    answer.headers.extend(page.next.map(|next| (LINK, link(EXCHANGES, query, "before", &next.to_string()))));
     Ok(answer)
 }
 

@@ -8,6 +8,7 @@ use crate::clock::{parse_rfc3339, rfc3339};
 use crate::error::ApiError;
 use crate::form::Form;
 use crate::names::check_key;
+use crate::page::Page;
 use crate::route::{Answer, Answered, Call};
 use crate::schema::{Field, Schema};
 use crate::users::id_of;
@@ -87,9 +88,11 @@ pub(crate) struct KeyOut {
 
 /// `GET /api/users/{id}/keys`.
 pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
-    let keys = parts.store.keys(id_of(call)?)?;
-    let shown: Vec<KeyOut> = keys.iter().map(|key| KeyOut::of(key, call.now)).collect();
-    Answer::json(&shown)
+    let (user, page) = (id_of(call)?, Page::read(call)?);
+    let keys = parts.store.keys(user)?;
+    let cut = page.cut(&keys, |key| key.id.0, |key| page.wants(&[&known_as(key)]))?;
+    let shown: Vec<KeyOut> = cut.rows.iter().map(|key| KeyOut::of(key, call.now)).collect();
+    Ok(cut.tell(Answer::json(&shown)?))
 }
 
 /// `POST /api/users/{id}/keys`.
@@ -163,6 +166,11 @@ pub(crate) fn given(form: &mut Form) -> Option<Secret<String>> {
 pub(crate) fn masked(key: &UserKey) -> String {
     let prefix = if key.prefix.starts_with("sk-") && !key.last_four.is_empty() { "sk-" } else { "" };
     format!("{prefix}…{}", key.last_four)
+}
+
+/// `sk-012…wxyz`: all that is known of a key, by which it is searched.
+pub(crate) fn known_as(key: &UserKey) -> String {
+    format!("{}…{}", key.prefix, key.last_four)
 }
 
 fn make(

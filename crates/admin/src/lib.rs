@@ -28,6 +28,7 @@ mod models;
 mod names;
 mod openapi;
 mod origin;
+mod page;
 mod query;
 mod route;
 mod routing;

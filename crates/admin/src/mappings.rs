@@ -12,6 +12,7 @@ use crate::error::ApiError;
 use crate::form::Form;
 use crate::models::id_of;
 use crate::names::check_name;
+use crate::page::Page;
 use crate::route::{Answer, Answered, Call, Verb};
 use crate::schema::{Field, Schema};
 use crate::wire;
@@ -72,13 +73,17 @@ struct MappingOut<'a> {
 
 /// `GET /api/models/{id}/channels`.
 pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
-    let model = id_of(call)?;
+    let (model, page) = (id_of(call)?, Page::read(call)?);
     let rows = parts.store.mappings(model)?;
     let channels = parts.store.channels()?;
     let name = |id| channels.iter().find(|row| row.value.id == id).map(|row| &*row.value.name);
+    let wanted = |row: &Stored<Mapping>| {
+        page.wants(&[&row.value.backend_model, name(row.value.channel).unwrap_or_default()])
+    };
+    let cut = page.cut(&rows, |row| row.value.id.0, wanted)?;
     let shown: Vec<MappingOut<'_>> =
-        rows.iter().map(|row| MappingOut::of(model, row, name(row.value.channel))).collect();
-    Answer::json(&shown)
+        cut.rows.iter().map(|row| MappingOut::of(model, row, name(row.value.channel))).collect();
+    Ok(cut.tell(Answer::json(&shown)?))
 }
 
 /// `POST /api/models/{id}/channels`.

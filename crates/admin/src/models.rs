@@ -11,6 +11,7 @@ use crate::clock::rfc3339;
 use crate::error::ApiError;
 use crate::form::Form;
 use crate::names::check_model_name;
+use crate::page::Page;
 use crate::route::{Answer, Answered, Call, Forget, Verb};
 use crate::schema::{Field, Schema};
 use crate::tuning::{self, ModelTuningOut};
@@ -78,10 +79,12 @@ struct ModelOut<'a> {
 }
 
 /// `GET /api/models`.
-pub(crate) fn list(parts: &Parts, _call: &Call) -> Answered {
+pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
+    let page = Page::read(call)?;
     let rows = parts.store.models()?;
-    let shown: Vec<ModelOut<'_>> = rows.iter().map(ModelOut::of).collect();
-    Answer::json(&shown)
+    let cut = page.cut(&rows, |row| row.value.name.to_string(), |row| page.wants(&[&row.value.name]))?;
+    let shown: Vec<ModelOut<'_>> = cut.rows.iter().copied().map(ModelOut::of).collect();
+    Ok(cut.tell(Answer::json(&shown)?))
 }
 
 /// `GET /api/models/{id}`.

@@ -1,5 +1,7 @@
 //! Reads the query of a list: only known parameters, each at most once.
 
+use std::fmt::Write as _;
+
 use crate::error::{ApiError, Fault, Problem};
 
 /// The parameters of a query, decoded.
@@ -57,6 +59,18 @@ impl Query {
     }
 }
 
+/// Percent-encodes everything that could mean something in a query.
+pub(crate) fn encode(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            write!(encoded, "%{byte:02X}").expect("a String takes everything");
+        }
+        encoded
+    })
+}
+
 /// Percent-decodes; what is no valid escape or no UTF-8 stays visible as it is or as `U+FFFD`.
 fn decode(text: &str) -> String {
     let hex = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
@@ -93,6 +107,14 @@ mod tests {
         assert_eq!(decode("%zz%4"), "%zz%4");
         assert_eq!(decode("%c3%a4"), "ä");
         assert_eq!(decode("%ff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded_to_the_same() {
+        for text in ["", "a b+c&d=e%20", "ä/ü?#<>\"", "gpt-4.1_mini~"] {
+            assert_eq!(decode(&encode(text)), text);
+        }
+        assert_eq!(encode("a b"), "a%20b");
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub(crate) type Params = Vec<(String, String)>;
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) verb: Verb,
+    pub(crate) path: String,
     pub(crate) params: Params,
     pub(crate) query: Option<String>,
     /// `If-Match`.

@@ -1,5 +1,7 @@
 //! `/api/sessions`: which channel served whom last. The table in memory is the truth; storage follows it.
 
+use std::cmp::Reverse;
+
 use gateway_config::Snapshot;
 use gateway_domain::SessionId;
 use gateway_sessions::Session;
@@ -8,12 +10,9 @@ use serde::Serialize;
 use crate::Parts;
 use crate::clock::rfc3339;
 use crate::error::ApiError;
-use crate::query::Query;
+use crate::page::Page;
 use crate::route::{Answer, Answered, Call};
 use crate::schema::{Field, Schema};
-
-/// The parameters of the list, and what they mean.
-pub(crate) const PARAMETERS: [(&str, &str); 1] = [("limit", "At most this many; absent: all.")];
 
 /// A session in answers.
 pub(crate) static SESSION: Schema = Schema {
@@ -47,18 +46,22 @@ struct SessionOut<'a> {
     created_at: String,
 }
 
-/// `GET /api/sessions`: the one used last first; `limit` cuts the list.
+/// `GET /api/sessions`: the one used last first.
 pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
-    let query = Query::read(call.query.as_deref(), &PARAMETERS.map(|(name, _)| name))?;
-    let limit = query.parsed("limit", "a number from 1", |text| text.parse().ok().filter(|n| *n > 0))?;
+    let page = Page::read(call)?;
     let snapshot = parts.live.load();
-    let sessions = parts.sessions.list();
-    let shown: Vec<SessionOut<'_>> = sessions
-        .iter()
-        .take(limit.unwrap_or(usize::MAX))
-        .map(|session| SessionOut::of(session, &snapshot))
-        .collect();
-    Answer::json(&shown)
+    let mut sessions = parts.sessions.list();
+    let place = |session: &Session| Reverse((session.last_used_at.0, session.id.0));
+    sessions.sort_by_key(place);
+    let wanted = |session: &Session| {
+        let shown = SessionOut::of(session, &snapshot);
+        let (user, channel) = (shown.user_name.unwrap_or_default(), shown.channel_name.unwrap_or_default());
+        page.wants(&[user, channel, shown.model, shown.conversation.as_deref().unwrap_or_default()])
+    };
+    let cut = page.cut(&sessions, place, wanted)?;
+    let shown: Vec<SessionOut<'_>> =
+        cut.rows.iter().map(|session| SessionOut::of(session, &snapshot)).collect();
+    Ok(cut.tell(Answer::json(&shown)?))
 }
 
 /// `GET /api/sessions/{id}`.

@@ -8,8 +8,8 @@ use crate::route::Handler::{Ask, Door, Memory, Read, Write};
 use crate::route::Shape::{Asset, Document, Html, Many, One};
 use crate::route::{Access, Params, Route, Verb};
 use crate::{
-    channels, config, door, exchanges, explain, health, keys, mappings, models, openapi, routing, sessions,
-    status, trial, ui, upstream, users,
+    channels, config, door, exchanges, explain, health, keys, mappings, models, openapi, page, routing,
+    sessions, status, trial, ui, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";
@@ -46,7 +46,7 @@ const UI: &str = "/ui/{folder}/{*file}";
 /// The table. A row is for the holder of the token unless it says `public`.
 #[rustfmt::skip]
 pub(crate) static ROUTES: &[Route] = &[
-    Route::get(CHANNELS, Read(channels::list)).says("channels", "List the channels").gives(Many(&channels::CHANNEL)),
+    Route::get(CHANNELS, Read(channels::list)).says("channels", "List the channels").asks(&page::PARAMETERS).gives(Many(&channels::CHANNEL)),
     Route::create(CHANNELS, Write(channels::create)).says("channels", "Make a channel").takes(&channels::NEW_CHANNEL).gives(One(&channels::CHANNEL)),
     Route::get(CHANNEL, Read(channels::show)).says("channels", "Show a channel").gives(One(&channels::CHANNEL)),
     Route::put(CHANNEL, Write(channels::update)).says("channels", "Change a channel, as the original gateway did").takes(&channels::CHANGED_CHANNEL).gives(One(&channels::CHANNEL)),
@@ -56,32 +56,32 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::act(CHANNEL_TEST, Ask(|p, c| Box::pin(upstream::test(p, c)))).says("channels", "Ask a channel now whether it is well").takes(&upstream::TEST).gives(One(&upstream::TEST_RESULT)),
     Route::get(CHANNEL_MODELS, Ask(|p, c| Box::pin(upstream::models(p, c)))).says("channels", "Ask a channel's upstream which models it has").gives(One(&upstream::UPSTREAM_MODELS)),
 
-    Route::get(MODELS, Read(models::list)).says("models", "List the models").gives(Many(&models::MODEL)),
+    Route::get(MODELS, Read(models::list)).says("models", "List the models").asks(&page::PARAMETERS).gives(Many(&models::MODEL)),
     Route::create(MODELS, Write(models::create)).says("models", "Make a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
     Route::get(MODEL, Read(models::show)).says("models", "Show a model").gives(One(&models::MODEL)),
     Route::put(MODEL, Write(models::update)).says("models", "Rename or change a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
     Route::patch(MODEL, Write(models::update)).says("models", "Change a model").takes(&models::CHANGED_MODEL).gives(One(&models::MODEL)),
     Route::delete(MODEL, Write(models::delete)).says("models", "Delete a model with its mappings and sessions"),
 
-    Route::get(MAPPINGS, Read(mappings::list)).says("mappings", "List the channels that serve a model").gives(Many(&mappings::MAPPING)),
+    Route::get(MAPPINGS, Read(mappings::list)).says("mappings", "List the channels that serve a model").asks(&page::PARAMETERS).gives(Many(&mappings::MAPPING)),
     Route::create(MAPPINGS, Write(mappings::create)).says("mappings", "Let a channel serve a model").takes(&mappings::NEW_MAPPING).gives(One(&mappings::MAPPING)),
     Route::put(MAPPING, Write(mappings::update)).says("mappings", "Change how a channel serves a model").takes(&mappings::CHANGED_MAPPING).gives(One(&mappings::MAPPING)),
     Route::patch(MAPPING, Write(mappings::update)).says("mappings", "Change how a channel serves a model").takes(&mappings::CHANGED_MAPPING).gives(One(&mappings::MAPPING)),
     Route::delete(MAPPING, Write(mappings::delete)).says("mappings", "Let a channel no longer serve a model"),
 
-    Route::get(USERS, Read(users::list)).says("users", "List the users").gives(Many(&users::USER)),
+    Route::get(USERS, Read(users::list)).says("users", "List the users").asks(&page::PARAMETERS).gives(Many(&users::USER)),
     Route::create(USERS, Write(users::create)).says("users", "Make a user; the answer shows its key, this once").takes(&users::NEW_USER).gives(One(&users::USER)),
     Route::get(USER, Read(users::show)).says("users", "Show a user").gives(One(&users::USER)),
     Route::put(USER, Write(users::update)).says("users", "Change a user").takes(&users::CHANGED_USER).gives(One(&users::USER)),
     Route::patch(USER, Write(users::update)).says("users", "Change a user").takes(&users::CHANGED_USER).gives(One(&users::USER)),
     Route::delete(USER, Write(users::delete)).says("users", "Delete a user with its keys and sessions"),
 
-    Route::get(KEYS, Read(keys::list)).says("keys", "List a user's keys").gives(Many(&keys::KEY)),
+    Route::get(KEYS, Read(keys::list)).says("keys", "List a user's keys").asks(&page::PARAMETERS).gives(Many(&keys::KEY)),
     Route::create(KEYS, Write(keys::create)).says("keys", "Give a user another key; the answer shows it, this once").takes(&keys::NEW_KEY).gives(One(&keys::NEW_KEY_MADE)),
     Route::delete(KEY, Write(keys::delete)).says("keys", "Revoke a key"),
     Route::create(ROTATE, Write(keys::rotate)).says("keys", "Replace a key; the answer shows the new one, this once").takes(&keys::ROTATION).gives(One(&keys::NEW_KEY_MADE)),
 
-    Route::get(SESSIONS, Memory(sessions::list)).says("sessions", "List the sessions, the one used last first").asks(&sessions::PARAMETERS).gives(Many(&sessions::SESSION)),
+    Route::get(SESSIONS, Memory(sessions::list)).says("sessions", "List the sessions, the one used last first").asks(&page::PARAMETERS).gives(Many(&sessions::SESSION)),
     Route::get(SESSION, Memory(sessions::show)).says("sessions", "Show a session").gives(One(&sessions::SESSION)),
     Route::delete(SESSION, Memory(sessions::delete)).says("sessions", "End a session: its next call draws a channel by chance"),
 

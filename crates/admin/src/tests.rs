@@ -13,6 +13,7 @@ mod keys;
 mod mappings;
 mod models;
 mod pages;
+mod pages_of_lists;
 mod pools;
 mod publishing;
 mod readme;

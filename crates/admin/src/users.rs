@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::form::Form;
 use crate::keys::{self, KEY, KeyOut};
 use crate::names::check_name;
+use crate::page::Page;
 use crate::route::{Answer, Answered, Call, Forget, Verb};
 use crate::schema::{Field, Schema};
 use crate::wire;
@@ -92,16 +93,19 @@ struct UserOut<'a> {
 
 /// `GET /api/users`.
 pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
+    let page = Page::read(call)?;
     let rows = parts.store.users()?;
     let mut keys: HashMap<UserId, Vec<UserKey>> = HashMap::new();
-    for key in parts.store.inventory()?.keys {
+    for key in parts.store.all_keys()? {
         keys.entry(key.user).or_default().push(key);
     }
-    let shown: Vec<UserOut<'_>> = rows
-        .iter()
-        .map(|row| UserOut::of(row, keys.get(&row.value.id).map(Vec::as_slice).unwrap_or_default(), call))
-        .collect();
-    Answer::json(&shown)
+    let keys = |row: &Stored<User>| keys.get(&row.value.id).map(Vec::as_slice).unwrap_or_default();
+    let wanted = |row: &Stored<User>| {
+        page.wants(&[&row.value.name]) || keys(row).iter().any(|key| page.wants(&[&keys::known_as(key)]))
+    };
+    let cut = page.cut(&rows, |row| row.value.id.0, wanted)?;
+    let shown: Vec<UserOut<'_>> = cut.rows.iter().map(|row| UserOut::of(row, keys(row), call)).collect();
+    Ok(cut.tell(Answer::json(&shown)?))
 }
 
 /// `GET /api/users/{id}`.

@@ -37,6 +37,11 @@ impl Store {
         })
     }
 
+    /// The keys of all users, by id.
+    pub fn all_keys(&self) -> Result<Vec<UserKey>> {
+        self.read(all)
+    }
+
     /// Gives a user another key. The key itself is not kept.
     ///
     /// A user that the file declares may get keys too: they belong to the API and outlive changes of the declaration,

@@ -51,16 +51,6 @@ pub(super) fn read(query: Option<&str>) -> Result<ExchangeFilter, ApiError> {
     })
 }
 
-/// The `Link` to the page that begins at `next`: the same query, but for its `before`.
-pub(super) fn link(path: &str, query: Option<&str>, next: i64) -> String {
-    let asked = query.unwrap_or_default().split('&');
-    let kept = asked.filter(|pair| !pair.is_empty() && pair.split('=').next() != Some("before"));
-    let mut pairs: Vec<&str> = kept.collect();
-    let before = format!("before={next}");
-    pairs.push(&before);
-    format!("<{path}?{}>; rel=\"next\"", pairs.join("&"))
-}
-
 fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
     use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
     let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
@@ -94,15 +84,5 @@ mod tests {
         for text in ["", "yesterday", "-5", "2026-01-31", "99999999999999999999"] {
             assert_eq!(moment_of(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn the_link_asks_the_same_but_for_its_place() {
-        let link = |query| link("/api/exchanges", query, 7);
-        assert_eq!(link(None), "</api/exchanges?before=7>; rel=\"next\"");
-        assert_eq!(
-            link(Some("limit=2&before=9&model=a%20b")),
-            "</api/exchanges?limit=2&model=a%20b&before=7>; rel=\"next\""
-        );
     }
 }
