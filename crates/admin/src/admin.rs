@@ -10,7 +10,7 @@ use gateway_domain::{KeyDigest, UnixMillis};
 use gateway_health::{Board, HttpProbe};
 use gateway_routing::{Micros, Pools};
 use gateway_sessions::Sessions;
-use gateway_storage::{Recorder, Store};
+use gateway_storage::{Recorder, StorageError, Store};
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE, ETAG, HeaderValue, IF_MATCH, X_CONTENT_TYPE_OPTIONS,
 };
@@ -23,7 +23,7 @@ use crate::door::Visit;
 use crate::error::ApiError;
 use crate::origin::{self, Media};
 use crate::route::{Access, Answer, Answered, Call, Forget, Handler, Route, Shape, Verb};
-use crate::surface::{Found, Surface};
+use crate::surface::{self, Found, Surface};
 use crate::{Body, ui};
 
 /// No admin body is larger; the server's own limit is for prompts.
@@ -218,12 +218,12 @@ impl Admin {
             now,
         };
         let visit = Visit { gate: &self.gate, head, caller };
-        Ok((route, self.run(route.handler, call, &visit).await?))
+        Ok((route, self.run(route, call, &visit).await?))
     }
 
-    async fn run(&self, handler: Handler, call: Call, visit: &Visit<'_>) -> Answered {
+    async fn run(&self, route: &'static Route, call: Call, visit: &Visit<'_>) -> Answered {
         let parts = Arc::clone(&self.parts);
-        match handler {
+        match route.handler {
             Handler::Memory(handler) => handler(&parts, &call),
             Handler::Ask(handler) => handler(&parts, &call).await,
             Handler::Door(handler) => handler(&parts, &call, visit),
@@ -236,13 +236,22 @@ impl Admin {
                 // a caller that hangs up cannot leave a saved change out of force.
                 blocking(move || {
                     let _turn = turn;
-                    let answer = handler(&parts, &call)?;
+                    let answer =
+                        handler(&parts, &call).map_err(|error| with_current(error, route, &parts, &call))?;
                     Ok(runtime.block_on(put_in_force(&parts, answer)))
                 })
                 .await
             }
         }
     }
+}
+
+/// Shows to whoever was not fast enough what there is now, so that nobody needs to ask again to choose.
+fn with_current(error: ApiError, route: &Route, parts: &Parts, call: &Call) -> ApiError {
+    let ApiError::Storage(StorageError::VersionMismatch { found }) = error else { return error };
+    let shown = surface::shows(route.path).and_then(|show| show(parts, call).ok());
+    let current = shown.and_then(|answer| answer.body.json()).unwrap_or_default();
+    ApiError::Outdated { found, current }
 }
 
 /// Publishes what a handler saved, and lets the sessions forget what is gone.

@@ -11,6 +11,13 @@ pub struct Body(Option<Bytes>);
 
 // === impl Body ===
 
+impl Body {
+    /// What it says, when it is JSON.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(self.0.as_deref()?).ok()
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self(Some(bytes).filter(|bytes| !bytes.is_empty()))

@@ -171,8 +171,7 @@ pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
 /// `DELETE /api/channels/{id}`: with its mappings and sessions.
 pub(crate) fn delete(parts: &Parts, call: &Call) -> Answered {
     let id = id_of(call)?;
-    call.check_version(|| Ok(parts.store.channel(id)?.version))?;
-    parts.store.delete_channel(id)?;
+    parts.store.delete_channel(id, call.expected_version())?;
     Ok(Answer::nothing().forgetting(Forget::Channel(id)))
 }
 

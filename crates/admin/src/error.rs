@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use gateway_config::PublishError;
 use gateway_storage::StorageError;
-use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, ETAG, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -91,6 +91,14 @@ pub(crate) enum ApiError {
     /// The database said no.
     #[error("{0}")]
     Storage(#[from] StorageError),
+    /// Somebody else changed the thing since the caller read it.
+    #[error("somebody else changed this meanwhile: it is at version {found} now, as `current` shows it")]
+    Outdated {
+        /// The version that it has.
+        found: i64,
+        /// The thing as it is, in the words of its `GET`.
+        current: Value,
+    },
     /// A defect of the gateway.
     #[error("{0}")]
     Internal(&'static str),
@@ -154,6 +162,9 @@ impl ApiError {
         error.insert("type".to_owned(), kind.into());
         error.insert("param".to_owned(), param.into());
         error.insert("code".to_owned(), code.into());
+        if let Self::Outdated { current, .. } = self {
+            error.insert("current".to_owned(), current.clone());
+        }
         let problems = self.problems();
         if !problems.is_empty() {
             error.insert("problems".to_owned(), problems.into());
@@ -196,6 +207,9 @@ impl ApiError {
             Self::Invalid(problems) => verdict_of(problems),
             Self::Configuration(error) => verdict_of_publishing(error),
             Self::Storage(error) => verdict_of_storage(error),
+            Self::Outdated { found, .. } => {
+                client(StatusCode::CONFLICT, "version_mismatch").header(ETAG, format!("\"{found}\""))
+            }
             Self::Internal(_) => server(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }

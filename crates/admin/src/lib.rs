@@ -16,6 +16,7 @@ mod body;
 mod channels;
 mod clock;
 mod config;
+mod dependents;
 mod door;
 mod error;
 mod exchanges;

@@ -86,6 +86,12 @@ pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
     Ok(cut.tell(Answer::json(&shown)?))
 }
 
+/// `GET /api/models/{id}/channels/{channel_id}`.
+pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
+    let (model, channel) = (id_of(call)?, channel_of(call)?);
+    answer(parts, model, &parts.store.mapping(model, channel)?)
+}
+
 /// `POST /api/models/{id}/channels`.
 pub(crate) fn create(parts: &Parts, call: &Call) -> Answered {
     let model = id_of(call)?;
@@ -114,26 +120,18 @@ pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
     }
     let weight = wire::weight_of_change(&mut form, literal);
     let patch = form.finish(Some(MappingPatch { backend_model: backend.map(Arc::from), weight }))?;
-    call.check_version(|| version_of(parts, model, channel))?;
-    answer(parts, model, &parts.store.update_mapping(model, channel, &patch)?)
+    answer(parts, model, &parts.store.update_mapping(model, channel, &patch, call.expected_version())?)
 }
 
 /// `DELETE /api/models/{id}/channels/{channel_id}`.
 pub(crate) fn delete(parts: &Parts, call: &Call) -> Answered {
     let (model, channel) = (id_of(call)?, channel_of(call)?);
-    call.check_version(|| version_of(parts, model, channel))?;
-    parts.store.delete_mapping(model, channel)?;
+    parts.store.delete_mapping(model, channel, call.expected_version())?;
     Ok(Answer::nothing())
 }
 
 fn channel_of(call: &Call) -> Result<ChannelId, ApiError> {
     call.id("channel_id", "channel").map(ChannelId)
-}
-
-fn version_of(parts: &Parts, model: ModelId, channel: ChannelId) -> Result<i64, ApiError> {
-    let rows = parts.store.mappings(model)?;
-    let found = rows.iter().find(|row| row.value.channel == channel);
-    found.map(|row| row.version).ok_or(ApiError::NotFound { what: "mapping" })
 }
 
 fn answer(parts: &Parts, model: ModelId, row: &Stored<Mapping>) -> Answered {

@@ -123,8 +123,7 @@ pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
 pub(crate) fn delete(parts: &Parts, call: &Call) -> Answered {
     let id = id_of(call)?;
     let old = parts.store.model(id)?;
-    call.check_version(|| Ok(old.version))?;
-    parts.store.delete_model(id)?;
+    parts.store.delete_model(id, call.expected_version())?;
     Ok(Answer::nothing().forgetting(Forget::Model((*old.value.name).to_owned())))
 }
 

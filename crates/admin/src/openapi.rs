@@ -23,6 +23,7 @@ static ERROR_DETAIL: Schema = Schema {
         Field::text("type", "The kind of error.").required(),
         Field::text("param", "The field or parameter that is wrong.").required().nullable(),
         Field::text("code", "For programs.").required(),
+        Field::any("current", "When somebody else was faster: the thing as it is now, as its GET shows it."),
         Field::any("problems", "When there is a list of problems: each with param and message."),
     ],
 };

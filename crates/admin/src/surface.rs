@@ -6,23 +6,26 @@ use matchit::Router;
 use crate::error::ApiError;
 use crate::route::Handler::{Ask, Door, Memory, Read, Write};
 use crate::route::Shape::{Asset, Document, Html, Many, One};
-use crate::route::{Access, Params, Route, Verb};
+use crate::route::{Access, Answered, Call, Params, Route, Verb};
 use crate::{
-    channels, config, door, exchanges, explain, health, keys, mappings, models, openapi, page, routing,
-    sessions, status, trial, ui, upstream, users,
+    Parts, channels, config, dependents, door, exchanges, explain, health, keys, mappings, models, openapi,
+    page, routing, sessions, status, trial, ui, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";
 const CHANNEL: &str = "/api/channels/{id}";
+const CHANNEL_DEPENDENTS: &str = "/api/channels/{id}/dependents";
 const CHANNEL_HEALTH: &str = "/api/channels/{id}/health";
 const CHANNEL_TEST: &str = "/api/channels/{id}/test";
 const CHANNEL_MODELS: &str = "/api/channels/{id}/models";
 const MODELS: &str = "/api/models";
 const MODEL: &str = "/api/models/{id}";
+const MODEL_DEPENDENTS: &str = "/api/models/{id}/dependents";
 const MAPPINGS: &str = "/api/models/{id}/channels";
 const MAPPING: &str = "/api/models/{id}/channels/{channel_id}";
 const USERS: &str = "/api/users";
 const USER: &str = "/api/users/{id}";
+const USER_DEPENDENTS: &str = "/api/users/{id}/dependents";
 const KEYS: &str = "/api/users/{id}/keys";
 const KEY: &str = "/api/users/{id}/keys/{key_id}";
 const ROTATE: &str = "/api/users/{id}/keys/{key_id}/rotate";
@@ -52,6 +55,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::put(CHANNEL, Write(channels::update)).says("channels", "Change a channel, as the original gateway did").takes(&channels::CHANGED_CHANNEL).gives(One(&channels::CHANNEL)),
     Route::patch(CHANNEL, Write(channels::update)).says("channels", "Change a channel").takes(&channels::CHANGED_CHANNEL).gives(One(&channels::CHANNEL)),
     Route::delete(CHANNEL, Write(channels::delete)).says("channels", "Delete a channel with its mappings and sessions"),
+    Route::get(CHANNEL_DEPENDENTS, Read(dependents::of_channel)).says("channels", "Count what would go with a channel, and what would stay").gives(One(&dependents::DEPENDENTS)),
     Route::get(CHANNEL_HEALTH, Memory(health::show)).says("channels", "Show a channel's health and its last 60 ticks").gives(One(&health::HEALTH_HISTORY)),
     Route::act(CHANNEL_TEST, Ask(|p, c| Box::pin(upstream::test(p, c)))).says("channels", "Ask a channel now whether it is well").takes(&upstream::TEST).gives(One(&upstream::TEST_RESULT)),
     Route::get(CHANNEL_MODELS, Ask(|p, c| Box::pin(upstream::models(p, c)))).says("channels", "Ask a channel's upstream which models it has").gives(One(&upstream::UPSTREAM_MODELS)),
@@ -62,9 +66,11 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::put(MODEL, Write(models::update)).says("models", "Rename or change a model").takes(&models::NAMED_MODEL).gives(One(&models::MODEL)),
     Route::patch(MODEL, Write(models::update)).says("models", "Change a model").takes(&models::CHANGED_MODEL).gives(One(&models::MODEL)),
     Route::delete(MODEL, Write(models::delete)).says("models", "Delete a model with its mappings and sessions"),
+    Route::get(MODEL_DEPENDENTS, Read(dependents::of_model)).says("models", "Count what would go with a model, and what would stay").gives(One(&dependents::DEPENDENTS)),
 
     Route::get(MAPPINGS, Read(mappings::list)).says("mappings", "List the channels that serve a model").asks(&page::PARAMETERS).gives(Many(&mappings::MAPPING)),
     Route::create(MAPPINGS, Write(mappings::create)).says("mappings", "Let a channel serve a model").takes(&mappings::NEW_MAPPING).gives(One(&mappings::MAPPING)),
+    Route::get(MAPPING, Read(mappings::show)).says("mappings", "Show how a channel serves a model").gives(One(&mappings::MAPPING)),
     Route::put(MAPPING, Write(mappings::update)).says("mappings", "Change how a channel serves a model").takes(&mappings::CHANGED_MAPPING).gives(One(&mappings::MAPPING)),
     Route::patch(MAPPING, Write(mappings::update)).says("mappings", "Change how a channel serves a model").takes(&mappings::CHANGED_MAPPING).gives(One(&mappings::MAPPING)),
     Route::delete(MAPPING, Write(mappings::delete)).says("mappings", "Let a channel no longer serve a model"),
@@ -75,6 +81,7 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::put(USER, Write(users::update)).says("users", "Change a user").takes(&users::CHANGED_USER).gives(One(&users::USER)),
     Route::patch(USER, Write(users::update)).says("users", "Change a user").takes(&users::CHANGED_USER).gives(One(&users::USER)),
     Route::delete(USER, Write(users::delete)).says("users", "Delete a user with its keys and sessions"),
+    Route::get(USER_DEPENDENTS, Read(dependents::of_user)).says("users", "Count what would go with a user, and what would stay").gives(One(&dependents::DEPENDENTS)),
 
     Route::get(KEYS, Read(keys::list)).says("keys", "List a user's keys").asks(&page::PARAMETERS).gives(Many(&keys::KEY)),
     Route::create(KEYS, Write(keys::create)).says("keys", "Give a user another key; the answer shows it, this once").takes(&keys::NEW_KEY).gives(One(&keys::NEW_KEY_MADE)),
@@ -103,6 +110,12 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::get("/", Memory(ui::page)).says("pages", "Show the web pages").gives(Html).public(),
     Route::get(UI, Memory(ui::file)).says("pages", "Give a file of the web pages").gives(Asset).public(),
 ];
+
+/// What shows the one thing at a path.
+pub(crate) fn shows(path: &str) -> Option<fn(&Parts, &Call) -> Answered> {
+    let route = ROUTES.iter().find(|route| route.path == path && route.verb == Verb::Get)?;
+    if let Read(show) = route.handler { Some(show) } else { None }
+}
 
 /// The table as a router.
 #[derive(Debug)]

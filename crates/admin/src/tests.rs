@@ -5,6 +5,7 @@ mod browsers;
 mod channels;
 mod conform;
 mod declared;
+mod dependents;
 mod document;
 mod door;
 mod explain;

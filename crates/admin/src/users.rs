@@ -140,8 +140,7 @@ pub(crate) fn update(parts: &Parts, call: &Call) -> Answered {
 /// `DELETE /api/users/{id}`: with its keys and sessions.
 pub(crate) fn delete(parts: &Parts, call: &Call) -> Answered {
     let id = id_of(call)?;
-    call.check_version(|| Ok(parts.store.user(id)?.version))?;
-    parts.store.delete_user(id)?;
+    parts.store.delete_user(id, call.expected_version())?;
     Ok(Answer::nothing().forgetting(Forget::User(id)))
 }
 

@@ -136,6 +136,10 @@ impl Shard {
         self.redraws.forget(unwanted);
     }
 
+    pub(crate) fn count(&self, wanted: impl Fn(&SessionKey, ChannelId) -> bool) -> usize {
+        self.entries.iter().filter(|(key, entry)| wanted(key, entry.channel)).count()
+    }
+
     /// Removes what `unwanted` says, and tells how many that were.
     pub(crate) fn forget(&mut self, unwanted: impl Fn(&SessionKey, ChannelId) -> bool) -> usize {
         let keys: Vec<SessionKey> = self

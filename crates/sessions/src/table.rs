@@ -162,6 +162,11 @@ impl Sessions {
         (0..SHARDS).map(|shard| self.change(shard, |shard| shard.sweep(now, idle))).sum()
     }
 
+    /// How many sessions there are for which this holds. Looks through the table.
+    pub fn count(&self, wanted: impl Fn(&SessionKey, ChannelId) -> bool) -> usize {
+        (0..SHARDS).map(|shard| self.lock(shard).count(&wanted)).sum()
+    }
+
     /// How many sessions there are.
     pub fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed)

@@ -87,10 +87,12 @@ impl Store {
         })
     }
 
-    /// Deletes a channel with its mappings and sessions.
-    pub fn delete_channel(&self, id: ChannelId) -> Result<Removed> {
+    /// Deletes a channel with its mappings and sessions. With `expect`, only if it still has that version.
+    pub fn delete_channel(&self, id: ChannelId, expect: Option<i64>) -> Result<Removed> {
         self.write(move |tx| {
-            refuse_managed_by_file(&find(tx, id)?.value)?;
+            let stored = find(tx, id)?;
+            refuse_managed_by_file(&stored.value)?;
+            stored.expect(expect)?;
             delete(tx, id)
         })
     }

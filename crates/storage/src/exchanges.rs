@@ -102,12 +102,34 @@ pub struct StoredAttempt {
     pub hedge: bool,
 }
 
+/// Whose exchanges are counted.
+#[derive(Clone, Copy, Debug)]
+pub enum ExchangesOf<'a> {
+    /// Those that tried this channel.
+    Channel(ChannelId),
+    /// Those of this user.
+    User(UserId),
+    /// Those for this public model name.
+    Model(&'a str),
+}
+
 // === impl Store ===
 
 impl Store {
     /// The newest exchange with this request id.
     pub fn exchange(&self, request_id: &str) -> Result<Option<StoredExchange>> {
         self.read(|tx| tx.one(select!("WHERE request_id = ?1 ORDER BY id DESC LIMIT 1"), [request_id], read))
+    }
+
+    /// How many exchanges name this channel, user or model.
+    pub fn count_exchanges(&self, of: ExchangesOf<'_>) -> Result<u64> {
+        self.read(|tx| match of {
+            ExchangesOf::Channel(id) => {
+                tx.count("SELECT count(*) FROM exchange_channels WHERE channel_id = ?1", [id.0])
+            }
+            ExchangesOf::User(id) => tx.count("SELECT count(*) FROM exchanges WHERE user_id = ?1", [id.0]),
+            ExchangesOf::Model(name) => tx.count("SELECT count(*) FROM exchanges WHERE model = ?1", [name]),
+        })
     }
 
     /// Exchanges, newest first.

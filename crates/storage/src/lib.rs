@@ -39,7 +39,8 @@ mod writer;
 pub use channels::ChannelPatch;
 pub use error::{Result, StorageError};
 pub use exchanges::{
-    ExchangeFilter, ExchangePage, MAX_EXCHANGES_PER_QUERY, Retention, StoredAttempt, StoredExchange,
+    ExchangeFilter, ExchangePage, ExchangesOf, MAX_EXCHANGES_PER_QUERY, Retention, StoredAttempt,
+    StoredExchange,
 };
 pub use keys::key_digest;
 pub use mappings::MappingPatch;

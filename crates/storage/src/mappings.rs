@@ -73,16 +73,23 @@ impl Store {
         })
     }
 
-    /// Changes how a channel serves a model.
+    /// How a channel serves a model.
+    pub fn mapping(&self, model: ModelId, channel: ChannelId) -> Result<Stored<Mapping>> {
+        self.read(|tx| Ok(pair(tx, model, channel)?.mapping))
+    }
+
+    /// Changes how a channel serves a model. With `expect`, only if that still has this version.
     pub fn update_mapping(
         &self,
         model: ModelId,
         channel: ChannelId,
         patch: &MappingPatch,
+        expect: Option<i64>,
     ) -> Result<Stored<Mapping>> {
         let patch = patch.clone();
         self.write(move |tx| {
             let row = changeable(tx, model, channel)?;
+            row.mapping.expect(expect)?;
             let old = &row.mapping.value;
             let new = Values {
                 backend_model: patch.backend_model.as_deref().unwrap_or(&old.backend_model),
@@ -96,10 +103,11 @@ impl Store {
         })
     }
 
-    /// Lets a channel no longer serve a model.
-    pub fn delete_mapping(&self, model: ModelId, channel: ChannelId) -> Result<()> {
+    /// Lets a channel no longer serve a model. With `expect`, only if the mapping still has that version.
+    pub fn delete_mapping(&self, model: ModelId, channel: ChannelId, expect: Option<i64>) -> Result<()> {
         self.write(move |tx| {
             let row = changeable(tx, model, channel)?;
+            row.mapping.expect(expect)?;
             delete(tx, row.mapping.value.id)
         })
     }

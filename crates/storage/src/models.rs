@@ -72,12 +72,13 @@ impl Store {
         })
     }
 
-    /// Deletes a model with its mappings and sessions.
-    pub fn delete_model(&self, id: ModelId) -> Result<Removed> {
+    /// Deletes a model with its mappings and sessions. With `expect`, only if it still has that version.
+    pub fn delete_model(&self, id: ModelId, expect: Option<i64>) -> Result<Removed> {
         self.write(move |tx| {
-            let model = find(tx, id)?.value;
-            refuse_managed_by_file(&model)?;
-            delete(tx, &model)
+            let stored = find(tx, id)?;
+            refuse_managed_by_file(&stored.value)?;
+            stored.expect(expect)?;
+            delete(tx, &stored.value)
         })
     }
 }

@@ -66,10 +66,12 @@ impl Store {
         })
     }
 
-    /// Deletes a user with its keys and sessions.
-    pub fn delete_user(&self, id: UserId) -> Result<Removed> {
+    /// Deletes a user with its keys and sessions. With `expect`, only if it still has that version.
+    pub fn delete_user(&self, id: UserId, expect: Option<i64>) -> Result<Removed> {
         self.write(move |tx| {
-            refuse_managed_by_file(&find(tx, id)?.value)?;
+            let stored = find(tx, id)?;
+            refuse_managed_by_file(&stored.value)?;
+            stored.expect(expect)?;
             delete(tx, id)
         })
     }

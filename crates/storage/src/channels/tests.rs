@@ -141,12 +141,12 @@ fn deleting_a_channel_takes_its_mappings_and_sessions_along() {
     }
     crate::fixture::wait_until_written(&recorder, 3);
 
-    let removed = store.delete_channel(one).unwrap();
+    let removed = store.delete_channel(one, None).unwrap();
     assert_eq!(removed, Removed { mappings: 2, sessions: 2, keys: 0 });
     let left: Vec<_> = store.sessions().unwrap().into_iter().map(|row| row.id.0).collect();
     assert_eq!(left, [3]);
     assert!(store.models().unwrap().iter().all(|row| row.value.mappings.len() == 1));
-    assert!(matches!(store.delete_channel(one), Err(StorageError::NotFound { what: "channel" })));
+    assert!(matches!(store.delete_channel(one, None), Err(StorageError::NotFound { what: "channel" })));
     assert!(matches!(store.channel(one), Err(StorageError::NotFound { what: "channel" })));
 }
 

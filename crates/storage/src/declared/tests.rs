@@ -195,7 +195,7 @@ fn a_model_that_a_channel_merely_lists_stays_the_apis() {
     let model = store.model(listed).unwrap().value;
     assert_eq!(model.managed_by, ManagedBy::Api);
     assert_eq!(model.mappings.len(), 2);
-    let refused = store.delete_mapping(listed, store.channels().unwrap()[2].value.id);
+    let refused = store.delete_mapping(listed, store.channels().unwrap()[2].value.id, None);
     assert!(matches!(refused, Err(StorageError::ManagedByFile { what: "mapping", .. })), "{refused:?}");
 
     store.apply(&Declaration::default()).unwrap();
@@ -217,15 +217,15 @@ fn the_api_cannot_change_what_the_file_manages() {
 
     let refusals = [
         store.update_channel(channel, &ChannelPatch::default(), None).map(drop),
-        store.delete_channel(channel).map(drop),
+        store.delete_channel(channel, None).map(drop),
         store.update_model(model, &named("other"), None).map(drop),
-        store.delete_model(model).map(drop),
+        store.delete_model(model, None).map(drop),
         store.add_mapping(model, spare, "x", 1).map(drop),
-        store.update_mapping(model, channel, &MappingPatch::default()).map(drop),
-        store.delete_mapping(model, channel),
+        store.update_mapping(model, channel, &MappingPatch::default(), None).map(drop),
+        store.delete_mapping(model, channel, None),
         store.create_channel(&joining).map(drop),
         store.update_user(user, &UserPatch::default(), None).map(drop),
-        store.delete_user(user).map(drop),
+        store.delete_user(user, None).map(drop),
         store.expire_key(key, None).map(drop),
         store.revoke_key(key).map(drop),
     ];
@@ -286,7 +286,7 @@ fn a_declared_model_may_use_a_channel_of_the_api() {
     let spare = store.create_channel(&new_channel("spare")).unwrap().value.id;
     let declared = Declaration { models: vec![model("m", &[("spare", "m", 1)])], ..Declaration::default() };
     store.apply(&declared).unwrap();
-    store.delete_channel(spare).unwrap();
+    store.delete_channel(spare, None).unwrap();
     let refused = store.apply(&declared);
     assert!(matches!(refused, Err(StorageError::UnknownChannel { .. })), "{refused:?}");
 }

@@ -357,3 +357,24 @@ proptest! {
         prop_assert_eq!(store.exchange("req-1").unwrap(), Some(stored(1, &exchange)));
     }
 }
+
+#[test]
+fn exchanges_are_counted_by_whom_they_name() {
+    let store = store();
+    let other = Exchange {
+        user: Some(UserId(9)),
+        model: None,
+        attempts: vec![attempt(2, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)],
+        ..exchange(3)
+    };
+    record(&store.recorder(), [exchange(1), exchange(2), other]);
+    for (of, count) in [
+        (ExchangesOf::Channel(ChannelId(1)), 2),
+        (ExchangesOf::Channel(ChannelId(2)), 3),
+        (ExchangesOf::User(UserId(9)), 1),
+        (ExchangesOf::Model("gpt-4o"), 2),
+        (ExchangesOf::Model("gpt-5"), 0),
+    ] {
+        assert_eq!(store.count_exchanges(of).unwrap(), count, "{of:?}");
+    }
+}

@@ -49,15 +49,15 @@ fn a_mapping_can_be_changed_and_taken_away() {
     let model = store.create_model("m", &ModelTuning::default()).unwrap().value.id;
     let made = store.add_mapping(model, channel, "x", 1).unwrap();
     let heavier = MappingPatch { weight: Some(5), ..MappingPatch::default() };
-    let changed = store.update_mapping(model, channel, &heavier).unwrap();
+    let changed = store.update_mapping(model, channel, &heavier, None).unwrap();
     assert_eq!((changed.value.id, changed.value.weight, changed.version), (made.value.id, 5, 2));
     assert_eq!(&*changed.value.backend_model, "x");
     let renamed = MappingPatch { backend_model: Some("y".into()), ..MappingPatch::default() };
-    assert_eq!(&*store.update_mapping(model, channel, &renamed).unwrap().value.backend_model, "y");
-    store.delete_mapping(model, channel).unwrap();
+    assert_eq!(&*store.update_mapping(model, channel, &renamed, None).unwrap().value.backend_model, "y");
+    store.delete_mapping(model, channel, None).unwrap();
     let gone = |refused| matches!(refused, Err(StorageError::NotFound { what: "mapping" }));
-    assert!(gone(store.delete_mapping(model, channel)));
-    assert!(gone(store.update_mapping(model, channel, &heavier).map(drop)));
+    assert!(gone(store.delete_mapping(model, channel, None)));
+    assert!(gone(store.update_mapping(model, channel, &heavier, None).map(drop)));
 }
 
 #[test]
@@ -96,9 +96,9 @@ fn renaming_or_deleting_a_model_ends_its_sessions() {
     let left = || store.sessions().unwrap().into_iter().map(|row| row.id.0).collect::<Vec<_>>();
     store.update_model(b, &named("bb"), None).unwrap();
     assert_eq!(left(), [1, 3]);
-    assert_eq!(store.delete_model(a).unwrap(), Removed { mappings: 1, sessions: 1, keys: 0 });
+    assert_eq!(store.delete_model(a, None).unwrap(), Removed { mappings: 1, sessions: 1, keys: 0 });
     assert_eq!(left(), [3]);
-    assert!(matches!(store.delete_model(a), Err(StorageError::NotFound { what: "model" })));
+    assert!(matches!(store.delete_model(a, None), Err(StorageError::NotFound { what: "model" })));
 }
 
 #[test]

@@ -61,8 +61,8 @@ fn an_id_never_passes_from_one_user_to_another() {
 fn objects_of_a_deleted_channel_or_user_go_with_it_and_come_back_by_no_record() {
     let Places { store, channels: [one, two], users: [ann, bob] } = places_in(store());
     keep(&store, &[row("a", ann, one, 1), row("b", bob, two, 2), row("c", ann, two, 3)]);
-    store.delete_channel(one).unwrap();
-    store.delete_user(bob).unwrap();
+    store.delete_channel(one, None).unwrap();
+    store.delete_user(bob, None).unwrap();
     assert_eq!(ids(&store.newest_objects(10).unwrap()), ["c"]);
     keep(&store, &[row("d", ann, one, 4), row("e", bob, two, 5)]);
     assert_eq!(ids(&store.newest_objects(10).unwrap()), ["c"]);

@@ -88,9 +88,9 @@ fn deleting_a_user_takes_its_keys_along() {
     let store = store();
     let id = store.create_user(&new_user("alice", &["sk-1", "sk-2"])).unwrap().0.value.id;
     store.create_user(&new_user("bob", &["sk-3"])).unwrap();
-    assert_eq!(store.delete_user(id).unwrap(), Removed { mappings: 0, sessions: 0, keys: 2 });
+    assert_eq!(store.delete_user(id, None).unwrap(), Removed { mappings: 0, sessions: 0, keys: 2 });
     assert_eq!(store.inventory().unwrap().keys.len(), 1);
-    assert!(matches!(store.delete_user(id), Err(StorageError::NotFound { what: "user" })));
+    assert!(matches!(store.delete_user(id, None), Err(StorageError::NotFound { what: "user" })));
     // The number of a deleted user is not given again, so nothing old can come to mean somebody else.
     let next = store.create_user(&new_user("carol", &["sk-1"])).unwrap().0.value.id;
     assert!(next.0 > id.0 + 1);
