@@ -41,6 +41,12 @@ async fn the_page_of_the_admin_api_lists_every_route() {
     let mut page = String::from(
         "# Admin API\n\nEvery call needs `Authorization: Bearer <admin token>` unless `admin.auth = \"none\"`. Errors have \
          OpenAI's shape. The machine-readable form of this page is `GET /api/openapi.json`.\n\n\
+         The web pages send the cookie of `POST /api/login` instead; with it, changes must carry `x-gateway-ui: 1`.\n\n\
+         Lists are whole unless `limit` says how much of them is wanted: then the `Link` header leads to the next page, and \
+         `x-total-count` says how many rows there are on all of them. `q` searches (not in `/api/exchanges`, which has \
+         filters of its own).\n\n\
+         Single things carry an `ETag`. Sent back in `If-Match`, it makes a change by whoever was not fast enough fail with \
+         409 `version_mismatch`, whose `error.current` is the thing as it is now.\n\n\
          | method | path | what it does | success |\n|---|---|---|---|\n",
     );
     for (path, methods) in members(&document["paths"]) {

@@ -69,7 +69,7 @@ export function Form({ title, groups, initial, path, method, version, read, wire
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (error.outdated && read) {
-          const row = await get(path, { signal });
+          const row = error.current ?? (await get(path, { signal }));
           setTheirs({ values: read(row), version: row.version });
         } else {
           take(error);

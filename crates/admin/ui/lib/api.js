@@ -7,7 +7,7 @@ import { cell } from "./cell.js";
 
 /** Something the gateway refused, or that never reached it (status 0). */
 export class ApiError extends Error {
-  /** @param {number} status @param {string} message @param {{ code?: string | null, param?: string | null, problems?: Problem[], retryAfter?: number | null }} [more] */
+  /** @param {number} status @param {string} message @param {{ code?: string | null, param?: string | null, problems?: Problem[], current?: any, retryAfter?: number | null }} [more] */
   constructor(status, message, more = {}) {
     super(message);
     this.status = status;
@@ -15,6 +15,8 @@ export class ApiError extends Error {
     this.param = more.param ?? null;
     /** @type {Problem[]} */
     this.problems = more.problems ?? [];
+    /** The thing as it is, when it was changed meanwhile. */
+    this.current = more.current ?? null;
     this.retryAfter = more.retryAfter ?? null;
   }
 
@@ -71,7 +73,7 @@ export function untilSignedIn(signal) {
  * @param {string} method
  * @param {string} path
  * @param {Options} [options]
- * @returns {Promise<{ data: any, version: number | null }>}
+ * @returns {Promise<{ data: any, version: number | null, next: string | null, total: number | null }>} Of a list also where its next page is, and how many rows all have.
  */
 export async function call(method, path, options = {}) {
   for (;;) {
@@ -83,7 +85,9 @@ export async function call(method, path, options = {}) {
     if (!answer.ok) throw await refusal(answer);
     const tag = /^(?:W\/)?"(\d+)"$/.exec(answer.headers.get("etag") ?? "");
     const data = answer.status === 204 ? null : await answer.json();
-    return { data, version: tag ? Number(tag[1]) : null };
+    const next = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get("link") ?? "");
+    const total = answer.headers.get("x-total-count");
+    return { data, version: tag ? Number(tag[1]) : null, next: next?.[1] ?? null, total: total === null ? null : Number(total) };
   }
 }
 
@@ -126,8 +130,8 @@ export async function refusal(answer) {
   const text = await answer.text().catch(() => "");
   try {
     const { error } = JSON.parse(text);
-    const { message, code, param, problems } = error;
-    return new ApiError(answer.status, String(message), { code, param, problems, retryAfter: retry || null });
+    const { message, code, param, problems, current } = error;
+    return new ApiError(answer.status, String(message), { code, param, problems, current, retryAfter: retry || null });
   } catch {
     return new ApiError(answer.status, text.slice(0, 500) || `The gateway answered ${answer.status}.`);
   }

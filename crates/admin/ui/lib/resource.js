@@ -21,10 +21,10 @@ export const forgetAll = () => seen.clear();
 
 /**
  * @param {string | null} path Null: nothing to read yet.
- * @param {{ on?: import("./live.js").Kind[], every?: number }} [options] Read again on these events, and so often (milliseconds).
+ * @param {{ on?: import("./live.js").Kind[], every?: number, read?: (path: string, options?: import("./api.js").Options) => Promise<any> }} [options] Read again on these events, and so often (milliseconds).
  * @returns {Resource}
  */
-export function useResource(path, { on = ["config"], every = 0 } = {}) {
+export function useResource(path, { on = ["config"], every = 0, read = get } = {}) {
   const [, draw] = useState({});
   const state = useRef({ path: /** @type {string | null} */ (null), data: /** @type {any} */ (null), error: /** @type {unknown} */ (null), loading: true });
   if (state.current.path !== path) {
@@ -35,7 +35,7 @@ export function useResource(path, { on = ["config"], every = 0 } = {}) {
       if (path === null) return;
       const current = state.current;
       try {
-        const data = await get(path, signal ? { signal } : {});
+        const data = await read(path, signal ? { signal } : {});
         seen.set(path, data);
         Object.assign(current, { data, error: null, loading: false });
       } catch (error) {

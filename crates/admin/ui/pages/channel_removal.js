@@ -9,27 +9,25 @@ import { toast } from "../components/toast.js";
 /** @param {any} row @returns {Promise<boolean>} Whether it is gone. */
 export async function removeChannel(row) {
   try {
-    const [pools, sessions] = await Promise.all([get("/api/routing/pools"), get("/api/sessions")]);
+    const goes = await get(`/api/channels/${row.id}/dependents`);
     const mapped = row.models.filter((/** @type {string} */ name) => name !== "*");
-    const orphans = pools.filter((/** @type {any} */ pool) => pool.kind === "model" && pool.channels.length === 1 && pool.channels[0].channel_id === row.id);
-    const held = sessions.filter((/** @type {any} */ session) => session.channel_id === row.id).length;
     const sure = await confirm({
       title: `Delete ${row.name}?`,
       text: html`
         <p>It goes at once, with</p>
         <ul class="bullets">
-          <li>${plural(mapped.length, "mapping")}${mapped.length ? html`: <span class="break">${few(mapped)}</span>` : ""}</li>
-          <li>${plural(held, "session")}, whose next calls go elsewhere</li>
-          ${orphans.length > 0 && html`<li><b>${plural(orphans.length, "model")} that nobody else serves: ${few(orphans.map((/** @type {any} */ pool) => pool.name))}</b></li>`}
+          <li>${plural(goes.mappings, "mapping")}${mapped.length ? html`: <span class="break">${few(mapped)}</span>` : ""}</li>
+          <li>${plural(goes.sessions, "session")}, whose next calls go elsewhere</li>
+          ${goes.unserved.length > 0 && html`<li><b>${plural(goes.unserved.length, "model")} that nobody else serves: ${few(goes.unserved)}</b></li>`}
           ${row.serves_any_model && html`<li>its part in serving models that are not mapped</li>`}
         </ul>
-        <p class="quiet">Running calls are finished. To let it run empty first, set its weight to 0.</p>
+        <p class="quiet">Running calls are finished, and the records of ${plural(goes.exchanges, "past call")} stay. To let it run empty first, set its weight to 0.</p>
       `,
       action: "Delete channel",
       danger: true,
     });
     if (!sure) return false;
-    await remove(`/api/channels/${row.id}`);
+    await remove(`/api/channels/${row.id}`, row.version);
     toast("good", `${row.name} was deleted`);
     return true;
   } catch (error) {

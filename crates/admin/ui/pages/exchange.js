@@ -25,7 +25,8 @@ const REASONS = {
 /** @param {{ id: string }} props */
 export function Exchange({ id }) {
   const exchange = useResource(`/api/exchanges/${encodeURIComponent(id)}`, { on: [] });
-  const users = useResource("/api/users");
+  const whose = exchange.data?.user_id ?? null;
+  const user = useResource(whose === null ? null : `/api/users/${whose}`, { on: [] }).data;
   const back = html`<a href=${to("requests")}>Requests</a>`;
   if (exchange.data === null) {
     const missing = exchange.error instanceof ApiError && exchange.error.status === 404;
@@ -38,7 +39,6 @@ export function Exchange({ id }) {
     `;
   }
   const row = exchange.data;
-  const user = users.data?.find((/** @type {any} */ one) => one.id === row.user_id);
   return html`
     <${Head} title=${row.model ?? row.endpoint} lead=${html`${back} · <code class="break">${row.request_id}</code>`}>
       <${CopyButton} text=${row.request_id} kind="" label="Copy the x-request-id">Copy id<//>

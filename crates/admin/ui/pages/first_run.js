@@ -34,7 +34,7 @@ export function useFirstRun(status) {
 export function FirstRun({ counts }) {
   const channels = useResource("/api/channels");
   const models = useResource("/api/models");
-  const users = useResource("/api/users");
+  const users = useResource("/api/users?limit=20");
   const key = useCell(playKey);
   const rows = channels.data ?? [];
   const made = { channel: rows.length > 0, model: (models.data ?? []).length > 0, user: (users.data ?? []).length > 0 };

@@ -94,13 +94,13 @@ export function tuned(row) {
 /** @param {any} row @returns {Promise<boolean>} Whether it is gone. */
 export async function removeModel(row) {
   try {
-    const [mappings, sessions] = await Promise.all([get(`/api/models/${row.id}/channels`), get("/api/sessions")]);
-    const held = sessions.filter((/** @type {any} */ session) => session.model === row.name).length;
+    const [mappings, goes] = await Promise.all([get(`/api/models/${row.id}/channels`), get(`/api/models/${row.id}/dependents`)]);
     const sure = await confirm({
       title: `Delete ${row.name}?`,
       text: html`
         <p>Clients that ask for it get 404 from then on, unless a channel serves any name. It goes with</p>
-        <ul class="bullets"><li>${plural(mappings.length, "mapping")}${mappings.length ? `: ${mappings.map((/** @type {any} */ one) => one.channel_name).join(", ")}` : ""}</li><li>${plural(held, "session")}</li></ul>
+        <ul class="bullets"><li>${plural(mappings.length, "mapping")}${mappings.length ? `: ${mappings.map((/** @type {any} */ one) => one.channel_name).join(", ")}` : ""}</li><li>${plural(goes.sessions, "session")}</li></ul>
+        <p class="quiet">The records of ${plural(goes.exchanges, "past call")} stay.</p>
       `,
       action: "Delete model",
       danger: true,

@@ -190,7 +190,7 @@ function KeyChoice({ value }) {
   const open = async () => {
     if (users) return;
     try {
-      const all = await get("/api/users");
+      const all = await get("/api/users?limit=500");
       const able = all.filter((/** @type {any} */ row) => row.enabled);
       setUsers(able);
       setUser(String(able[0]?.id ?? ""));

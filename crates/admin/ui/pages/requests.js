@@ -31,7 +31,7 @@ function Tail({ query }) {
   const filter = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]).filter(([, value]) => value));
   const asked = new URLSearchParams(filter).toString();
   const channels = useResource("/api/channels");
-  const users = useResource("/api/users");
+  const users = useResource("/api/users?limit=500");
   const models = useResource("/api/models");
   const [live, setLive] = useState(true);
   const [rows, setRows] = useState(/** @type {any[] | null} */ (null));

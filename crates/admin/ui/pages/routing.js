@@ -15,7 +15,7 @@ import { Decision } from "./decision.js";
 export function Routing() {
   const { query } = usePlace();
   const models = useResource("/api/models");
-  const users = useResource("/api/users");
+  const users = useResource("/api/users?limit=500");
   return html`
     <${Head} title="Routing" lead="What would happen to a call now, and why. Nothing is sent and nothing changes." />
     <div class="stack">
@@ -45,7 +45,7 @@ function Explainer({ query, models, users }) {
   /** @type {import("../components/fields.js").Spec[]} */
   const specs = [
     { name: "model", label: "Model", kind: "text", required: true, suggest: models.map((model) => model.name) },
-    { name: "user", label: "User", kind: "choice", options: users.slice(0, 500).map((user) => ({ value: String(user.id), label: user.name || `user ${user.id}` })) },
+    { name: "user", label: "User", kind: "choice", options: users.map((user) => ({ value: String(user.id), label: user.name || `user ${user.id}` })) },
     { name: "session", label: "Conversation id", kind: "text", placeholder: "none", help: "As prompt_cache_key, a header, metadata or user." },
     { name: "prompt_tokens", label: "Prompt tokens", kind: "number", placeholder: "0" },
     { name: "streaming", label: "Streamed", kind: "flag" },

@@ -1,9 +1,10 @@
 // One user and its keys.
 
-import { patch, post, remove, words } from "../lib/api.js";
+import { ApiError, patch, post, remove, words } from "../lib/api.js";
 import { useAction } from "../lib/action.js";
 import { ago, day } from "../lib/format.js";
 import { go, to } from "../lib/router.js";
+import { useResource } from "../lib/resource.js";
 import { html, useState } from "../lib/view.js";
 import { Button } from "../components/button.js";
 import { confirm, Dialog } from "../components/dialog.js";
@@ -16,14 +17,16 @@ import { AllowedModels, removeUser, ShownOnce, UserForm } from "./users.js";
 
 const HOUR = 3600;
 
-/** @param {{ id: number, users: import("../lib/resource.js").Resource }} props */
-export function User({ id, users }) {
-  const row = (users.data ?? []).find((/** @type {any} */ known) => known.id === id);
+/** @param {{ id: number }} props */
+export function User({ id }) {
+  const user = useResource(`/api/users/${id}`);
+  const row = user.data;
   const [open, setOpen] = useState(/** @type {"edit" | "new" | { rotate: any } | { made: any, what: string } | null} */ (null));
   const work = useAction();
-  if (!row) {
-    if (users.error) return html`<${Failure} error=${users.error} retry=${users.reload} />`;
-    if (users.data === null) return html`<${Loading} />`;
+  const gone = user.error instanceof ApiError && user.error.status === 404;
+  if (!row || gone) {
+    if (user.error && !gone) return html`<${Failure} error=${user.error} retry=${user.reload} />`;
+    if (!gone) return html`<${Loading} />`;
     return html`<${Empty} icon="users" title="There is no such user" actions=${html`<a class="button" href=${to("users")}>All users</a>`}>It may have been deleted.<//>`;
   }
   const name = row.name || `User ${row.id}`;
@@ -31,7 +34,7 @@ export function User({ id, users }) {
   const close = () => setOpen(null);
   const shown = (/** @type {any} */ key, /** @type {string} */ what) => {
     setOpen({ made: key, what });
-    void users.reload();
+    void user.reload();
   };
   const revoke = (/** @type {any} */ key) =>
     work.run(async () => {
@@ -39,13 +42,13 @@ export function User({ id, users }) {
       if (!sure) return;
       await remove(`/api/users/${row.id}/keys/${key.id}`);
       toast("good", `${key.api_key} was revoked`);
-      await users.reload();
+      await user.reload();
     });
   const toggle = () =>
     work.run(async () => {
       await patch(`/api/users/${row.id}`, { enabled: !row.enabled }, row.version);
       toast("good", `${name} is ${row.enabled ? "disabled" : "enabled"}`);
-      await users.reload();
+      await user.reload();
     });
   return html`
     <${Head} title=${name} lead=${html`<a href=${to("users")}>Users</a> · ${row.enabled ? "enabled" : "disabled"}, made ${ago(row.created_at)}`}>
@@ -53,7 +56,7 @@ export function User({ id, users }) {
       <${Button} icon="pencil" onClick=${() => setOpen("edit")}>${locked ? "Settings" : "Edit"}<//>
       ${!locked && html`
         <${Button} icon=${row.enabled ? "ban" : "check"} busy=${work.busy} onClick=${toggle}>${row.enabled ? "Disable" : "Enable"}<//>
-        <${Button} kind="danger" icon="trash-2" onClick=${() => void removeUser(row).then((gone) => { if (gone) { void users.reload(); go(to("users")); } })}>Delete<//>
+        <${Button} kind="danger" icon="trash-2" onClick=${() => void removeUser(row).then((gone) => gone && go(to("users")))}>Delete<//>
       `}
     <//>
     <div class="stack">
@@ -91,7 +94,7 @@ export function User({ id, users }) {
         <div class="body"><dl class="facts"><dt>Models</dt><dd>${AllowedModels(row)}</dd><dt>May ask why</dt><dd>${row.may_explain ? "yes" : "no"}</dd></dl></div>
       </section>
     </div>
-    ${open === "edit" && html`<${UserForm} row=${row} onClose=${close} onSaved=${() => { close(); void users.reload(); toast("good", `${name} was saved`); }} />`}
+    ${open === "edit" && html`<${UserForm} row=${row} onClose=${close} onSaved=${() => { close(); void user.reload(); toast("good", `${name} was saved`); }} />`}
     ${open === "new" && html`<${KeyDialog} title=${`New key for ${name}`} path=${`/api/users/${row.id}/keys`} action="Make key" choices=${ENDS} field="expires_at" onClose=${close} onMade=${(/** @type {any} */ key) => shown(key, "A new key was made")} />`}
     ${open && typeof open === "object" && "rotate" in open && html`<${KeyDialog} title=${`Rotate ${open.rotate.api_key}`} path=${`/api/users/${row.id}/keys/${open.rotate.id}/rotate`} action="Rotate key" choices=${OVERLAPS} field="overlap_seconds" onClose=${close} onMade=${(/** @type {any} */ key) => shown(key, "The key was rotated")} />`}
     ${open && typeof open === "object" && "made" in open && html`<${ShownOnce} title=${open.what} secret=${open.made.api_key} onClose=${close} />`}

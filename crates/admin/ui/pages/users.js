@@ -3,6 +3,7 @@
 import { get, remove, words } from "../lib/api.js";
 import { plural } from "../lib/format.js";
 import { go, to, usePlace } from "../lib/router.js";
+import { usePages } from "../lib/pages.js";
 import { useResource } from "../lib/resource.js";
 import { html, useState } from "../lib/view.js";
 import { Button } from "../components/button.js";
@@ -17,14 +18,19 @@ import { User } from "./user.js";
 
 export function Users() {
   const place = usePlace();
-  const users = useResource("/api/users");
-  if (place.id) return html`<${User} key=${place.id} id=${Number(place.id)} users=${users} />`;
-  return html`<${List} users=${users} adding=${place.query.has("new")} />`;
+  if (place.id) return html`<${User} key=${place.id} id=${Number(place.id)} />`;
+  return html`<${List} adding=${place.query.has("new")} />`;
 }
 
-/** @param {{ users: import("../lib/resource.js").Resource, adding: boolean }} props */
-function List({ users, adding }) {
+/** What is asked for: of a whole key only what the gateway keeps of it, so that no secret stands in an address. @param {string} typed */
+const asked = (typed) => (/^\S{18,}$/.test(typed.trim()) ? `${typed.trim().slice(0, 6)} ${typed.trim().slice(-4)}` : typed);
+
+/** @param {{ adding: boolean }} props */
+function List({ adding }) {
   const [wanted, setWanted] = useState("");
+  const users = usePages("/api/users", asked(wanted));
+  // The order of a part is not the order of the whole.
+  const by = (/** @type {(row: any) => any} */ of) => (users.more.any ? undefined : of);
   const [edited, setEdited] = useState(/** @type {any} */ (null));
   const [made, setMade] = useState(/** @type {any} */ (null));
   const add = html`<${Button} kind="main" icon="plus" onClick=${() => go(to("users", null, { new: 1 }))}>Add user<//>`;
@@ -33,22 +39,21 @@ function List({ users, adding }) {
     <section class="card">
       <${Shown} of=${users}>
         ${(/** @type {any[]} */ rows) => {
-          if (rows.length === 0) return html`<${Empty} icon="users" title="No users yet" actions=${add}>A user is a person, a team or a program. It gets a gateway key of its own.<//>`;
-          const text = wanted.toLowerCase();
-          const found = text ? rows.filter((row) => row.name.toLowerCase().includes(text) || row.keys.some((/** @type {any} */ key) => wanted.startsWith(key.prefix) || key.last_four === wanted.slice(-4))) : rows;
+          if (rows.length === 0 && !wanted) return html`<${Empty} icon="users" title="No users yet" actions=${add}>A user is a person, a team or a program. It gets a gateway key of its own.<//>`;
           return html`
-            <div class="filters"><${Search} label="Name, or a key" value=${wanted} onInput=${setWanted} /><span class="quiet small">${plural(rows.length, "user")}</span></div>
+            <div class="filters"><${Search} label="Name, or a key" value=${wanted} onInput=${setWanted} /><span class="quiet small">${plural(users.total, "user")}</span></div>
             <${Table}
               caption="Users"
               noun="user"
-              rows=${found}
+              rows=${rows}
+              more=${users.more}
               id=${(/** @type {any} */ row) => row.id}
               sorted=${{ key: "name", down: false }}
               columns=${[
-                { key: "name", label: "Name", kind: "lead", by: (/** @type {any} */ row) => row.name, show: (/** @type {any} */ row) => html`<a class="name break" href=${to("users", row.id)}>${row.name || `user ${row.id}`}</a>${row.managed_by === "file" && html`<span class="tag">file</span>`}` },
-                { key: "state", label: "State", by: (/** @type {any} */ row) => Number(row.enabled), show: (/** @type {any} */ row) => html`<span class=${`tag ${row.enabled ? "good" : ""}`}><${Icon} name=${row.enabled ? "check" : "ban"} />${row.enabled ? "Enabled" : "Disabled"}</span>` },
-                { key: "keys", label: "Keys", by: (/** @type {any} */ row) => row.keys.length, show: Keys },
-                { key: "models", label: "Models", by: (/** @type {any} */ row) => row.allowed_models?.length ?? Infinity, show: AllowedModels },
+                { key: "name", label: "Name", kind: "lead", by: by((row) => row.name), show: (/** @type {any} */ row) => html`<a class="name break" href=${to("users", row.id)}>${row.name || `user ${row.id}`}</a>${row.managed_by === "file" && html`<span class="tag">file</span>`}` },
+                { key: "state", label: "State", by: by((row) => Number(row.enabled)), show: (/** @type {any} */ row) => html`<span class=${`tag ${row.enabled ? "good" : ""}`}><${Icon} name=${row.enabled ? "check" : "ban"} />${row.enabled ? "Enabled" : "Disabled"}</span>` },
+                { key: "keys", label: "Keys", by: by((row) => row.keys.length), show: Keys },
+                { key: "models", label: "Models", by: by((row) => row.allowed_models?.length ?? Infinity), show: AllowedModels },
                 {
                   key: "actions", label: "", kind: "actions",
                   show: (/** @type {any} */ row) => html`
@@ -135,11 +140,10 @@ export function UserForm({ row, onSaved, onClose }) {
 /** @param {any} row @returns {Promise<boolean>} Whether it is gone. */
 export async function removeUser(row) {
   try {
-    const sessions = await get("/api/sessions");
-    const held = sessions.filter((/** @type {any} */ session) => session.user_id === row.id).length;
+    const goes = await get(`/api/users/${row.id}/dependents`);
     const sure = await confirm({
       title: `Delete ${row.name || `user ${row.id}`}?`,
-      text: html`<p>Calls with its keys are refused from then on. It goes with</p><ul class="bullets"><li>${plural(row.keys.length, "key")}</li><li>${plural(held, "session")}</li></ul><p class="quiet">The records of its past calls stay.</p>`,
+      text: html`<p>Calls with its keys are refused from then on. It goes with</p><ul class="bullets"><li>${plural(goes.keys, "key")}</li><li>${plural(goes.sessions, "session")}</li></ul><p class="quiet">The records of ${plural(goes.exchanges, "past call")} stay.</p>`,
       action: "Delete user",
       danger: true,
     });

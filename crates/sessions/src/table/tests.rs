@@ -76,6 +76,17 @@ fn a_channel_that_is_disabled_replaced_and_returns_is_remembered_again() {
 }
 
 #[test]
+fn sessions_are_counted_by_whose_and_where_they_are() {
+    let sessions = Sessions::new(IDLE);
+    for (user, model, channel) in [(1, "a", ONE), (1, "b", TWO), (2, "a", TWO)] {
+        sessions.remember(&key(user, model), channel, at(0));
+    }
+    assert_eq!(sessions.count(|key, _| key.user == UserId(1)), 2);
+    assert_eq!(sessions.count(|key, channel| &*key.model == "a" && channel == TWO), 1);
+    assert_eq!(sessions.count(|_, channel| channel == ChannelId(3)), 0);
+}
+
+#[test]
 fn a_session_that_moves_keeps_its_id_and_its_beginning() {
     let sessions = Sessions::new(IDLE);
     let id = sessions.remember(&key(1, "a"), ONE, at(5));
