@@ -10,6 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+#[path = "src/ui/comments.rs"]
+mod comments;
 #[path = "src/ui/kinds.rs"]
 mod kinds;
 
@@ -26,6 +28,7 @@ struct File {
 
 fn main() -> io::Result<()> {
     tell_cargo("rerun-if-changed=ui")?;
+    tell_cargo("rerun-if-changed=src/ui/comments.rs")?;
     tell_cargo("rerun-if-changed=src/ui/kinds.rs")?;
     let mut files = Vec::new();
     collect(Path::new("ui"), Path::new("ui"), &mut files)?;
@@ -72,10 +75,18 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) -> io::Result<()> 
         let below: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         let below = below.join("/");
         if kinds::content_type(&below).is_some() {
-            files.push(File { path: below, content: fs::read(&path)? });
+            let content = for_browsers(&below, fs::read(&path)?)?;
+            files.push(File { path: below, content });
         }
     }
     Ok(())
+}
+
+/// A file as browsers get it.
+fn for_browsers(path: &str, content: Vec<u8>) -> io::Result<Vec<u8>> {
+    let Some(language) = comments::language_of(path) else { return Ok(content) };
+    let text = String::from_utf8(content).map_err(io::Error::other)?;
+    Ok(comments::without_comments(&text, language).into_bytes())
 }
 
 fn hash_of_all(files: &[File]) -> [u8; 32] {

@@ -6,6 +6,8 @@
 
 mod assets;
 mod choice;
+#[cfg(test)]
+mod comments;
 mod disk;
 mod kinds;
 

@@ -91,7 +91,6 @@ async fn a_file_packed_is_the_file_and_smaller() {
 }
 
 #[tokio::test]
-#[ignore = "the pages as they are take 133,494 bytes: they must lose 11 KB first"]
 async fn the_whole_interface_is_at_most_120_kib() {
     let gateway = Gateway::new();
     let mut all = 0;
