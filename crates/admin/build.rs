@@ -6,8 +6,6 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 #[path = "src/ui/comments.rs"]
@@ -103,9 +101,8 @@ fn hash_of_all(files: &[File]) -> [u8; 32] {
 /// Writes a file and its packed form, and gives the expression that includes both. A file that packing does not make
 /// smaller has no packed form.
 fn write_out(out: &Path, number: usize, file: &File) -> io::Result<String> {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
-    packed.write_all(&file.content)?;
-    let packed = packed.finish()?;
+    let mut packed = Vec::new();
+    zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, &*file.content, &mut packed)?;
     let plain = include(out, format!("{number}.plain"), &file.content)?;
     let gzip = if packed.len() < file.content.len() {
         format!("Some({})", include(out, format!("{number}.gz"), &packed)?)
