@@ -3,12 +3,12 @@
 use anyhow::bail;
 
 use crate::shell::{cargo, say};
-use crate::{campaign, fuzz, layers, threads, tidy};
+use crate::{bare, campaign, fuzz, layers, threads, tidy};
 
 type Check = fn() -> anyhow::Result<()>;
 
 /// Cheapest first: whoever waits for the outcome learns of the likely faults soon.
-const CHECKS: [(&str, Check); 7] = [
+const CHECKS: [(&str, Check); 8] = [
     ("format", || cargo(["fmt", "--all", "--check"]).run()),
     ("layers", layers::run),
     ("tidy", tidy::run),
@@ -20,6 +20,7 @@ const CHECKS: [(&str, Check); 7] = [
     }),
     ("threads", threads::run),
     ("build", || cargo(["build", "--locked"]).run()),
+    ("bare build", bare::run),
 ];
 
 /// What takes too long for every change.

@@ -2,6 +2,7 @@
 //!
 //! **Must never know:** the product crates. It builds, runs and reads them from outside.
 
+mod bare;
 mod bench;
 mod campaign;
 mod ci;
@@ -69,6 +70,8 @@ enum Task {
         /// Only the targets whose name holds this
         name: Option<String>,
     },
+    /// Build the server with nothing but Rust and a C compiler on PATH
+    Bare,
     /// Try routing's atomics and locks on thousands of schedules
     Threads,
     /// Check who depends on whom
@@ -111,6 +114,7 @@ fn main() -> ExitCode {
         Task::Conformance => conformance::run(),
         Task::Fuzz { seconds, replay: None, name } => fuzz::run(seconds, name.as_deref()),
         Task::Fuzz { replay: Some(file), name, .. } => fuzz::replay(&name.unwrap_or_default(), &file),
+        Task::Bare => bare::run(),
         Task::Threads => threads::run(),
         Task::Layers => layers::run(),
         Task::Tidy => tidy::run(),
