@@ -9,5 +9,6 @@ mod cut_streams;
 mod dying;
 mod fidelity;
 mod hedging;
+mod lists;
 mod retries;
 mod sessions;
