@@ -8,7 +8,7 @@ use gateway_config::{Live, Settings, Snapshot};
 use gateway_health::{Board, Transition};
 use gateway_routing::Pools;
 use gateway_sessions::{Change, Session, SessionKey, Sessions};
-use gateway_storage::{Record, Recorder, Retention, SessionRow, Store};
+use gateway_storage::{ObjectRetention, Record, Recorder, Retention, SessionRow, Store};
 
 use crate::clock::unix_now;
 use crate::readiness::Readiness;
@@ -19,8 +19,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Idle sessions are looked for at least this often.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// Exchanges that are too old are looked for at least this often.
+/// What is too old is looked for at least this often.
 const FORGET: Duration = Duration::from_mins(1);
+
+/// What stored responses are called among objects.
+const RESPONSE: &str = "response";
 
 /// While more records than this wait for the database, session changes stay in memory, where they are merged,
 /// instead of taking the queue's room from exchanges.
@@ -99,14 +102,19 @@ pub(crate) fn save_sessions(sessions: &Sessions, recorder: &Recorder) {
     }
 }
 
-/// Which exchanges these settings keep.
+/// Which exchanges and objects these settings keep.
 pub(crate) fn retention(settings: &Settings) -> Retention {
-    let longest = settings.records.retention;
-    Retention { newest: settings.database.keep_requests, longest: (!longest.is_zero()).then_some(longest) }
+    let bounded = |longest: Duration| (!longest.is_zero()).then_some(longest);
+    let responses = |longest| ObjectRetention { kind: RESPONSE, longest };
+    Retention {
+        newest: settings.database.keep_requests,
+        longest: bounded(settings.records.retention),
+        objects: bounded(settings.objects.keep_responses).map(responses),
+    }
 }
 
-/// Lets exchanges go that have become too old, while no new ones come that would do it.
-pub(crate) async fn forget_exchanges(store: Store) {
+/// Lets go what has become too old: objects always, exchanges while no new ones come that would do it.
+pub(crate) async fn forget_the_old(store: Store) {
     loop {
         tokio::time::sleep(FORGET).await;
         store.prune();

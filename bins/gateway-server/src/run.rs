@@ -149,7 +149,7 @@ fn start_housekeeping(
     tasks.start("health bridge", bridge.run(Arc::clone(&parts.live)));
     tasks.start("sessions", housekeeping::keep_sessions(sessions(), Arc::clone(&parts.live), recorder()));
     tasks.start("objects", objects::keep(Arc::clone(&parts.objects), recorder()));
-    tasks.start("retention", housekeeping::forget_exchanges(parts.store.clone()));
+    tasks.start("retention", housekeeping::forget_the_old(parts.store.clone()));
     tasks.start("database watch", housekeeping::watch_database(parts.store.clone(), Arc::clone(readiness)));
     let meters = Arc::clone(&parts.meters);
     tasks.start("meters", housekeeping::keep_meters(meters, recorder(), sessions(), log));

@@ -1,7 +1,7 @@
 //! `…/dependents`: what a delete takes along, so that whoever is about to do it knows.
 
 use gateway_sessions::SessionKey;
-use gateway_storage::ExchangesOf;
+use gateway_storage::{ExchangeFilter, StorageError};
 use serde::Serialize;
 
 use crate::route::{Answer, Answered, Call};
@@ -49,7 +49,7 @@ pub(crate) fn of_channel(parts: &Parts, call: &Call) -> Answered {
         mappings,
         sessions: parts.sessions.count(|_, channel| channel == id),
         unserved,
-        exchanges: parts.store.count_exchanges(ExchangesOf::Channel(id))?,
+        exchanges: kept(parts, &ExchangeFilter { channel: Some(id), ..ExchangeFilter::default() })?,
         ..DependentsOut::default()
     })
 }
@@ -60,7 +60,7 @@ pub(crate) fn of_model(parts: &Parts, call: &Call) -> Answered {
     Answer::json(&DependentsOut {
         mappings: model.mappings.len(),
         sessions: parts.sessions.count(|key: &SessionKey, _| key.model == model.name),
-        exchanges: parts.store.count_exchanges(ExchangesOf::Model(&model.name))?,
+        exchanges: kept(parts, &ExchangeFilter { model: Some(model.name.to_string()), ..ExchangeFilter::default() })?,
         ..DependentsOut::default()
     })
 }
@@ -71,7 +71,12 @@ pub(crate) fn of_user(parts: &Parts, call: &Call) -> Answered {
     Answer::json(&DependentsOut {
         keys: parts.store.keys(id)?.len(),
         sessions: parts.sessions.count(|key: &SessionKey, _| key.user == id),
-        exchanges: parts.store.count_exchanges(ExchangesOf::User(id))?,
+        exchanges: kept(parts, &ExchangeFilter { user: Some(id), ..ExchangeFilter::default() })?,
         ..DependentsOut::default()
     })
+}
+
+/// How many exchanges that are kept name it.
+fn kept(parts: &Parts, of: &ExchangeFilter) -> Result<u64, StorageError> {
+    parts.store.count_exchanges(of)
 }

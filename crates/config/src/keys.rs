@@ -402,6 +402,11 @@ pub(crate) static KEYS: &[Key] = &[
         word!(Isolation, objects.isolation),
         "Whether users may use their own objects only.",
     ),
+    hot(
+        "objects.keep_responses",
+        Field::Duration(place!(objects.keep_responses), Seconds, NOTHING),
+        "How long the channel of a stored response is remembered; \"0s\": until the response is deleted. Other objects are always.",
+    ),
     cold(
         "log.format",
         word!(LogFormat, log.format),

@@ -1,10 +1,14 @@
+use std::time::Duration;
+
 /// `[objects]`: files, responses, batches and whatever else lives at the account that made it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectSettings {
     /// What becomes of a call that names an object that the gateway has no record of.
     pub unknown_ids: UnknownIds,
     /// Whether users may use their own objects only.
     pub isolation: Isolation,
+    /// How long the channel of a stored response is remembered; zero: until the response is deleted.
+    pub keep_responses: Duration,
 }
 
 /// What becomes of a call that names an object that the gateway has no record of.
@@ -25,6 +29,19 @@ pub enum Isolation {
     On,
     /// Whoever knows an id may use it: all users are one tenant.
     Off,
+}
+
+// === impl ObjectSettings ===
+
+impl Default for ObjectSettings {
+    fn default() -> Self {
+        Self {
+            unknown_ids: UnknownIds::default(),
+            isolation: Isolation::default(),
+            // As long as OpenAI keeps a response.
+            keep_responses: Duration::from_hours(24 * 30),
+        }
+    }
 }
 
 // === impl UnknownIds ===

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ChannelId, KeyId, UnixMillis, Usage, UserId};
+use crate::{Attempts, ChannelId, KeyId, UnixMillis, Usage, UserId};
 
 /// The finished story of one client request.
 ///
@@ -23,7 +23,7 @@ pub struct Exchange {
     /// Whether the answer was a stream.
     pub streamed: bool,
     /// The tries, in order.
-    pub attempts: Vec<Attempt>,
+    pub attempts: Attempts,
     /// How it ended.
     pub outcome: ExchangeOutcome,
     /// The status the client got; 499 when it left before one was sent.

@@ -6,6 +6,7 @@
 //! **Must never know:** serde, HTTP, tokio, SQL, clocks. Domain types are not serialisable on purpose: a wire
 //! format is a promise, and promises are made at the edges (`proxy`, `admin`, `config`, `storage`), by hand.
 
+mod attempts;
 mod base_url;
 mod channel;
 mod exchange;
@@ -20,6 +21,7 @@ mod time;
 mod usage;
 mod user;
 
+pub use attempts::Attempts;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use channel::{Channel, ChannelTuning, DEFAULT_WEIGHT, ManagedBy, ProbePlan};
 pub use exchange::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome};

@@ -8,12 +8,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_domain::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome, KeyId, Usage, UsageSource, UserId};
+use gateway_domain::{
+    Attempt, AttemptOutcome, Attempts, Exchange, ExchangeOutcome, KeyId, Usage, UsageSource, UserId,
+};
 use gateway_health::{Board, Observation, Scope};
 use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
 use gateway_sessions::Source;
 
-use self::branch::Attempts;
+use self::branch::Branches;
 use crate::clock::Clock;
 use crate::commit::Promise;
 use crate::metrics::{EndpointMetrics, Metrics};
@@ -27,8 +29,8 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 /// The status of calls whose handling panicked.
 const INTERNAL_ERROR: u16 = 500;
 
-/// Takes finished stories. Must not block: it is called on the request path.
-pub type Sink = Arc<dyn Fn(Exchange) + Send + Sync>;
+/// Hears finished stories. Must not block: it is called on the request path.
+pub type Sink = Arc<dyn Fn(&Exchange) + Send + Sync>;
 
 /// Opens entries.
 #[derive(Clone)]
@@ -59,9 +61,9 @@ struct Open {
     /// Why the answer comes from where it comes from, where somebody asked.
     explanation: Option<String>,
     /// The attempts of its branches, once there are any.
-    branches: Option<Attempts>,
+    branches: Option<Branches>,
     /// Whose branch it is: it tells its attempts to that one, and is no story of its own.
-    branch_of: Option<Attempts>,
+    branch_of: Option<Branches>,
 }
 
 /// An attempt under way. Its record stands among the exchange's attempts from the beginning.
@@ -117,7 +119,7 @@ impl Journal {
                 endpoint,
                 model: None,
                 streamed: false,
-                attempts: Vec::new(),
+                attempts: Attempts::new(),
                 outcome: ExchangeOutcome::ClientGone,
                 status: CLIENT_CLOSED_REQUEST,
                 first_byte: None,
@@ -376,8 +378,7 @@ impl Drop for Entry {
             open.journal.metrics.stream_ended();
         }
         open.journal.metrics.left();
-        let attempts = std::mem::take(&mut open.exchange.attempts);
-        (open.journal.sink)(Exchange { attempts, ..open.exchange.clone() });
+        (open.journal.sink)(&open.exchange);
     }
 }
 
@@ -466,7 +467,7 @@ mod tests {
             clock: Clock::start(),
             board: Board::new(Rules::default()),
             metrics: Metrics::new(Arc::new(metrics::NoopRecorder)),
-            sink: Arc::new(move |exchange| ear.lock().unwrap().push(exchange)),
+            sink: Arc::new(move |exchange| ear.lock().unwrap().push(exchange.clone())),
         });
         tell(journal.open(&RequestId::fresh(), "POST", "/v1/chat/completions"));
         let mut exchanges = std::mem::take(&mut *heard.lock().unwrap());

@@ -1,32 +1,24 @@
+use std::ops::ControlFlow;
 use std::time::Duration;
 
-use gateway_domain::{
-    AttemptOutcome, ChannelId, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UsageSource, UserId,
-};
-use rusqlite::{Connection, Row, params, params_from_iter};
+use gateway_domain::{AttemptOutcome, ChannelId, ExchangeOutcome, KeyId, UnixMillis, Usage, UserId};
+use rusqlite::{Connection, params};
 
-use crate::tx::{moment, signed, unreadable, unsigned};
-use crate::{Result, Store};
+use crate::tx::{signed, unreadable};
+use crate::{Result, StorageError, Store};
 
-/// The columns in the order in which [`read`] wants them, and then the rest of a query.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT id, request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts, outcome, status, ",
-            "first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens, cached_tokens, ",
-            "reasoning_tokens, session_source, audio_in_tokens, audio_out_tokens, usage_source FROM exchanges ",
-            $rest
-        )
-    };
-}
-
-mod attempts;
 mod filter;
+mod former;
 mod retention;
+mod segment;
 
+use filter::Wanted;
 pub use filter::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY};
-pub use retention::Retention;
-pub(crate) use retention::prune;
+pub(crate) use former::carry_over;
+pub use retention::{ObjectRetention, Retention};
+pub(crate) use retention::{prune, prune_objects};
+use segment::{Entry, locate};
+pub(crate) use segment::{FULL, Segment, Written};
 
 /// Some of the exchanges that were asked for, the newest first.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +32,7 @@ pub struct ExchangePage {
 /// A finished exchange as it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredExchange {
-    /// Its row; later exchanges have higher numbers.
+    /// Its number; later exchanges have higher ones.
     pub id: i64,
     /// `x-request-id`. Clients may choose it, so it need not be unique.
     pub request_id: String,
@@ -102,150 +94,105 @@ pub struct StoredAttempt {
     pub hedge: bool,
 }
 
-/// Whose exchanges are counted.
-#[derive(Clone, Copy, Debug)]
-pub enum ExchangesOf<'a> {
-    /// Those that tried this channel.
-    Channel(ChannelId),
-    /// Those of this user.
-    User(UserId),
-    /// Those for this public model name.
-    Model(&'a str),
-}
-
 // === impl Store ===
 
 impl Store {
     /// The newest exchange with this request id.
     pub fn exchange(&self, request_id: &str) -> Result<Option<StoredExchange>> {
-        self.read(|tx| tx.one(select!("WHERE request_id = ?1 ORDER BY id DESC LIMIT 1"), [request_id], read))
+        let one =
+            ExchangeFilter { limit: 1, request_id: Some(request_id.to_owned()), ..ExchangeFilter::default() };
+        Ok(self.exchanges(&one)?.exchanges.pop())
     }
 
-    /// How many exchanges name this channel, user or model.
-    pub fn count_exchanges(&self, of: ExchangesOf<'_>) -> Result<u64> {
-        self.read(|tx| match of {
-            ExchangesOf::Channel(id) => {
-                tx.count("SELECT count(*) FROM exchange_channels WHERE channel_id = ?1", [id.0])
-            }
-            ExchangesOf::User(id) => tx.count("SELECT count(*) FROM exchanges WHERE user_id = ?1", [id.0]),
-            ExchangesOf::Model(name) => tx.count("SELECT count(*) FROM exchanges WHERE model = ?1", [name]),
+    /// Exchanges, newest first. What is no longer to be kept is not among them, whether it has been removed yet or not.
+    pub fn exchanges(&self, filter: &ExchangeFilter) -> Result<ExchangePage> {
+        let keep = self.retention();
+        self.read(|tx| {
+            let wanted = filter.within(keep, last_number(tx.conn)?, tx.now);
+            let mut page = ExchangePage { exchanges: Vec::new(), next: None };
+            walk(tx.conn, &wanted, |id, entry| {
+                if page.exchanges.len() == wanted.rows() {
+                    page.next = page.exchanges.last().map(|last| last.id);
+                    return Some(ControlFlow::Break(()));
+                }
+                page.exchanges.push(entry.stored(id)?);
+                Some(ControlFlow::Continue(()))
+            })?;
+            Ok(page)
         })
     }
 
-    /// Exchanges, newest first.
-    pub fn exchanges(&self, filter: &ExchangeFilter) -> Result<ExchangePage> {
-        let (sql, params) = filter.query();
-        let limit = filter.rows();
+    /// How many exchanges a filter finds, whatever its limit.
+    pub fn count_exchanges(&self, filter: &ExchangeFilter) -> Result<u64> {
+        let keep = self.retention();
         self.read(|tx| {
-            let mut statement = tx.conn.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(&params))?;
-            let mut exchanges: Vec<StoredExchange> = Vec::new();
-            while let Some(row) = rows.next()? {
-                if exchanges.len() == limit {
-                    // One more was asked for, to know whether there is one.
-                    let next = exchanges.last().map(|last| last.id);
-                    return Ok(ExchangePage { exchanges, next });
-                }
-                exchanges.push(read(row)?);
-            }
-            Ok(ExchangePage { exchanges, next: None })
+            let mut count = 0;
+            walk(tx.conn, &filter.within(keep, last_number(tx.conn)?, tx.now), |_, _| {
+                count += 1;
+                Some(ControlFlow::Continue(()))
+            })?;
+            Ok(count)
         })
     }
 }
 
-/// Keeps one exchange.
-pub(crate) fn insert(conn: &Connection, exchange: &Exchange) -> Result<()> {
-    let id = conn
-        .prepare_cached(
-            "INSERT INTO exchanges (request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts,
-                 outcome, status, first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens,
-                 cached_tokens, reasoning_tokens, session_source, audio_in_tokens, audio_out_tokens, usage_source)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-                 ?22)",
-        )?
-        .insert(params![
-            &*exchange.request_id,
-            exchange.started_at.0,
-            exchange.user.map(|id| id.0),
-            exchange.key.map(|id| id.0),
-            exchange.endpoint,
-            exchange.model.as_deref(),
-            exchange.streamed,
-            attempts::to_json(&exchange.attempts),
-            exchange.outcome.as_str(),
-            exchange.status,
-            exchange.first_byte.map(millis),
-            millis(exchange.total),
-            signed(exchange.bytes_in),
-            signed(exchange.bytes_out),
-            exchange.usage.prompt.map(signed),
-            exchange.usage.completion.map(signed),
-            exchange.usage.cached.map(signed),
-            exchange.usage.reasoning.map(signed),
-            exchange.session_source,
-            exchange.usage.audio_in.map(signed),
-            exchange.usage.audio_out.map(signed),
-            exchange.usage.source.as_str(),
-        ])?;
-    let mut tried = conn.prepare_cached(
-        "INSERT OR IGNORE INTO exchange_channels (exchange_id, channel_id) VALUES (?1, ?2)",
+/// Shows the exchanges that are wanted, newest first, until there are no more or the visitor breaks off. A visitor gives
+/// `None` where one cannot be read.
+fn walk(
+    conn: &Connection,
+    wanted: &Wanted,
+    mut visit: impl FnMut(i64, &Entry<'_>) -> Option<ControlFlow<()>>,
+) -> Result<()> {
+    let mut places = Vec::new();
+    let mut statement = conn.prepare_cached(
+        "SELECT last, first, exchanges FROM exchange_segments
+         WHERE last >= ?1 AND newest >= ?2 AND oldest < ?3
+             AND last <= ifnull((SELECT min(last) FROM exchange_segments WHERE last >= ?4), ?4)
+         ORDER BY last DESC",
     )?;
-    for attempt in &exchange.attempts {
-        tried.execute([id, attempt.channel.0])?;
+    let (since, until) = wanted.span();
+    let mut rows = statement.query(params![wanted.lowest(), since.0, until.0, wanted.highest()])?;
+    while let Some(row) = rows.next()? {
+        let (last, first): (i64, i64) = (row.get(0)?, row.get(1)?);
+        let segment = row.get_ref(2)?.as_blob().map_err(|_| unreadable(row, 2))?;
+        let whole = locate(segment, &mut places).is_some() && last - first + 1 == signed(places.len() as u64);
+        if !whole {
+            return Err(unreadable(row, 2));
+        }
+        for (id, place) in (first..=last).rev().zip(places.iter().rev()) {
+            let entry = segment.get(place.clone()).and_then(Entry::read).ok_or_else(|| unreadable(row, 2))?;
+            if wanted.has(id, &entry) && visit(id, &entry).ok_or_else(|| unreadable(row, 2))?.is_break() {
+                return Ok(());
+            }
+        }
     }
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<StoredExchange> {
-    let outcome: String = row.get(9)?;
-    let count = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
-    let mut usage = Usage {
-        prompt: count(15)?,
-        completion: count(16)?,
-        cached: count(17)?,
-        reasoning: count(18)?,
-        audio_in: count(20)?,
-        audio_out: count(21)?,
-        source: UsageSource::None,
-    };
-    usage.source = match row.get::<_, Option<String>>(22)? {
-        Some(word) => source_of(&word).ok_or_else(|| unreadable(row, 22))?,
-        None if usage.is_known() => UsageSource::Upstream,
-        None => UsageSource::None,
-    };
-    Ok(StoredExchange {
-        id: row.get(0)?,
-        request_id: row.get(1)?,
-        started_at: moment(row, 2)?,
-        user: row.get::<_, Option<i64>>(3)?.map(UserId),
-        key: row.get::<_, Option<i64>>(4)?.map(KeyId),
-        endpoint: row.get(5)?,
-        model: row.get(6)?,
-        streamed: row.get(7)?,
-        attempts: attempts::from_json(&row.get::<_, String>(8)?).ok_or_else(|| unreadable(row, 8))?,
-        outcome: outcome_of(&outcome).ok_or_else(|| unreadable(row, 9))?,
-        status: row.get(10)?,
-        first_byte: count(11)?.map(Duration::from_millis),
-        total: Duration::from_millis(unsigned(row.get(12)?)),
-        bytes_in: unsigned(row.get(13)?),
-        bytes_out: unsigned(row.get(14)?),
-        usage,
-        session_source: row.get(19)?,
-    })
+/// Keeps the exchanges of a segment. They get the numbers behind all that were ever given.
+pub(crate) fn insert(conn: &Connection, segment: &Segment) -> Result<()> {
+    insert_behind(conn, last_number(conn)?, segment)
 }
 
-fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
-    use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
-    let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
-    all.into_iter().find(|outcome| outcome.as_str() == word)
+fn insert_behind(conn: &Connection, number: i64, segment: &Segment) -> Result<()> {
+    conn.prepare_cached(
+        "INSERT INTO exchange_segments (last, first, oldest, newest, exchanges) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        number + signed(segment.len() as u64),
+        number + 1,
+        segment.oldest().0,
+        segment.newest().0,
+        segment.bytes(),
+    ])?;
+    Ok(())
 }
 
-fn source_of(word: &str) -> Option<UsageSource> {
-    UsageSource::ALL.into_iter().find(|source| source.as_str() == word)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+/// The number that the last exchange got, which may be gone since; 0: there was none.
+fn last_number(conn: &Connection) -> Result<i64> {
+    conn.prepare_cached("SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'exchange_segments'")?
+        .query_row([], |row| row.get(0))
+        .map_err(StorageError::from)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //!
 //! **Must never know:** hyper, HTTP, the proxy, tokio, the configuration file.
 
+mod batch;
 mod channels;
 mod clock;
 mod declared;
@@ -39,7 +40,7 @@ mod writer;
 pub use channels::ChannelPatch;
 pub use error::{Result, StorageError};
 pub use exchanges::{
-    ExchangeFilter, ExchangePage, ExchangesOf, MAX_EXCHANGES_PER_QUERY, Retention, StoredAttempt,
+    ExchangeFilter, ExchangePage, MAX_EXCHANGES_PER_QUERY, ObjectRetention, Retention, StoredAttempt,
     StoredExchange,
 };
 pub use keys::key_digest;

@@ -8,12 +8,17 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use crate::batch::Batch;
+use crate::exchanges::{FULL, Segment, Written};
 use crate::{Record, Result, Retention, StorageError};
 
-/// Records are written together, at most so many in one transaction …
-pub(crate) const BATCH: usize = 512;
-/// … or when the first of them has waited so long.
-const BATCH_WAIT: Duration = Duration::from_millis(50);
+/// Records are written together when the first of them has waited so long: each transaction costs a sync and its share
+/// of the data plane's core …
+const BATCH_WAIT: Duration = Duration::from_millis(200);
+/// … or when so many wait: an eighth of the queue, no more than this. One transaction takes no more, either.
+const BATCH: usize = 8192;
+/// The memory of so many segments is kept for the next ones.
+const SPARE: usize = 4;
 /// Admin writes that may wait; they come from people and scripts, one at a time each.
 const MAX_JOBS: usize = 256;
 
@@ -21,6 +26,8 @@ const MAX_JOBS: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     capacity: usize,
+    /// When so many records wait, the writer does not wait any longer.
+    plenty: usize,
     inside: Mutex<Inside>,
     /// Wakes the writer.
     work: Condvar,
@@ -37,7 +44,14 @@ pub(crate) struct Mailbox {
 #[derive(Debug, Default)]
 struct Inside {
     jobs: VecDeque<Job>,
+    /// Exchanges; the last segment is being filled.
+    segments: VecDeque<Segment>,
+    /// What is no exchange.
     records: VecDeque<Record>,
+    /// Exchanges and other records together.
+    waiting: usize,
+    /// Empty ones.
+    spare: Vec<Segment>,
     /// Records that the writer has taken out and not yet written.
     in_hand: usize,
     /// When the oldest record that still lies here came.
@@ -87,6 +101,7 @@ impl Mailbox {
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
+            plenty: (capacity / 8).clamp(1, BATCH),
             inside: Mutex::default(),
             work: Condvar::new(),
             room: Condvar::new(),
@@ -94,7 +109,7 @@ impl Mailbox {
             full: AtomicBool::new(false),
             written: AtomicU64::new(0),
             // Nothing is removed before the owner has said how much to keep.
-            retention: Mutex::new(Retention { newest: u64::MAX, longest: None }),
+            retention: Mutex::new(Retention::ALL),
             trouble: AtomicU8::new(Trouble::None as u8),
         }
     }
@@ -121,9 +136,18 @@ impl Mailbox {
 
     /// Leaves a record, or drops it when there is no room. Never waits but for the moment that the lock takes.
     pub(crate) fn record(&self, record: Record) -> bool {
+        self.leave(|inside| inside.records.push_back(record))
+    }
+
+    /// Leaves an exchange, likewise.
+    pub(crate) fn exchange(&self, written: &Written) -> bool {
+        self.leave(|inside| inside.push(written))
+    }
+
+    fn leave(&self, put: impl FnOnce(&mut Inside)) -> bool {
         let mut inside = self.lock();
         let closed = inside.closing.is_some() || inside.ended;
-        if closed || inside.records.len() + inside.in_hand >= self.capacity {
+        if closed || inside.waiting + inside.in_hand >= self.capacity {
             drop(inside);
             self.count_dropped(1);
             if !closed && !self.full.swap(true, Ordering::Relaxed) {
@@ -131,15 +155,16 @@ impl Mailbox {
             }
             return false;
         }
-        inside.records.push_back(record);
-        let waiting = inside.records.len();
+        put(&mut inside);
+        inside.waiting += 1;
+        let waiting = inside.waiting;
         if waiting == 1 {
             inside.oldest = Some(Instant::now());
         }
         drop(inside);
         // Only these two change when the writer has to wake up; waking it for each record would cost the request
         // path a system call.
-        if waiting == 1 || waiting == BATCH {
+        if waiting == 1 || waiting == self.plenty {
             self.work.notify_one();
         }
         true
@@ -147,7 +172,7 @@ impl Mailbox {
 
     /// Waits for what the writer should do next. `batch` is what it has in hand; when that is not empty it failed
     /// before, and is not due again before `retry_at`. An empty one is filled.
-    pub(crate) fn turn(&self, batch: &mut Vec<Record>, retry_at: Option<Instant>) -> Turn {
+    pub(crate) fn turn(&self, batch: &mut Batch, retry_at: Option<Instant>) -> Turn {
         let mut inside = self.lock();
         inside.in_hand = batch.len();
         loop {
@@ -156,7 +181,7 @@ impl Mailbox {
                 return Turn::Job(job);
             }
             let now = Instant::now();
-            let waiting = !batch.is_empty() || !inside.records.is_empty();
+            let waiting = !batch.is_empty() || inside.waiting > 0;
             // A batch that is in hand has failed before; everything else is tried once, however late it is.
             let failing = !batch.is_empty();
             if inside.closing.is_some_and(|until| !waiting || failing && now >= until) {
@@ -164,7 +189,7 @@ impl Mailbox {
             }
             let due = match (batch.is_empty(), retry_at, inside.oldest) {
                 (false, retry_at, _) => Some(retry_at.unwrap_or(now)),
-                (true, _, Some(_)) if inside.closing.is_some() || inside.records.len() >= BATCH => Some(now),
+                (true, _, Some(_)) if inside.closing.is_some() || inside.waiting >= self.plenty => Some(now),
                 (true, _, oldest) => oldest.map(|oldest| oldest + BATCH_WAIT),
             };
             match due {
@@ -203,8 +228,8 @@ impl Mailbox {
     pub(crate) fn end(&self, in_hand: usize) -> u64 {
         let mut inside = self.lock();
         inside.ended = true;
-        let lost = (inside.records.len() + in_hand) as u64;
-        inside.records = VecDeque::new();
+        let lost = (inside.waiting + in_hand) as u64;
+        (inside.segments, inside.records, inside.waiting) = (VecDeque::new(), VecDeque::new(), 0);
         inside.in_hand = 0;
         // Dropping a job hangs up on its caller, who takes that for `Closed`.
         inside.jobs.clear();
@@ -221,7 +246,7 @@ impl Mailbox {
 
     pub(crate) fn queued(&self) -> usize {
         let inside = self.lock();
-        inside.records.len() + inside.in_hand
+        inside.waiting + inside.in_hand
     }
 
     pub(crate) fn dropped(&self) -> u64 {
@@ -236,14 +261,20 @@ impl Mailbox {
         self.written.load(Ordering::Relaxed)
     }
 
-    /// The batch in hand is on disk.
-    pub(crate) fn count_written(&self, records: usize) {
+    /// The batch in hand is on disk: it is emptied.
+    pub(crate) fn written_down(&self, batch: &mut Batch) {
+        let records = batch.len();
+        batch.records.clear();
+        batch.segments.truncate(SPARE);
+        batch.segments.iter_mut().for_each(Segment::clear);
         // Nobody may see these records as written and as waiting at once.
         let mut inside = self.lock();
         inside.in_hand = 0;
+        inside.spare.append(&mut batch.segments);
+        inside.spare.truncate(SPARE);
         self.written.fetch_add(records as u64, Ordering::Relaxed);
         // Not with the first free place, or it would be said over and over.
-        let roomy = inside.records.len() <= self.capacity / 2;
+        let roomy = inside.waiting <= self.capacity / 2;
         drop(inside);
         if roomy && self.full.swap(false, Ordering::Relaxed) {
             tracing::info!(dropped = self.dropped(), "the queue of records has room again");
@@ -288,12 +319,26 @@ impl Mailbox {
 // === impl Inside ===
 
 impl Inside {
+    /// Adds an exchange to the segment that is being filled.
+    fn push(&mut self, written: &Written) {
+        if self.segments.back().is_none_or(|segment| segment.len() >= FULL) {
+            let segment = self.spare.pop().unwrap_or_default();
+            self.segments.push_back(segment);
+        }
+        if let Some(segment) = self.segments.back_mut() {
+            segment.push(written);
+        }
+    }
+
     /// Moves records into an empty batch. One that holds something already failed before, and is tried as it is.
-    fn fill(&mut self, batch: &mut Vec<Record>) {
+    fn fill(&mut self, batch: &mut Batch) {
         if batch.is_empty() {
-            let count = self.records.len().min(BATCH);
-            batch.extend(self.records.drain(..count));
-            self.oldest = if self.records.is_empty() { None } else { Some(Instant::now()) };
+            let count = self.segments.len().min(BATCH / FULL);
+            batch.segments.extend(self.segments.drain(..count));
+            let count = self.records.len().min(BATCH - batch.len());
+            batch.records.extend(self.records.drain(..count));
+            self.waiting -= batch.len();
+            self.oldest = if self.waiting == 0 { None } else { Some(Instant::now()) };
         }
         self.in_hand = batch.len();
     }

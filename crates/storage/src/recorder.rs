@@ -1,15 +1,20 @@
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use gateway_domain::{Exchange, SessionId};
 
+use crate::exchanges::Written;
 use crate::mailbox::Mailbox;
 use crate::{ObjectRow, SessionRow};
 
-/// Something to keep that nobody waits for.
+thread_local! {
+    /// Where a thread writes exchanges down, so that the queue is held for no longer than copying takes.
+    static DESK: RefCell<Written> = RefCell::default();
+}
+
+/// Something besides exchanges that is kept and that nobody waits for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// A finished exchange.
-    Exchange(Box<Exchange>),
     /// A session that is new or was used. Dropped silently when its user or channel is gone by then.
     SessionPut(SessionRow),
     /// A session that is no more.
@@ -32,6 +37,14 @@ pub struct Recorder(Arc<Mailbox>);
 impl Recorder {
     pub(crate) fn new(mailbox: Arc<Mailbox>) -> Self {
         Self(mailbox)
+    }
+
+    /// Queues a finished exchange, as it will stand in the database; `false` is dropped and counted.
+    pub fn exchange(&self, exchange: &Exchange) -> bool {
+        DESK.with_borrow_mut(|written| {
+            written.write(exchange);
+            self.0.exchange(written)
+        })
     }
 
     /// Queues a record; `false` is dropped (the queue is full or the store closed), and counted.

@@ -13,12 +13,12 @@ use crate::original;
 use crate::place::Place;
 use crate::secrets::Sealer;
 use crate::tx::Tx;
-use crate::{Result, StorageError};
+use crate::{Result, StorageError, exchanges};
 
 /// Stands in the header of the gateway's files: "OAGW".
 const APPLICATION_ID: i64 = 0x4F41_4757;
 /// The newest schema version that this gateway knows.
-const NEWEST: i64 = 6;
+const NEWEST: i64 = 8;
 /// Sealed into `meta`: whoever can open it has the right master key.
 const CHECK_TEXT: &str = "openai-gateway";
 const CHECK_PLACE: &str = "meta:key_check";
@@ -161,6 +161,12 @@ fn migrations(
         M::up(include_str!("migrations/0005_object_times.sql")),
         // 6: who counted the tokens of a call.
         M::up(include_str!("migrations/0006_records.sql")),
+        // 7: segments of exchanges, and into them the rows that there are.
+        M::up_with_hook(include_str!("migrations/0007_segments.sql"), |tx| {
+            exchanges::carry_over(tx).map_err(|error| HookError::Hook(error.to_string()))
+        }),
+        // 8: the rows are gone.
+        M::up(include_str!("migrations/0008_rows_gone.sql")),
     ])
 }
 

@@ -132,15 +132,19 @@ impl Store {
         }
     }
 
-    /// Which exchanges are kept; others are removed in small steps. Without this call nothing is removed.
+    /// Which exchanges and objects are kept; others are removed in small steps. Without this call nothing is removed.
     pub fn set_retention(&self, keep: Retention) {
         self.0.writer.mailbox().set_retention(keep);
     }
 
-    /// Has exchanges removed that have become too old meanwhile, without waiting for it. Every batch of records does so
-    /// too: this is for times without any.
+    /// Has removed what has become too old meanwhile, without waiting for it. Every batch of records does so too: this
+    /// is for times without any.
     pub fn prune(&self) {
         self.0.writer.mailbox().ask_to_prune(true);
+    }
+
+    pub(crate) fn retention(&self) -> Retention {
+        self.0.writer.mailbox().retention()
     }
 
     #[cfg(test)]

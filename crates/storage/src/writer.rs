@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use gateway_domain::UnixMillis;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-use crate::mailbox::{BATCH, Job, Mailbox, Trouble, Turn};
+use crate::batch::{Batch, Piece};
+use crate::mailbox::{Job, Mailbox, Trouble, Turn};
 use crate::place::{BUSY_TIMEOUT, Place};
 use crate::{Record, Result, StorageError, StoreOptions, exchanges, objects, schema, sessions};
 
@@ -20,8 +21,6 @@ use crate::{Record, Result, StorageError, StoreOptions, exchanges, objects, sche
 const REST: Duration = Duration::from_millis(500);
 /// After a lock, SQLite itself has waited already.
 const BREATH: Duration = Duration::from_millis(5);
-/// How much history goes in one step: more than one batch brings, so that it gets less.
-const PRUNE_STEP: usize = 2 * BATCH;
 
 /// The handle to the writer's thread.
 #[derive(Debug)]
@@ -40,15 +39,15 @@ struct Pen {
     place: Arc<Place>,
     mailbox: Arc<Mailbox>,
     /// Records taken out of the mailbox and not yet written.
-    batch: Vec<Record>,
+    batch: Batch,
     /// When to try the batch again after it failed.
     retry_at: Option<Instant>,
 }
 
 /// Why a batch was not written.
 enum BatchError {
-    /// The record at this place can never be written.
-    Unwritable(usize, StorageError),
+    /// This piece can never be written.
+    Unwritable(Piece, StorageError),
     /// The database cannot be written at the moment.
     Later(StorageError),
 }
@@ -65,7 +64,7 @@ impl Writer {
             clock,
             place: Arc::clone(&place),
             mailbox: Arc::clone(&mailbox),
-            batch: Vec::new(),
+            batch: Batch::default(),
             retry_at: None,
         };
         let thread = thread::Builder::new().name("storage-writer".to_owned()).spawn(move || pen.run())?;
@@ -157,20 +156,19 @@ impl Pen {
     fn write_batch(&mut self) {
         loop {
             match self.try_batch() {
-                Ok(removed) => {
-                    self.mailbox.count_written(self.batch.len());
-                    self.batch.clear();
+                Ok(more) => {
+                    self.mailbox.written_down(&mut self.batch);
                     self.retry_at = None;
                     self.recovered();
-                    if removed == PRUNE_STEP {
+                    if more {
                         self.mailbox.ask_to_prune(true);
                     }
                     return;
                 }
                 Err(BatchError::Unwritable(at, error)) => {
-                    tracing::error!(%error, "dropped a record that cannot be written");
-                    self.batch.remove(at);
-                    self.mailbox.count_dropped(1);
+                    let records = self.batch.remove(at);
+                    tracing::error!(%error, records, "dropped what cannot be written");
+                    self.mailbox.count_dropped(records as u64);
                 }
                 Err(BatchError::Later(error)) => {
                     let rest = if matches!(error, StorageError::Busy) { BREATH } else { REST };
@@ -182,28 +180,30 @@ impl Pen {
         }
     }
 
-    /// All records of the batch in one transaction, which also removes history that is too much by now. Gives the
-    /// number of exchanges removed.
-    fn try_batch(&mut self) -> Result<usize, BatchError> {
+    /// All records of the batch in one transaction, which also removes history that is too much by now. Tells
+    /// whether there may be more of that.
+    fn try_batch(&mut self) -> Result<bool, BatchError> {
         self.wait_for_locks(BUSY_TIMEOUT);
         self.place.check().map_err(BatchError::Later)?;
         self.make_room();
         let later = |error: rusqlite::Error| BatchError::Later(error.into());
         let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(later)?;
-        for (at, record) in self.batch.iter().enumerate() {
+        for (at, segment) in self.batch.segments.iter().enumerate() {
+            exchanges::insert(&tx, segment).map_err(|error| BatchError::of(Piece::Segment(at), error))?;
+        }
+        for (at, record) in self.batch.records.iter().enumerate() {
             let written = match record {
-                Record::Exchange(exchange) => exchanges::insert(&tx, exchange),
                 Record::SessionPut(row) => sessions::put(&tx, row),
                 Record::SessionRemove(id) => sessions::remove(&tx, *id),
                 Record::ObjectPut(row) => objects::put(&tx, row),
                 Record::ObjectRemove(id) => objects::remove(&tx, id),
             };
-            written.map_err(|error| BatchError::of(at, error))?;
+            written.map_err(|error| BatchError::of(Piece::Record(at), error))?;
         }
-        let removed = exchanges::prune(&tx, self.mailbox.retention(), (self.clock)(), PRUNE_STEP)
-            .map_err(BatchError::Later)?;
+        let more =
+            exchanges::prune(&tx, self.mailbox.retention(), (self.clock)()).map_err(BatchError::Later)?;
         tx.commit().map_err(later)?;
-        Ok(removed)
+        Ok(more)
     }
 
     /// One step of removing history; more follow as long as there is more to remove and nothing else to do.
@@ -212,11 +212,11 @@ impl Pen {
         let (keep, now) = (self.mailbox.retention(), (self.clock)());
         let step = self.place.check().and_then(|()| {
             transact(&mut self.conn, TransactionBehavior::Immediate, &mut |tx| {
-                exchanges::prune(tx, keep, now, PRUNE_STEP)
+                Ok(exchanges::prune(tx, keep, now)? | exchanges::prune_objects(tx, keep, now)?)
             })
         });
         // A failed step is not repeated at once: the next batch asks again.
-        self.mailbox.ask_to_prune(step.is_ok_and(|removed| removed == PRUNE_STEP));
+        self.mailbox.ask_to_prune(matches!(step, Ok(true)));
     }
 
     /// On a full disk it may be the write-ahead log that fills it. What little room there is must go to emptying the
@@ -254,12 +254,12 @@ impl Pen {
 // === impl BatchError ===
 
 impl BatchError {
-    /// Only these are the record's own fault; whatever else goes wrong would go wrong with any record.
-    fn of(at: usize, error: StorageError) -> Self {
+    /// Only these are the piece's own fault; whatever else goes wrong would go wrong with any.
+    fn of(piece: Piece, error: StorageError) -> Self {
         let code = if let StorageError::Sql(error) = &error { error.sqlite_error_code() } else { None };
         let own = [ErrorCode::ConstraintViolation, ErrorCode::TypeMismatch, ErrorCode::TooBig];
         if code.is_some_and(|code| own.contains(&code)) {
-            Self::Unwritable(at, error)
+            Self::Unwritable(piece, error)
         } else {
             Self::Later(error)
         }

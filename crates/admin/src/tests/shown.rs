@@ -7,7 +7,6 @@ use gateway_domain::{
     UserId,
 };
 use gateway_health::{Fault, Observation, Scope};
-use gateway_storage::Record;
 use serde_json::{Value, json};
 
 use super::gateway::{Gateway, NOW};
@@ -125,7 +124,7 @@ fn exchange(id: &str, outcome: ExchangeOutcome, status: u16) -> Exchange {
         endpoint: "/v1/chat/completions",
         model: Some("m".into()),
         streamed: true,
-        attempts: vec![attempt],
+        attempts: [attempt].into_iter().collect(),
         outcome,
         status,
         first_byte: None,
@@ -149,7 +148,7 @@ async fn with_exchanges(calls: &[(&str, ExchangeOutcome, u16)]) -> Gateway {
     gateway.channel("a").await;
     let recorder = gateway.store.recorder();
     for (id, outcome, status) in calls {
-        assert!(recorder.record(Record::Exchange(Box::new(exchange(id, *outcome, *status)))));
+        assert!(recorder.exchange(&exchange(id, *outcome, *status)));
     }
     while recorder.written() < calls.len() as u64 {
         tokio::task::yield_now().await;

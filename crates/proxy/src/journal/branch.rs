@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gateway_domain::{Attempt, Exchange};
+use gateway_domain::{Attempt, Attempts, Exchange};
 
 use super::{Entry, Open};
 use crate::commit::Promise;
 
 /// Attempts that belong to another entry's story.
-pub(super) type Attempts = Arc<Mutex<Vec<Attempt>>>;
+pub(super) type Branches = Arc<Mutex<Vec<Attempt>>>;
 
 // === impl Entry ===
 
@@ -20,7 +20,7 @@ impl Entry {
         let attempts = open.branches.get_or_insert_default();
         Self(Box::new(Open {
             journal: Arc::clone(&open.journal),
-            exchange: Exchange { attempts: Vec::new(), ..open.exchange.clone() },
+            exchange: Exchange { attempts: Attempts::new(), ..open.exchange.clone() },
             began: open.began,
             endpoint: Arc::clone(&open.endpoint),
             trying: [None, None],
@@ -51,7 +51,7 @@ impl Open {
     pub(super) fn is_told_to_another(&mut self) -> bool {
         let Some(attempts) = &self.branch_of else { return false };
         let mut attempts = attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        attempts.append(&mut self.exchange.attempts);
+        attempts.extend(std::mem::take(&mut self.exchange.attempts));
         true
     }
 
@@ -59,7 +59,7 @@ impl Open {
     pub(super) fn gather(&mut self) {
         if let Some(branches) = &self.branches {
             let mut told = branches.lock().unwrap_or_else(PoisonError::into_inner);
-            self.exchange.attempts.append(&mut told);
+            self.exchange.attempts.extend(told.drain(..));
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Which exchanges are asked for, as a statement.
 
 use gateway_domain::{ChannelId, ExchangeOutcome, KeyId, UnixMillis, UserId};
-use rusqlite::types::Value;
+
+use super::Retention;
+use super::segment::Entry;
+use crate::tx::signed;
 
 /// No query for exchanges answers with more than this.
 pub const MAX_EXCHANGES_PER_QUERY: u32 = 500;
@@ -37,6 +40,14 @@ pub struct ExchangeFilter {
     pub until: Option<UnixMillis>,
 }
 
+/// A filter that knows what is kept.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    filter: ExchangeFilter,
+    /// Lower numbers are too much.
+    lowest: i64,
+}
+
 // === impl ExchangeFilter ===
 
 impl Default for ExchangeFilter {
@@ -60,60 +71,56 @@ impl Default for ExchangeFilter {
 }
 
 impl ExchangeFilter {
-    /// The statement is put together from fixed pieces, one for each condition; every value is bound. It gives one row
-    /// more than a page has.
-    ///
-    /// Rows are asked for in the order of their numbers, so a condition is either an index whose entries are in that
-    /// order too, or a list of numbers from an index that need not be touched otherwise: a page is full before the
-    /// history has been read, however long it is. Streams alone have no index: every second call is one.
-    pub(super) fn query(&self) -> (String, Vec<Value>) {
-        let text = |value: &Option<String>| value.clone().map(|text| vec![Value::Text(text)]);
-        let number = |value: i64| vec![Value::Integer(value)];
-        let conditions = [
-            ("id < ?", self.before.map(number)),
-            ("user_id = ?", self.user.map(|id| number(id.0))),
-            ("key_id = ?", self.key.map(|id| number(id.0))),
-            ("model = ?", text(&self.model)),
-            ("endpoint = ?", text(&self.endpoint)),
-            (
-                "id IN (SELECT exchange_id FROM exchange_channels WHERE channel_id = ?)",
-                self.channel.map(|id| number(id.0)),
-            ),
-            ("outcome = ?", self.outcome.map(|outcome| vec![Value::Text(outcome.as_str().to_owned())])),
-            ("status = ?", self.status.map(|status| number(status.into()))),
-            ("request_id = ?", text(&self.request_id)),
-            ("streamed = ?", self.streamed.map(|streamed| number(streamed.into()))),
-            (
-                "id IN (SELECT id FROM exchanges WHERE started_at >= ? AND started_at < ?)",
-                self.span().map(|(since, until)| vec![Value::Integer(since), Value::Integer(until)]),
-            ),
-        ];
-        let mut sql = select!("WHERE 1").to_owned();
-        let mut params = Vec::new();
-        for (condition, values) in conditions {
-            if let Some(values) = values {
-                sql.push_str(" AND ");
-                sql.push_str(condition);
-                params.extend(values);
-            }
+    /// The same, and only of what is to be kept when `last` is the number of the newest exchange.
+    pub(super) fn within(&self, keep: Retention, last: i64, now: UnixMillis) -> Wanted {
+        let mut filter = self.clone();
+        filter.since = filter.since.max(keep.oldest(now));
+        Wanted { filter, lowest: last.saturating_sub(signed(keep.newest)).saturating_add(1) }
+    }
+}
+
+// === impl Wanted ===
+
+impl Wanted {
+    /// Whether this exchange is asked for. What is compared quickly is compared first.
+    pub(super) fn has(&self, id: i64, entry: &Entry<'_>) -> bool {
+        fn is<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+            wanted.is_none() || wanted == found
         }
-        sql.push_str(" ORDER BY id DESC LIMIT ?");
-        params.push(Value::Integer(i64::from(self.clamped()) + 1));
-        (sql, params)
+        let (filter, facts, (since, until)) = (&self.filter, &entry.facts, self.span());
+        id >= self.lowest
+            && filter.before.is_none_or(|before| id < before)
+            && is(filter.status, Some(facts.status))
+            && is(filter.outcome, Some(facts.outcome))
+            && is(filter.streamed, Some(facts.streamed))
+            && is(filter.user, facts.user)
+            && is(filter.key, facts.key)
+            && facts.started_at >= since
+            && facts.started_at < until
+            && is(filter.request_id.as_deref(), Some(facts.request_id))
+            && is(filter.model.as_deref(), facts.model)
+            && is(filter.endpoint.as_deref(), Some(facts.endpoint))
+            && filter.channel.is_none_or(|id| entry.attempts().flatten().any(|tried| tried.channel == id))
     }
 
     /// How many rows a page has at most.
     pub(super) fn rows(&self) -> usize {
-        self.clamped() as usize
+        self.filter.limit.clamp(1, MAX_EXCHANGES_PER_QUERY) as usize
     }
 
-    fn clamped(&self) -> u32 {
-        self.limit.clamp(1, MAX_EXCHANGES_PER_QUERY)
+    /// From this number on.
+    pub(super) const fn lowest(&self) -> i64 {
+        self.lowest
     }
 
-    fn span(&self) -> Option<(i64, i64)> {
-        (self.since.is_some() || self.until.is_some()).then(|| {
-            (self.since.map_or(i64::MIN, |since| since.0), self.until.map_or(i64::MAX, |until| until.0))
-        })
+    /// Up to this number.
+    pub(super) fn highest(&self) -> i64 {
+        self.filter.before.map_or(i64::MAX, |before| before.saturating_sub(1))
+    }
+
+    /// From this moment on, and before that one.
+    pub(super) fn span(&self) -> (UnixMillis, UnixMillis) {
+        let Self { filter, .. } = self;
+        (filter.since.unwrap_or(UnixMillis(i64::MIN)), filter.until.unwrap_or(UnixMillis(i64::MAX)))
     }
 }

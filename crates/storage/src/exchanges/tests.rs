@@ -1,12 +1,13 @@
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use gateway_domain::Attempt;
+use gateway_domain::{Attempt, Attempts, Exchange, UsageSource};
 use proptest::prelude::*;
 
 use super::*;
 use crate::fixture::{key, store, wait_until_written};
-use crate::{Record, Recorder, StoreOptions};
+use crate::{Recorder, StoreOptions};
 
 fn attempt(channel: i64, outcome: AttemptOutcome) -> Attempt {
     Attempt {
@@ -32,7 +33,9 @@ fn exchange(number: u64) -> Exchange {
         endpoint: "/v1/chat/completions",
         model: Some("gpt-4o".into()),
         streamed: true,
-        attempts: vec![attempt(1, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)],
+        attempts: [attempt(1, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)]
+            .into_iter()
+            .collect(),
         outcome: ExchangeOutcome::Ok,
         status: 200,
         first_byte: Some(Duration::from_millis(56)),
@@ -54,7 +57,7 @@ fn exchange(number: u64) -> Exchange {
 fn record(recorder: &Recorder, exchanges: impl IntoIterator<Item = Exchange>) {
     let mut expected = recorder.written();
     for exchange in exchanges {
-        assert!(recorder.record(Record::Exchange(Box::new(exchange))));
+        assert!(recorder.exchange(&exchange));
         expected += 1;
     }
     wait_until_written(recorder, expected);
@@ -116,7 +119,7 @@ fn an_exchange_that_knows_almost_nothing_is_kept_too() {
         user: None,
         key: None,
         model: None,
-        attempts: Vec::new(),
+        attempts: Attempts::new(),
         first_byte: None,
         usage: Usage::default(),
         outcome: ExchangeOutcome::ClientError,
@@ -135,7 +138,7 @@ fn a_share_that_is_none_is_brought_within_bounds() {
         record(
             &store.recorder(),
             [Exchange {
-                attempts: vec![Attempt { health, ..attempt(1, AttemptOutcome::Ok) }],
+                attempts: iter::once(Attempt { health, ..attempt(1, AttemptOutcome::Ok) }).collect(),
                 ..exchange(1)
             }],
         );
@@ -157,7 +160,8 @@ fn filters_hold_together_and_the_newest_come_first() {
                 endpoint: if number % 6 == 0 { "/v1/embeddings" } else { "/v1/chat/completions" },
                 streamed: number % 9 != 0,
                 model: (number % 3 != 0).then(|| Arc::from("gpt-4o")),
-                attempts: vec![attempt(i64::try_from(number % 5).unwrap(), AttemptOutcome::Ok)],
+                attempts: iter::once(attempt(i64::try_from(number % 5).unwrap(), AttemptOutcome::Ok))
+                    .collect(),
                 outcome: if failed { ExchangeOutcome::UpstreamError } else { ExchangeOutcome::Ok },
                 status: if failed { 502 } else { 200 },
                 ..exchange(number)
@@ -260,10 +264,10 @@ fn what_is_too_old_goes_in_steps_and_the_younger_stays_whatever_its_number() {
         kept.into_iter().map(|exchange| exchange.request_id).collect()
     };
 
-    store.set_retention(Retention { newest: 100_000, longest: Some(Duration::from_secs(100)) });
+    store.set_retention(Retention { longest: Some(Duration::from_secs(100)), ..Retention::ALL });
     wait_until(|| ids() == ["req-3000"]);
-    let tried = store.read(|tx| tx.count("SELECT count(*) FROM exchange_channels", [])).unwrap();
-    assert_eq!(tried, 2, "nothing of the others is left");
+    let segments = || store.read(|tx| tx.count("SELECT count(*) FROM exchange_segments", [])).unwrap();
+    wait_until(|| segments() == 1);
 
     NOW.store(1_099_000, Ordering::Relaxed);
     store.prune();
@@ -279,51 +283,39 @@ fn only_the_newest_exchanges_are_kept() {
     let store = store();
     let recorder = store.recorder();
     record(&recorder, (0..3000).map(exchange));
-    let count = || store.read(|tx| tx.count("SELECT count(*) FROM exchanges", [])).unwrap();
-    let tried = || store.read(|tx| tx.count("SELECT count(*) FROM exchange_channels", [])).unwrap();
-    assert_eq!((count(), tried()), (3000, 6000), "nothing goes before the limit is set");
+    let segments = || store.read(|tx| tx.count("SELECT count(*) FROM exchange_segments", [])).unwrap();
+    let ids = || -> Vec<i64> {
+        let kept = store.exchanges(&ExchangeFilter { limit: 500, ..ExchangeFilter::default() }).unwrap();
+        kept.exchanges.into_iter().map(|exchange| exchange.id).collect()
+    };
+    assert_eq!((ids().len(), segments()), (500, 6), "nothing goes before the limit is set");
 
-    store.set_retention(Retention { newest: 100, longest: None });
-    wait_until(|| count() == 100);
+    store.set_retention(Retention { newest: 100, ..Retention::ALL });
+    assert_eq!(ids(), (2901..=3000).rev().collect::<Vec<_>>(), "what is too much is not shown from now on");
+    assert_eq!(store.exchange("req-5").unwrap(), None);
+    wait_until(|| segments() == 1);
     record(&recorder, (3000..3050).map(exchange));
-    assert_eq!((count(), tried()), (100, 200));
-    let left = store.exchanges(&ExchangeFilter::default()).unwrap().exchanges;
-    assert_eq!(
-        left.iter().map(|exchange| exchange.id).collect::<Vec<_>>(),
-        (2951..=3050).rev().collect::<Vec<_>>()
-    );
+    assert_eq!(ids(), (2951..=3050).rev().collect::<Vec<_>>());
+
+    store.set_retention(Retention { newest: 0, ..Retention::ALL });
+    wait_until(|| segments() == 0);
+    store.set_retention(Retention::ALL);
+    record(&recorder, [exchange(3050)]);
+    assert_eq!(ids(), [3051], "no number is given twice");
 }
 
 #[test]
-fn every_filter_is_answered_from_an_index() {
+fn a_segment_that_is_damaged_is_told_and_not_shown_in_part() {
     let store = store();
-    let one = ExchangeFilter { before: Some(1), ..ExchangeFilter::default() };
-    for filter in [
-        one.clone(),
-        ExchangeFilter { user: Some(UserId(1)), ..one.clone() },
-        ExchangeFilter { model: Some("m".to_owned()), ..one.clone() },
-        ExchangeFilter { channel: Some(ChannelId(1)), ..one.clone() },
-        ExchangeFilter { outcome: Some(ExchangeOutcome::Ok), ..one.clone() },
-        ExchangeFilter { status: Some(502), ..one.clone() },
-        ExchangeFilter { key: Some(KeyId(1)), ..one.clone() },
-        ExchangeFilter { endpoint: Some("e".to_owned()), ..one.clone() },
-        ExchangeFilter { request_id: Some("r".to_owned()), ..one.clone() },
-        ExchangeFilter { since: Some(UnixMillis(1)), ..one.clone() },
-        ExchangeFilter { until: Some(UnixMillis(1)), user: Some(UserId(1)), ..one },
-    ] {
-        let (sql, params) = filter.query();
-        let mut plan = "EXPLAIN QUERY PLAN ".to_owned();
-        plan.push_str(&sql);
-        let steps: Vec<String> = store
-            .read(|tx| {
-                let mut statement = tx.conn.prepare(&plan)?;
-                let steps = statement.query_map(params_from_iter(&params), |row| row.get(3))?;
-                Ok(steps.collect::<rusqlite::Result<_>>()?)
-            })
-            .unwrap();
-        // A sort would read the whole history before it gave the first row.
-        assert!(steps.iter().all(|step| step.starts_with("SEARCH") || step.starts_with("LIST")), "{steps:?}");
-    }
+    record(&store.recorder(), (0..3).map(exchange));
+    let damage = |sql: &'static str| store.write(move |tx| tx.run(sql, [])).unwrap();
+    let shown = || store.exchanges(&ExchangeFilter::default());
+    damage("UPDATE exchange_segments SET first = first + 1");
+    assert!(matches!(shown(), Err(StorageError::Corrupt { .. })), "{:?}", shown());
+    damage("UPDATE exchange_segments SET first = first - 1");
+    assert_eq!(shown().unwrap().exchanges.len(), 3);
+    damage("UPDATE exchange_segments SET exchanges = x'02'");
+    assert!(matches!(shown(), Err(StorageError::Corrupt { .. })), "{:?}", shown());
 }
 
 fn any_duration() -> impl Strategy<Value = Duration> {
@@ -352,7 +344,7 @@ proptest! {
     #[test]
     fn any_attempts_come_back_as_they_were_recorded(attempts in prop::collection::vec(any_attempt(), 0..6)) {
         let store = store();
-        let exchange = Exchange { attempts, ..exchange(1) };
+        let exchange = Exchange { attempts: attempts.into_iter().collect(), ..exchange(1) };
         record(&store.recorder(), [exchange.clone()]);
         prop_assert_eq!(store.exchange("req-1").unwrap(), Some(stored(1, &exchange)));
     }
@@ -368,13 +360,15 @@ fn exchanges_are_counted_by_whom_they_name() {
         ..exchange(3)
     };
     record(&store.recorder(), [exchange(1), exchange(2), other]);
-    for (of, count) in [
-        (ExchangesOf::Channel(ChannelId(1)), 2),
-        (ExchangesOf::Channel(ChannelId(2)), 3),
-        (ExchangesOf::User(UserId(9)), 1),
-        (ExchangesOf::Model("gpt-4o"), 2),
-        (ExchangesOf::Model("gpt-5"), 0),
+    let all = ExchangeFilter { limit: 1, ..ExchangeFilter::default() };
+    for (filter, count) in [
+        (ExchangeFilter { channel: Some(ChannelId(1)), ..all.clone() }, 2),
+        (ExchangeFilter { channel: Some(ChannelId(2)), ..all.clone() }, 3),
+        (ExchangeFilter { user: Some(UserId(9)), ..all.clone() }, 1),
+        (ExchangeFilter { model: Some("gpt-4o".to_owned()), ..all.clone() }, 2),
+        (ExchangeFilter { model: Some("gpt-5".to_owned()), ..all.clone() }, 0),
+        (all.clone(), 3),
     ] {
-        assert_eq!(store.count_exchanges(of).unwrap(), count, "{of:?}");
+        assert_eq!(store.count_exchanges(&filter).unwrap(), count, "{filter:?}");
     }
 }

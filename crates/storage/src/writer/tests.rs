@@ -1,16 +1,17 @@
 //! Bad days: the database is locked, full, or wrong about one record.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use gateway_domain::{Exchange, ExchangeOutcome, ModelTuning, UnixMillis, Usage};
+use gateway_domain::{Attempts, Exchange, ExchangeOutcome, ModelTuning, SessionId, UnixMillis, Usage};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::fixture::{key, new_channel, wait_until_written};
-use crate::{ExchangeFilter, Recorder, Store, StoreOptions};
+use crate::fixture::{key, new_channel, new_user, wait_until_written};
+use crate::{ExchangeFilter, Recorder, SessionRow, Store, StoreOptions};
 
 /// How long the stores of these tests wait for a lock.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -25,8 +26,8 @@ fn store(queue: usize) -> (TempDir, PathBuf, Store) {
     (folder, path, store)
 }
 
-fn exchange(number: usize) -> Record {
-    Record::Exchange(Box::new(Exchange {
+fn exchange(number: usize) -> Exchange {
+    Exchange {
         request_id: format!("req-{number}").into(),
         started_at: UnixMillis(1),
         user: None,
@@ -34,7 +35,7 @@ fn exchange(number: usize) -> Record {
         endpoint: "/v1/embeddings",
         model: None,
         streamed: false,
-        attempts: Vec::new(),
+        attempts: Attempts::new(),
         outcome: ExchangeOutcome::Ok,
         status: 200,
         first_byte: None,
@@ -43,11 +44,11 @@ fn exchange(number: usize) -> Record {
         bytes_out: 0,
         usage: Usage::default(),
         session_source: "",
-    }))
+    }
 }
 
 fn record(recorder: &Recorder, numbers: std::ops::Range<usize>) -> usize {
-    numbers.filter(|number| recorder.record(exchange(*number))).count()
+    numbers.filter(|number| recorder.exchange(&exchange(*number))).count()
 }
 
 /// Another process that holds the database; drop lets go.
@@ -66,8 +67,18 @@ fn wait_for(store: &Store, what: &str, reached: impl Fn(&Result<()>) -> bool) {
     }
 }
 
+/// How many different exchanges there are.
 fn kept(store: &Store) -> u64 {
-    store.read(|tx| tx.count("SELECT count(DISTINCT request_id) FROM exchanges", [])).unwrap()
+    let mut filter = ExchangeFilter { limit: 500, ..ExchangeFilter::default() };
+    let mut ids = HashSet::new();
+    loop {
+        let page = store.exchanges(&filter).unwrap();
+        ids.extend(page.exchanges.into_iter().map(|exchange| exchange.request_id));
+        filter.before = page.next;
+        if filter.before.is_none() {
+            return ids.len() as u64;
+        }
+    }
 }
 
 #[test]
@@ -79,7 +90,7 @@ fn a_locked_database_loses_no_record_and_tells_admins_in_time() {
     while started.elapsed() < Duration::from_millis(1200) {
         let asked = Instant::now();
         let number = usize::try_from(started.elapsed().as_micros()).unwrap();
-        assert!(recorder.record(exchange(number)));
+        assert!(recorder.exchange(&exchange(number)));
         assert!(asked.elapsed() < Duration::from_millis(200), "the request path does not wait");
         thread::sleep(Duration::from_millis(1));
     }
@@ -221,22 +232,31 @@ fn a_full_disk_keeps_records_until_there_is_room_again() {
 }
 
 #[test]
-fn a_record_that_can_never_be_written_does_not_hold_up_the_others() {
+fn what_can_never_be_written_does_not_hold_up_the_rest() {
     let (_folder, _path, store) = store(65_536);
-    store
-        .write(|tx| {
-            Ok(tx.conn.execute_batch(
-                "CREATE TRIGGER poison BEFORE INSERT ON exchanges WHEN new.request_id IN ('req-3', 'req-700')
-                 BEGIN SELECT raise(ABORT, 'poison'); END",
-            )?)
-        })
-        .unwrap();
+    store.write(|tx| Ok(tx.conn.execute_batch(POISON)?)).unwrap();
+    let user = store.create_user(&new_user("ann", &[])).unwrap().0.value.id;
+    let channel = store.create_channel(&new_channel("a")).unwrap().value.id;
     let recorder = store.recorder();
-    assert_eq!(record(&recorder, 0..1000), 1000);
-    wait_until_written(&recorder, 998);
-    assert_eq!((kept(&store), recorder.dropped(), recorder.queued()), (998, 2, 0));
+    // The second segment, and two of the sessions.
+    assert_eq!(record(&recorder, 0..2000), 2000);
+    for number in 0..1000_i64 {
+        let (id, at) = (SessionId(number), UnixMillis(1));
+        let (name, model) = (number.cast_unsigned(), Arc::from("m"));
+        let row = SessionRow { id, user, model, name, channel, created_at: at, last_used_at: at };
+        assert!(recorder.record(Record::SessionPut(row)));
+    }
+    wait_until_written(&recorder, 3000 - 512 - 2);
+    assert_eq!((kept(&store), recorder.dropped(), recorder.queued()), (2000 - 512, 512 + 2, 0));
+    assert_eq!(store.sessions().unwrap().len(), 998);
     store.health().unwrap();
 }
+
+const POISON: &str = "
+    CREATE TRIGGER poison BEFORE INSERT ON exchange_segments WHEN instr(new.exchanges, CAST('req-700' AS BLOB)) > 0
+    BEGIN SELECT raise(ABORT, 'poison'); END;
+    CREATE TRIGGER venom BEFORE INSERT ON sessions WHEN new.id IN (3, 700)
+    BEGIN SELECT raise(ABORT, 'venom'); END;";
 
 #[test]
 fn admin_writes_go_before_the_records_that_wait() {
@@ -262,7 +282,7 @@ fn close_writes_what_waits_even_after_a_lock() {
         drop(holder);
         close.join().unwrap().unwrap();
     });
-    assert!(!recorder.record(exchange(0)), "a closed store takes nothing");
+    assert!(!recorder.exchange(&exchange(0)), "a closed store takes nothing");
     assert_eq!((recorder.written(), recorder.dropped()), (1500, 1));
     assert_eq!(kept(&Store::open(&path, &key()).unwrap()), 1500);
 }
@@ -297,5 +317,5 @@ fn nobody_waits_for_a_writer_that_has_panicked() {
     assert!(matches!(answer, Err(StorageError::Closed)));
     assert!(matches!(store.create_model("late", &ModelTuning::default()), Err(StorageError::Closed)));
     assert!(matches!(store.health(), Err(StorageError::Closed)));
-    assert!(!store.recorder().record(exchange(0)));
+    assert!(!store.recorder().exchange(&exchange(0)));
 }

@@ -1,0 +1,140 @@
+//! How exchanges were kept before there were segments: a row for each, its attempts as JSON. Read once, at migration.
+
+use std::time::Duration;
+
+use gateway_domain::{AttemptOutcome, ChannelId, ExchangeOutcome, KeyId, Usage, UsageSource, UserId};
+use rusqlite::{Connection, Row};
+use serde_json::Value;
+
+use super::{FULL, Segment, StoredAttempt, StoredExchange, Written, insert_behind};
+use crate::Result;
+use crate::tx::{moment, unreadable, unsigned};
+
+/// Puts the rows of the former table into segments, under the numbers that they have. Rows that nobody can read are left
+/// behind: they would keep the gateway from starting.
+pub(crate) fn carry_over(conn: &Connection) -> Result<()> {
+    let mut statement = conn.prepare(
+        "SELECT id, request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts, outcome, status,
+             first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens, cached_tokens,
+             reasoning_tokens, session_source, audio_in_tokens, audio_out_tokens, usage_source
+         FROM exchanges ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let (mut segment, mut written, mut last, mut lost) = (Segment::default(), Written::default(), 0, 0_u64);
+    while let Some(row) = rows.next()? {
+        let Ok(exchange) = read(row) else {
+            lost += 1;
+            continue;
+        };
+        let behind = segment.len() > 0 && exchange.id == last + 1;
+        if segment.len() == FULL || !behind {
+            keep(conn, &mut segment, last)?;
+        }
+        written.write_stored(&exchange);
+        segment.push(&written);
+        last = exchange.id;
+    }
+    keep(conn, &mut segment, last)?;
+    if lost > 0 {
+        tracing::warn!(exchanges = lost, "records of past calls could not be read and are left behind");
+    }
+    // No number is given twice, not even one whose exchange is gone.
+    conn.execute(
+        "UPDATE sqlite_sequence
+         SET seq = max(seq, (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'exchanges'))
+         WHERE name = 'exchange_segments'",
+        [],
+    )?;
+    conn.execute(
+        "INSERT INTO sqlite_sequence (name, seq) SELECT 'exchange_segments', seq FROM sqlite_sequence
+         WHERE name = 'exchanges' AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'exchange_segments')",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Writes a segment whose last exchange has this number, and begins another one.
+fn keep(conn: &Connection, segment: &mut Segment, last: i64) -> Result<()> {
+    let count = i64::try_from(segment.len()).unwrap_or(0);
+    if count > 0 {
+        insert_behind(conn, last - count, segment)?;
+        segment.clear();
+    }
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<StoredExchange> {
+    let outcome: String = row.get(9)?;
+    let count = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
+    let mut usage = Usage {
+        prompt: count(15)?,
+        completion: count(16)?,
+        cached: count(17)?,
+        reasoning: count(18)?,
+        audio_in: count(20)?,
+        audio_out: count(21)?,
+        source: UsageSource::None,
+    };
+    usage.source = match row.get::<_, Option<String>>(22)? {
+        Some(word) => source_of(&word).ok_or_else(|| unreadable(row, 22))?,
+        None if usage.is_known() => UsageSource::Upstream,
+        None => UsageSource::None,
+    };
+    Ok(StoredExchange {
+        id: row.get(0)?,
+        request_id: row.get(1)?,
+        started_at: moment(row, 2)?,
+        user: row.get::<_, Option<i64>>(3)?.map(UserId),
+        key: row.get::<_, Option<i64>>(4)?.map(KeyId),
+        endpoint: row.get(5)?,
+        model: row.get(6)?,
+        streamed: row.get(7)?,
+        attempts: attempts_of(&row.get::<_, String>(8)?).ok_or_else(|| unreadable(row, 8))?,
+        outcome: outcome_of(&outcome).ok_or_else(|| unreadable(row, 9))?,
+        status: row.get(10)?,
+        first_byte: count(11)?.map(Duration::from_millis),
+        total: Duration::from_millis(unsigned(row.get(12)?)),
+        bytes_in: unsigned(row.get(13)?),
+        bytes_out: unsigned(row.get(14)?),
+        usage,
+        session_source: row.get(19)?,
+    })
+}
+
+fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
+    use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
+    let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
+    all.into_iter().find(|outcome| outcome.as_str() == word)
+}
+
+fn source_of(word: &str) -> Option<UsageSource> {
+    UsageSource::ALL.into_iter().find(|source| source.as_str() == word)
+}
+
+fn attempts_of(text: &str) -> Option<Vec<StoredAttempt>> {
+    let list: Value = serde_json::from_str(text).ok()?;
+    list.as_array()?.iter().map(attempt_of).collect()
+}
+
+fn attempt_of(attempt: &Value) -> Option<StoredAttempt> {
+    let number = |name: &str| attempt.get(name).and_then(Value::as_i64);
+    let text = |name: &str| attempt.get(name).and_then(Value::as_str);
+    let word = text("outcome")?;
+    Some(StoredAttempt {
+        channel: ChannelId(number("channel")?),
+        channel_name: text("name")?.to_owned(),
+        reason: text("reason")?.to_owned(),
+        status: number("status").and_then(|status| u16::try_from(status).ok()),
+        first_byte: number("first_byte_ms").map(|ms| Duration::from_millis(unsigned(ms))),
+        total: Duration::from_millis(unsigned(number("total_ms")?)),
+        outcome: AttemptOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)?,
+        home: number("home").map(ChannelId),
+        health: number("health_permille").map(of_thousandths),
+        hedge: attempt.get("hedge").and_then(Value::as_bool).unwrap_or(false),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "0 to 1000 is exact")]
+fn of_thousandths(count: i64) -> f32 {
+    count as f32 / 1000.0
+}

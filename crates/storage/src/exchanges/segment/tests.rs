@@ -1,0 +1,82 @@
+use std::time::Duration;
+
+use gateway_domain::{Attempts, ExchangeOutcome, Usage, UsageSource};
+use proptest::prelude::*;
+
+use super::*;
+
+fn exchange(number: i64, started_at: i64) -> Exchange {
+    Exchange {
+        request_id: format!("req-{number}").into(),
+        started_at: UnixMillis(started_at),
+        user: None,
+        key: None,
+        endpoint: "/v1/embeddings",
+        model: Some("m".into()),
+        streamed: false,
+        attempts: Attempts::new(),
+        outcome: ExchangeOutcome::Ok,
+        status: 200,
+        first_byte: None,
+        total: Duration::from_millis(300),
+        bytes_in: u64::MAX,
+        bytes_out: 0,
+        usage: Usage { prompt: Some(200), source: UsageSource::Upstream, ..Usage::default() },
+        session_source: "",
+    }
+}
+
+fn segment(moments: &[i64]) -> Segment {
+    let (mut segment, mut written) = (Segment::default(), Written::default());
+    for (number, moment) in (0..).zip(moments) {
+        written.write(&exchange(number, *moment));
+        segment.push(&written);
+    }
+    segment
+}
+
+#[test]
+fn a_segment_knows_when_its_exchanges_began_and_begins_anew_when_it_is_cleared() {
+    let mut segment = segment(&[5, -3, 9]);
+    assert_eq!((segment.len(), segment.oldest(), segment.newest()), (3, UnixMillis(-3), UnixMillis(9)));
+    segment.clear();
+    let empty = Segment::default();
+    assert_eq!(
+        (segment.len(), segment.oldest(), segment.newest(), segment.bytes()),
+        (0, empty.oldest(), empty.newest(), empty.bytes())
+    );
+}
+
+#[test]
+fn what_is_cut_off_is_no_segment() {
+    let whole = segment(&[1, 2]);
+    let mut places = Vec::new();
+    let mut found = Vec::new();
+    for end in 0..=whole.bytes().len() {
+        if locate(&whole.bytes()[..end], &mut places).is_some() {
+            found.push(places.len());
+        }
+    }
+    assert_eq!(found, [0, 1, 2], "only between two exchanges is there an end");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn no_bytes_lead_astray(mut bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>(), flip: u8) {
+        let mut places = Vec::new();
+        // Any bytes, and an exchange of which one byte is another.
+        let mut near = segment(&[1]).bytes()[1 + LENGTH..].to_vec();
+        let at = at.index(near.len());
+        near[at] ^= flip;
+        for entry in [&bytes, &near] {
+            if let Some(entry) = Entry::read(entry) {
+                let _read = (entry.attempts().count(), entry.stored(1));
+            }
+        }
+        bytes.insert(0, FORMAT);
+        if locate(&bytes, &mut places).is_some() {
+            prop_assert_eq!(places.iter().map(|place| place.len() + LENGTH).sum::<usize>() + 1, bytes.len());
+        }
+    }
+}

@@ -1,0 +1,3 @@
+-- What the segments have now.
+DROP TABLE exchange_channels;
+DROP TABLE exchanges;
