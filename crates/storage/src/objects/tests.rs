@@ -1,6 +1,8 @@
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::fixture::{key, new_channel, new_user, store, wait_until_written};
-use crate::{Record, StoreOptions};
+use crate::{ObjectRetention, Record, Retention, StoreOptions};
 
 /// A store with two channels and two users.
 struct Places {
@@ -140,4 +142,29 @@ fn objects_are_there_after_the_file_is_opened_again() {
     keep(&store, &[row("file-1", ann, one, 10)]);
     store.close().unwrap();
     assert_eq!(open().object("file-1").unwrap(), Some(row("file-1", ann, one, 10)));
+}
+
+#[test]
+fn responses_go_when_they_are_too_old_and_other_objects_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { clock: || UnixMillis(1_000_000), ..StoreOptions::default() };
+    let store = Store::open_with(&folder.path().join("gateway.db"), &key(), options).unwrap();
+    let Places { store, channels: [one, _], users: [ann, _] } = places_in(store);
+    let response =
+        |id: &str, created_at| ObjectRow { kind: "response".into(), ..row(id, ann, one, created_at) };
+    // More than go in one step.
+    let mut rows: Vec<_> = (0..1200).map(|number| response(&format!("resp_{number}"), 1000)).collect();
+    rows.extend([row("file-old", ann, one, 1000), response("resp_young", 900_000)]);
+    keep(&store, &rows);
+    let left = || store.newest_objects(5000).unwrap();
+    assert_eq!(left().len(), 1202, "nothing goes by itself");
+
+    let objects = Some(ObjectRetention { kind: "response", longest: Duration::from_secs(100) });
+    store.set_retention(Retention { objects, ..Retention::ALL });
+
+    let patience = Instant::now() + Duration::from_secs(20);
+    while left().len() != 2 && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(ids(&left()), ["file-old", "resp_young"]);
 }
