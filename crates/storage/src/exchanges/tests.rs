@@ -356,7 +356,7 @@ fn exchanges_are_counted_by_whom_they_name() {
     let other = Exchange {
         user: Some(UserId(9)),
         model: None,
-        attempts: vec![attempt(2, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)],
+        attempts: [attempt(2, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)].into_iter().collect(),
         ..exchange(3)
     };
     record(&store.recorder(), [exchange(1), exchange(2), other]);
