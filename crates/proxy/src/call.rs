@@ -49,6 +49,8 @@ pub(crate) struct Call {
     pub repeatable: bool,
     /// Whether the client wants what it makes to be kept; `None`: as the endpoint does by itself.
     pub store: Option<bool>,
+    /// Whether the body may name objects, or models within.
+    pub names_objects: bool,
     /// The objects that a form names in its fields.
     pub form_ids: Vec<String>,
     /// Where the call belongs because of the objects that it names.

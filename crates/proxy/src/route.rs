@@ -19,8 +19,8 @@ const TRAINED: &str = "ft:";
 
 /// Finds out where a call belongs because of what it names, and refuses it where that is not its user's.
 pub(crate) async fn place(directory: &Directory, plane: &Plane, call: &mut Call) -> Result<(), ProxyError> {
-    let mut named =
-        named_by(call.endpoint, &call.path, call.query.as_deref(), call.body.text(), &call.form_ids);
+    let body = (call.body.text(), call.names_objects);
+    let mut named = named_by(call.endpoint, &call.path, call.query.as_deref(), body, &call.form_ids);
     limited::check(call, &named.models)?;
     named.model = trained_model(plane, call).map(Cow::Borrowed);
     let rules = limited::rules(call, plane.snapshot.settings.objects);

@@ -96,6 +96,7 @@ pub(crate) fn understand(
         lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
         repeatable: is_repeatable(endpoint, head, &seen),
         store: seen.store,
+        names_objects: seen.names_objects,
         edits: AnswerEdits::new(public_name, ask_for_usage.is_some()),
         ask_for_usage,
         form_ids: form.as_ref().map(|form| form.ids.clone()).unwrap_or_default(),
@@ -145,7 +146,7 @@ fn read_json<'a>(endpoint: &Endpoint, body: &'a [u8]) -> Result<Peek<'a>, PeekEr
     match endpoint.takes {
         Takes::Nothing => Ok(Peek::default()),
         // Whatever it is, it is not for the gateway to judge.
-        Takes::Anything => Ok(peek(body).unwrap_or_default()),
+        Takes::Anything => Ok(peek(body).unwrap_or(Peek { names_objects: true, ..Peek::default() })),
         // Much that could be said in a body need not be said at all.
         Takes::Json | Takes::JsonOrMultipart | Takes::Multipart
             if body.is_empty() && !matches!(endpoint.model, ModelAt::Body { .. }) =>

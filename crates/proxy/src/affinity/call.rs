@@ -22,12 +22,13 @@ pub(crate) struct Named<'c> {
     pub models: Vec<Cow<'c, str>>,
 }
 
-/// The objects that the path, a socket's query, a JSON body and the fields of a form name.
+/// The objects that the path, a socket's query, a JSON body and the fields of a form name. Of the body is known whether
+/// it may name any.
 pub(crate) fn named_by<'c>(
     endpoint: &Endpoint,
     path: &'c PathParams,
     query: Option<&'c str>,
-    body: &'c [u8],
+    (body, names_objects): (&'c [u8], bool),
     form: &'c [String],
 ) -> Named<'c> {
     let mut named = Named::default();
@@ -47,7 +48,9 @@ pub(crate) fn named_by<'c>(
         }
     }
     if endpoint.takes != Takes::Nothing && body.trim_ascii_start().first() == Some(&b'{') {
-        ids_in(body, &mut named);
+        if names_objects {
+            ids_in(body, &mut named);
+        }
         if may_refer(endpoint) {
             references_in(body, &mut named);
         }
@@ -120,7 +123,7 @@ mod tests {
     fn named(method: &Method, path: &str, body: &str) -> (Vec<String>, Vec<String>) {
         let (endpoint, path) = found(method, path);
         let query = Some("call_id=rtc_1");
-        let Named { ids, parts, .. } = named_by(endpoint, &path, query, body.as_bytes(), &[]);
+        let Named { ids, parts, .. } = named_by(endpoint, &path, query, (body.as_bytes(), true), &[]);
         let owned = |list: Vec<Cow<'_, str>>| list.into_iter().map(Cow::into_owned).collect();
         (owned(ids), owned(parts))
     }
@@ -163,7 +166,7 @@ mod tests {
     fn the_fields_of_a_form_name_objects_too() {
         let (endpoint, path) = found(&Method::POST, "/v1/containers/cntr_1/files");
         let form = ["file-1".to_owned()];
-        assert_eq!(named_by(endpoint, &path, None, b"", &form).ids, ["cntr_1", "file-1"]);
+        assert_eq!(named_by(endpoint, &path, None, (b"", true), &form).ids, ["cntr_1", "file-1"]);
     }
 
     #[test]

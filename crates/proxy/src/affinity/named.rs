@@ -101,12 +101,25 @@ pub(super) fn ids_in<'b>(body: &'b [u8], named: &mut Named<'b>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    fn ids_in(body: &[u8]) -> Vec<Cow<'_, str>> {
+    use super::*;
+    use crate::openai::peek;
+
+    fn named(body: &[u8]) -> Named<'_> {
         let mut named = Named::default();
         super::ids_in(body, &mut named);
-        named.ids
+        let is_told = peek(body).is_ok_and(|peek| peek.names_objects);
+        assert!(
+            is_told || named == Named::default(),
+            "nobody would have looked into {}",
+            body.escape_ascii()
+        );
+        named
+    }
+
+    fn ids_in(body: &[u8]) -> Vec<Cow<'_, str>> {
+        named(body).ids
     }
 
     #[test]
@@ -184,9 +197,7 @@ mod tests {
             (r#"{"data_source":{"source":{"content":[{"item":{"model":"x"}}]}}}"#, &[]),
         ];
         for (body, models) in rows {
-            let mut named = Named::default();
-            super::ids_in(body.as_bytes(), &mut named);
-            assert_eq!(named.models, *models, "{body}");
+            assert_eq!(named(body.as_bytes()).models, *models, "{body}");
         }
     }
 
@@ -196,9 +207,8 @@ mod tests {
             r#"{"tools":[{"environment":{"skills":[{"skill_id":"skill_1"}]}}]}"#,
             r#"{"skills":[{"skill_id":"skill_1"}]}"#,
         ] {
-            let mut named = Named::default();
-            super::ids_in(body.as_bytes(), &mut named);
-            assert_eq!((named.ids, named.parts), (vec![], vec![Cow::Borrowed("skill_1")]), "{body}");
+            let Named { ids, parts, .. } = named(body.as_bytes());
+            assert_eq!((ids, parts), (vec![], vec![Cow::Borrowed("skill_1")]), "{body}");
         }
     }
 
@@ -206,5 +216,68 @@ mod tests {
     fn a_large_text_before_an_id_does_not_hide_it() {
         let body = format!(r#"{{"input":"{}","previous_response_id":"resp_1"}}"#, "A".repeat(20 << 20));
         assert_eq!(ids_in(body.as_bytes()), ["resp_1"]);
+    }
+
+    #[test]
+    fn a_body_is_looked_into_only_where_a_member_may_name_something() {
+        let told = |body: &str| peek(body.as_bytes()).unwrap().names_objects;
+        let usual =
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a file_id"}]}]}"#;
+        assert!(!told(usual));
+        assert!(told(r#"{"model":"m","input":[{"content":[{"type":"input_file","file_id":"file-1"}]}]}"#));
+        assert!(told(r#"{"model":"m","input":[{"f\u0069le_id":"file-1"}]}"#));
+    }
+
+    /// A word of those that lead to a name, and others that are near.
+    fn word() -> impl Strategy<Value = String> {
+        prop_oneof![
+            prop::sample::select(vec![
+                "file_id",
+                "file_ids",
+                "vector_store_id",
+                "vector_store_ids",
+                "previous_response_id",
+                "input_file_id",
+                "training_file",
+                "validation_file",
+                "assistant_id",
+                "thread_id",
+                "skill_id",
+                "conversation",
+                "container",
+                "model",
+                "source",
+                "voice",
+                "video",
+                "tools",
+                "metadata",
+                "id",
+                "x",
+            ])
+            .prop_map(str::to_owned),
+            "[a-z_]{1,12}",
+        ]
+    }
+
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![Just(serde_json::Value::Null), "[a-z]{0,4}".prop_map(serde_json::Value::from)];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                prop::collection::vec((word(), inner), 0..4)
+                    .prop_map(|members| members.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_named_where_nobody_looks(members in prop::collection::vec((word(), value()), 0..4)) {
+            let body: serde_json::Value = members.into_iter().filter(|(name, _)| name != "metadata").collect();
+            let body = body.to_string();
+            if let Ok(peek) = peek(body.as_bytes()) && !peek.names_objects {
+                prop_assert_eq!(named(body.as_bytes()), Named::default());
+            }
+        }
     }
 }

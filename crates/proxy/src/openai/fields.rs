@@ -35,11 +35,6 @@ pub(super) fn place_in(text: &str, raw: &RawValue) -> Range<usize> {
     start..start + raw.get().len()
 }
 
-/// Whether `raw` is the literal `true`. Any other value, also a wrong type, is left for the upstream to judge.
-pub(super) fn is_true(raw: &RawValue) -> bool {
-    raw.get() == "true"
-}
-
 /// Whether `raw` is an object.
 pub(super) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')

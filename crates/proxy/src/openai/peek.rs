@@ -9,8 +9,10 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-use super::fields::{each_field, is_object, is_true, place_in, text_of};
-use super::string::string_end;
+use super::fields::{each_field, place_in};
+use super::objects::names_objects;
+use super::plain::{Reader, read};
+use super::string::{string_end, unquoted};
 
 /// How deep arrays and objects may nest. Real requests stay below 20; parsers behind us may be recursive.
 pub const MAX_DEPTH: usize = 128;
@@ -64,6 +66,9 @@ pub struct Peek<'a> {
     pub conversation: bool,
     /// The conversation named in `metadata` (`session`, `session_id`, `conversation` or `conversation_id`).
     pub session: Option<Cow<'a, str>>,
+    /// Whether the body, at whatever depth, has a member that may name an object or a model besides its own. If not,
+    /// nobody needs to look for them.
+    pub names_objects: bool,
 }
 
 /// The model name and where it stands.
@@ -86,22 +91,29 @@ pub struct PeekError {
 
 /// Validates the whole body and finds the members of [`Peek`] at its top level.
 pub fn peek(body: &[u8]) -> Result<Peek<'_>, PeekError> {
+    let mut found = Found::new(body);
+    match read(body, &mut found) {
+        Some(()) => found.end(),
+        None => peek_closely(body),
+    }
+}
+
+/// The same with a parser that can say what is wrong, and that knows how to read what is spelled unusually.
+fn peek_closely(body: &[u8]) -> Result<Peek<'_>, PeekError> {
     let text = plain_text(body)?;
     if let Some(at) = too_deep_at(body) {
         return Err(PeekError::invalid_json(&format!(
             "it nests deeper than {MAX_DEPTH} levels at byte {at}; flatten it"
         )));
     }
-    let mut found = Found { text, peek: Peek::default(), seen: 0, refused: None };
-    each_field(text, |key, value| found.take(key, value)).map_err(|e| PeekError::syntax(&e, body))?;
-    match found.refused {
-        Some(refused) => Err(refused),
-        None => Ok(found.peek),
-    }
+    let mut found = Found::new(body);
+    found.peek.names_objects = true;
+    each_field(text, |key, value| found.take(key, value.get())).map_err(|e| PeekError::syntax(&e, body))?;
+    found.end()
 }
 
 struct Found<'a> {
-    text: &'a str,
+    body: &'a [u8],
     peek: Peek<'a>,
     /// One bit per name in [`READ`], set once the name was met.
     seen: u16,
@@ -121,16 +133,27 @@ impl<'a> Peek<'a> {
 // === impl Found ===
 
 impl<'a> Found<'a> {
-    fn take(&mut self, key: &str, value: &'a RawValue) {
+    fn new(body: &'a [u8]) -> Self {
+        Self { body, peek: Peek::default(), seen: 0, refused: None }
+    }
+
+    fn end(self) -> Result<Peek<'a>, PeekError> {
+        match self.refused {
+            Some(refused) => Err(refused),
+            None => Ok(self.peek),
+        }
+    }
+
+    fn take(&mut self, key: &str, value: &'a str) {
         let Some((at, name)) = READ.iter().enumerate().find(|(_, name)| **name == key) else { return };
         let bit = 1 << at;
         if self.seen & bit != 0 {
-            self.refuse(PeekError::duplicate(name, place_in(self.text, value).start));
+            self.refuse(PeekError::duplicate(name, place_of(self.body, value).start));
             return;
         }
         self.seen |= bit;
         match *name {
-            "model" => match model_in(self.text, value) {
+            "model" => match model_at(value, place_of(self.body, value)) {
                 Ok(model) => self.peek.model = model,
                 Err(error) => self.refuse(error),
             },
@@ -138,13 +161,13 @@ impl<'a> Found<'a> {
             "stream_options" => self.stream_options(value),
             "prompt_cache_key" => {
                 self.peek.has_prompt_cache_key = true;
-                self.peek.prompt_cache_key = text_of(value);
+                self.peek.prompt_cache_key = unquoted(value);
             }
-            "user" => self.peek.user = text_of(value),
-            "store" => self.peek.store = serde_json::from_str(value.get()).ok(),
-            "previous_response_id" => self.peek.previous_response_id = text_of(value),
-            "background" => self.peek.background = is_true(value),
-            "conversation" => self.peek.conversation = value.get() != "null",
+            "user" => self.peek.user = unquoted(value),
+            "store" => self.peek.store = bool_of(value),
+            "previous_response_id" => self.peek.previous_response_id = unquoted(value),
+            "background" => self.peek.background = value == "true",
+            "conversation" => self.peek.conversation = value != "null",
             _ => self.metadata(value),
         }
     }
@@ -154,12 +177,12 @@ impl<'a> Found<'a> {
     }
 
     /// The gateway acts upon it, so it must mean the same here and upstream.
-    fn stream(&mut self, raw: &'a RawValue) {
-        match raw.get() {
+    fn stream(&mut self, raw: &'a str) {
+        match raw {
             "true" => self.peek.stream = true,
             "false" | "null" => {}
             _ => {
-                let at = place_in(self.text, raw).start;
+                let at = place_of(self.body, raw).start;
                 let message = format!(
                     "Invalid 'stream': the value at byte {at} must be true or false, without quotes."
                 );
@@ -168,17 +191,17 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn stream_options(&mut self, raw: &'a RawValue) {
+    fn stream_options(&mut self, raw: &'a str) {
         let mut seen = false;
         let mut twice = None;
-        if is_object(raw) {
-            let walked = each_field(raw.get(), |key, value| {
+        if raw.starts_with('{') {
+            let walked = each_field(raw, |key, value| {
                 if key == "include_usage" {
                     if seen {
-                        twice.get_or_insert(place_in(self.text, value).start);
+                        twice.get_or_insert(place_of(self.body, value.get()).start);
                     }
                     seen = true;
-                    self.peek.include_usage = is_true(value);
+                    self.peek.include_usage = value.get() == "true";
                 }
             });
             debug_assert!(walked.is_ok(), "a part of a valid document is valid");
@@ -188,15 +211,15 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn metadata(&mut self, raw: &'a RawValue) {
-        let mut names: [Option<&'a RawValue>; 4] = [None; 4];
+    fn metadata(&mut self, raw: &'a str) {
+        let mut names: [Option<&'a str>; 4] = [None; 4];
         let mut twice = None;
-        if is_object(raw) {
-            let walked = each_field(raw.get(), |key, value| {
+        if raw.starts_with('{') {
+            let walked = each_field(raw, |key, value| {
                 let slot = SESSION_NAMES.iter().position(|name| *name == key);
                 let slot = slot.and_then(|at| names.get_mut(at));
-                if slot.is_some_and(|slot| slot.replace(value).is_some()) {
-                    twice.get_or_insert(place_in(self.text, value).start);
+                if slot.is_some_and(|slot| slot.replace(value.get()).is_some()) {
+                    twice.get_or_insert(place_of(self.body, value.get()).start);
                 }
             });
             debug_assert!(walked.is_ok(), "a part of a valid document is valid");
@@ -204,7 +227,24 @@ impl<'a> Found<'a> {
         if let Some(at) = twice {
             self.refuse(PeekError::duplicate("metadata", at));
         }
-        self.peek.session = names.into_iter().flatten().filter_map(text_of).find(|name| !name.is_empty());
+        self.peek.session = names.into_iter().flatten().filter_map(unquoted).find(|name| !name.is_empty());
+    }
+}
+
+impl<'a> Reader<'a> for Found<'a> {
+    fn member(&mut self, name: &'a [u8], value: &'a [u8]) {
+        self.peek.names_objects |= name != b"model" && names_objects(name);
+        if !READ.iter().any(|read| read.as_bytes() == name) {
+            return;
+        }
+        // Neither fails in a text that is read to its end.
+        if let (Ok(name), Ok(value)) = (std::str::from_utf8(name), std::str::from_utf8(value)) {
+            self.take(name, value);
+        }
+    }
+
+    fn inner_name(&mut self, name: &'a [u8]) {
+        self.peek.names_objects |= names_objects(name);
     }
 }
 
@@ -300,21 +340,38 @@ impl PeekError {
 
 /// The model that the value of a member of `text` names; `None` for `null`.
 pub(super) fn model_in<'a>(text: &str, raw: &'a RawValue) -> Result<Option<ModelSpan<'a>>, PeekError> {
-    let span = place_in(text, raw);
+    model_at(raw.get(), place_in(text, raw))
+}
+
+fn model_at(raw: &str, span: Range<usize>) -> Result<Option<ModelSpan<'_>>, PeekError> {
     let start = span.start;
-    if raw.get() == "null" {
+    if raw == "null" {
         return Ok(None);
     }
-    if !raw.get().starts_with('"') {
+    if !raw.starts_with('"') {
         return Err(PeekError::model("invalid_type", "must be a string", start));
     }
-    let Some(value) = text_of(raw) else {
+    let Some(value) = unquoted(raw) else {
         return Err(PeekError::model("invalid_value", "is not Unicode text (a lone surrogate)", start));
     };
     if let Some(flaw) = flaw_of_model(&value) {
         return Err(PeekError::model("invalid_value", flaw, start));
     }
     Ok(Some(ModelSpan { value, span }))
+}
+
+/// The bytes of `body` in which `value` stands, which was read from there.
+fn place_of(body: &[u8], value: &str) -> Range<usize> {
+    let start = value.as_ptr().addr() - body.as_ptr().addr();
+    start..start + value.len()
+}
+
+fn bool_of(value: &str) -> Option<bool> {
+    match value {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
 }
 
 /// What is wrong with the name of a model, if anything is: the end of a sentence.

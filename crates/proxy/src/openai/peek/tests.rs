@@ -36,6 +36,7 @@ fn everything_that_is_read_is_found_at_the_top_level_only() {
             background: true,
             conversation: true,
             session: Some("s-1".into()),
+            names_objects: true,
         }
     );
 }
@@ -51,7 +52,8 @@ fn a_body_that_says_nothing_reads_as_nothing() {
 fn members_of_a_wrong_type_are_left_for_the_upstream() {
     let body = br#"{"stream_options":[{"include_usage":true}],"user":7,"store":"no","metadata":"s",
         "background":1,"prompt_cache_key":null,"previous_response_id":{}}"#;
-    assert_eq!(peek(body).unwrap(), Peek { has_prompt_cache_key: true, ..Peek::default() });
+    let expected = Peek { has_prompt_cache_key: true, names_objects: true, ..Peek::default() };
+    assert_eq!(peek(body).unwrap(), expected);
 }
 
 #[test]

@@ -1,0 +1,267 @@
+//! Reads a JSON object once and fast, as long as there is nothing to say about it.
+//!
+//! What is read here is exactly what another parser would read; where that is in doubt, or where something is wrong, the
+//! reading stops without a word, and whoever asked reads again with a parser that can say what it is. So all that is
+//! unusual may be left out here: escapes in the names of members, objects nested too deeply, words for errors.
+
+use super::peek::MAX_DEPTH;
+
+/// How many words of a string are looked at one by one before larger steps are worth it.
+const NEAR: usize = 6;
+
+/// The lowest bit of each byte of a word, and the highest.
+const LOW_BITS: u64 = u64::MAX / 255;
+const HIGH_BITS: u64 = LOW_BITS << 7;
+
+/// What is told of an object while it is read.
+pub(super) trait Reader<'t> {
+    /// A member of the object itself: its name without quotes, and its value as it stands in the text.
+    fn member(&mut self, name: &'t [u8], value: &'t [u8]);
+    /// The name, without quotes but with its escapes, of a member of a value within.
+    fn inner_name(&mut self, name: &'t [u8]);
+}
+
+/// Reads the object that `text` is. `None` where it is none, or is for another parser to judge: then what was told of it
+/// counts for nothing.
+pub(super) fn read<'t>(text: &'t [u8], reader: &mut impl Reader<'t>) -> Option<()> {
+    let mut plain = Plain { text, at: 0, seen: 0 };
+    plain.blank();
+    plain.take(b'{')?;
+    plain.blank();
+    if plain.take(b'}').is_none() {
+        loop {
+            let name = plain.name()?;
+            if name.contains(&b'\\') {
+                return None;
+            }
+            let from = plain.at;
+            plain.value(reader)?;
+            reader.member(name, text.get(from..plain.at)?);
+            plain.blank();
+            if plain.take(b',').is_none() {
+                plain.take(b'}')?;
+                break;
+            }
+            plain.blank();
+        }
+    }
+    plain.blank();
+    let ends = plain.at == text.len();
+    let is_text = plain.seen & HIGH_BITS == 0 || std::str::from_utf8(text).is_ok();
+    (ends && is_text).then_some(())
+}
+
+struct Plain<'t> {
+    text: &'t [u8],
+    at: usize,
+    /// All bytes of strings, one over the other: tells whether any is not ASCII.
+    seen: u64,
+}
+
+/// Objects and arrays within each other: one bit for each, the innermost last, set for objects.
+#[derive(Default)]
+struct Levels {
+    objects: u128,
+    depth: usize,
+}
+
+// === impl Plain ===
+
+impl<'t> Plain<'t> {
+    /// One value with all that is in it.
+    fn value(&mut self, reader: &mut impl Reader<'t>) -> Option<()> {
+        let mut levels = Levels::default();
+        loop {
+            // A value begins.
+            match self.text.get(self.at)? {
+                b'"' => {
+                    self.string()?;
+                }
+                b'{' => {
+                    self.open();
+                    levels.enter(true)?;
+                    if self.take(b'}').is_none() {
+                        reader.inner_name(self.name()?);
+                        continue;
+                    }
+                    levels.leave();
+                }
+                b'[' => {
+                    self.open();
+                    levels.enter(false)?;
+                    if self.take(b']').is_none() {
+                        continue;
+                    }
+                    levels.leave();
+                }
+                b't' => self.word(b"true")?,
+                b'f' => self.word(b"false")?,
+                b'n' => self.word(b"null")?,
+                _ => self.number()?,
+            }
+            // A value has ended, and those that end with it.
+            loop {
+                let Some(in_object) = levels.innermost() else { return Some(()) };
+                self.blank();
+                if self.take(b',').is_some() {
+                    self.blank();
+                    if in_object {
+                        reader.inner_name(self.name()?);
+                    }
+                    break;
+                }
+                self.take(if in_object { b'}' } else { b']' })?;
+                levels.leave();
+            }
+        }
+    }
+
+    /// The name of a member, and all that stands between it and its value.
+    fn name(&mut self) -> Option<&'t [u8]> {
+        if self.text.get(self.at) != Some(&b'"') {
+            return None;
+        }
+        let name = self.string()?;
+        self.blank();
+        self.take(b':')?;
+        self.blank();
+        Some(name)
+    }
+
+    /// A string whose opening quote is here: what stands between its quotes.
+    fn string(&mut self) -> Option<&'t [u8]> {
+        let from = self.at + 1;
+        self.at = from;
+        loop {
+            self.at += self.run()?;
+            match self.text.get(self.at)? {
+                b'"' => {
+                    let inside = self.text.get(from..self.at);
+                    self.at += 1;
+                    return inside;
+                }
+                b'\\' => self.escape()?,
+                // A control character.
+                _ => return None,
+            }
+        }
+    }
+
+    /// How many bytes there are up to the next one that means something in a string, or is not allowed in one.
+    fn run(&mut self) -> Option<usize> {
+        let rest = self.text.get(self.at..)?;
+        // Most strings are short, or have escapes in them every now and then.
+        let (words, _) = rest.as_chunks::<8>();
+        let first = words.get(..NEAR).unwrap_or(words);
+        for (nth, word) in first.iter().enumerate() {
+            let word = u64::from_le_bytes(*word);
+            self.seen |= word;
+            let found = special(word);
+            if found != 0 {
+                return Some(nth * 8 + found.trailing_zeros() as usize / 8);
+            }
+        }
+        // Those that are not may be very long.
+        let near = first.len() * 8;
+        let far = rest.get(near..)?;
+        let length = memchr::memchr2(b'"', b'\\', far)?;
+        let (lowest, all) = far
+            .get(..length)?
+            .iter()
+            .fold((u8::MAX, 0), |(lowest, all), byte| (lowest.min(*byte), all | byte));
+        self.seen |= u64::from(all);
+        (lowest >= b' ').then_some(near + length)
+    }
+
+    /// An escape, which may well stand for half a character.
+    fn escape(&mut self) -> Option<()> {
+        match self.text.get(self.at + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
+            b'u' => {
+                let digits = self.text.get(self.at + 2..self.at + 6)?;
+                if !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return None;
+                }
+                self.at += 6;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn number(&mut self) -> Option<()> {
+        let _ = self.take(b'-');
+        if self.take(b'0').is_none() {
+            self.digits()?;
+        }
+        if self.take(b'.').is_some() {
+            self.digits()?;
+        }
+        if self.take(b'e').or_else(|| self.take(b'E')).is_some() {
+            let _ = self.take(b'+').or_else(|| self.take(b'-'));
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    /// One digit at least.
+    fn digits(&mut self) -> Option<()> {
+        let from = self.at;
+        while self.text.get(self.at).is_some_and(u8::is_ascii_digit) {
+            self.at += 1;
+        }
+        (self.at > from).then_some(())
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        self.text.get(self.at..)?.starts_with(word).then(|| self.at += word.len())
+    }
+
+    /// A brace or bracket, and what stands between it and what is inside.
+    fn open(&mut self) {
+        self.at += 1;
+        self.blank();
+    }
+
+    fn blank(&mut self) {
+        while matches!(self.text.get(self.at), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at += 1;
+        }
+    }
+
+    fn take(&mut self, byte: u8) -> Option<()> {
+        (self.text.get(self.at) == Some(&byte)).then(|| self.at += 1)
+    }
+}
+
+// === impl Levels ===
+
+impl Levels {
+    fn enter(&mut self, is_object: bool) -> Option<()> {
+        self.objects = self.objects << 1 | u128::from(is_object);
+        self.depth += 1;
+        // The object that is read is one level, too.
+        (self.depth < MAX_DEPTH).then_some(())
+    }
+
+    fn leave(&mut self) {
+        self.objects >>= 1;
+        self.depth -= 1;
+    }
+
+    /// Whether the innermost one is an object; `None` outside of all.
+    fn innermost(&self) -> Option<bool> {
+        (self.depth > 0).then_some(self.objects & 1 == 1)
+    }
+}
+
+/// The highest bit of each byte that is a quote, a backslash or a control character, as far as the first of them; above it
+/// others may be set.
+fn special(word: u64) -> u64 {
+    let below = |word: u64, byte: u8| word.wrapping_sub(LOW_BITS * u64::from(byte)) & !word;
+    let is = |byte: u8| below(word ^ (LOW_BITS * u64::from(byte)), 1);
+    (is(b'"') | is(b'\\') | below(word, b' ')) & HIGH_BITS
+}
+
+#[cfg(test)]
+mod tests;
