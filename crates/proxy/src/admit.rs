@@ -1,6 +1,9 @@
 //! Who may come in, and with what: key → user, then the body within its limits.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -159,12 +162,14 @@ where
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let end = Instant::now() + limits.body_timeout;
-    let Some(first) = next_data(&mut body, 0, limits.read_timeout, end).await? else {
+    let mut end = None;
+    // Most bodies are there already, and cost no look at a clock.
+    let mut end = || *end.get_or_insert_with(|| Instant::now() + limits.body_timeout);
+    let Some(first) = next_data(&mut body, 0, limits.read_timeout, &mut end).await? else {
         return Ok(Bytes::new());
     };
     let come = first.len() as u64;
-    let Some(mut data) = next_data(&mut body, come, limits.read_timeout, end).await? else {
+    let Some(mut data) = next_data(&mut body, come, limits.read_timeout, &mut end).await? else {
         // The common case: the body came in one piece, and is not copied.
         return if first.len() as u64 > limit { Err(too_large()) } else { Ok(first) };
     };
@@ -176,7 +181,7 @@ where
             return Err(too_large());
         }
         whole.extend_from_slice(&data);
-        match next_data(&mut body, whole.len() as u64, limits.read_timeout, end).await? {
+        match next_data(&mut body, whole.len() as u64, limits.read_timeout, &mut end).await? {
             Some(next) => data = next,
             None => return Ok(whole.freeze()),
         }
@@ -188,24 +193,23 @@ pub(crate) async fn next_data<B>(
     body: &mut B,
     come: u64,
     idle: Duration,
-    end: Instant,
+    end: impl FnOnce() -> Instant,
 ) -> Result<Option<Bytes>, ProxyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    loop {
-        let limit = end.min(Instant::now() + idle);
-        match timeout_at(limit, body.frame()).await {
-            Err(_) => return Err(ProxyError::BodyTimeout { come }),
-            Ok(None) => return Ok(None),
-            Ok(Some(Err(_))) => return Err(ProxyError::BodyBroken { come }),
-            // Trailers are read and dropped: nothing below /v1 has any.
-            Ok(Some(Ok(frame))) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
-                }
-            }
+    let frame = match poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await {
+        Poll::Ready(frame) => frame,
+        Poll::Pending => {
+            let limit = end().min(Instant::now() + idle);
+            timeout_at(limit, body.frame()).await.map_err(|_| ProxyError::BodyTimeout { come })?
         }
+    };
+    match frame {
+        // Trailers are read and dropped: nothing below /v1 has any. Nothing stands behind them.
+        Some(Ok(frame)) => Ok(frame.into_data().ok()),
+        Some(Err(_)) => Err(ProxyError::BodyBroken { come }),
+        None => Ok(None),
     }
 }
 

@@ -13,8 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, Usage};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, timeout_at};
 
 use crate::call::Call;
@@ -24,7 +23,7 @@ use crate::journal::Ending;
 use crate::openai::UsageScan;
 use crate::plane::Route;
 use crate::socket::Opened;
-use crate::upstream::{AnswerBody, ConnectError, Outgoing, SendError, Upstreams};
+use crate::upstream::{AnswerBody, Asked, ConnectError, SendError, Upstreams};
 
 pub(crate) use limits::{Limits, Schedule};
 pub(crate) use pace::Pace;
@@ -111,9 +110,7 @@ pub(crate) async fn attempt(
     if let Some(client) = &call.socket {
         return Box::pin(upgrade::open(upstreams, call, client, route, limits, pace)).await;
     }
-    let uri = uri_for(call, route)?;
-    let request = || request_for(call, route, &uri);
-    let sending = upstreams.send(&route.target, request, route.timeouts);
+    let sending = upstreams.send(&route.target, || asked_of(call, route), route.timeouts);
     let response = timeout_at(limits.first_byte, sending)
         .await
         .map_err(|_| limits.out_of_time())?
@@ -132,26 +129,17 @@ pub(crate) async fn attempt(
     Ok(Answer { route: Arc::clone(route), status, headers, content, exhausted })
 }
 
-fn uri_for(call: &Call, route: &Route) -> Result<Uri, Failure> {
+/// The call as this channel is to get it.
+fn asked_of<'c>(call: &'c Call, route: &Route) -> Asked<'c> {
     let (path, query) = call.target_for(route);
-    route
-        .target
-        .uri(&path, query.as_deref())
-        .map_err(|_| Failure::internal("the upstream's URI cannot be built"))
-}
-
-fn request_for(call: &Call, route: &Route, uri: &Uri) -> Request<Outgoing> {
-    let mut request = Request::new(call.body_for(route));
-    *request.method_mut() = call.method.clone();
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = call.headers.clone();
-    match &call.secret {
-        Some(secret) => {
-            request.headers_mut().insert(AUTHORIZATION, secret.clone());
-        }
-        None => route.target.authorize(request.headers_mut()),
+    Asked {
+        method: &call.method,
+        path,
+        query,
+        headers: &call.headers,
+        secret: call.secret.as_ref(),
+        body: call.body_for(route),
     }
-    request
 }
 
 // === impl Failure ===
@@ -218,6 +206,7 @@ impl From<SendError> for Failure {
                 let why = "the gateway could not read the request that it had kept".to_owned();
                 Self::blamed(ProxyError::DiskBroken, AttemptOutcome::CallerError, Repeat::Never, why)
             }
+            SendError::Target => Self::internal("the upstream's URI cannot be built"),
             SendError::Protocol(error) => Self::blamed(
                 ProxyError::Protocol,
                 AttemptOutcome::BadAnswer,

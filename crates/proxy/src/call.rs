@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::affinity::Pull;
 use crate::commit::Promise;
-use crate::openai::{AnswerEdits, Edit, Endpoint, Gives, PathParams, pieces, rename, uri};
+use crate::openai::{AnswerEdits, BackendModel, Edit, Endpoint, Gives, PathParams, pieces, rename, uri};
 use crate::plane::Route;
 use crate::socket::Client;
 use crate::spool::Spool;
@@ -125,19 +125,19 @@ impl Call {
     /// The body for one channel: the client's bytes, with the model's value replaced where the channel calls it
     /// otherwise, a cache key where the channel is to get one, and the wish for usage where the gateway has it.
     pub(crate) fn body_for(&self, route: &Route) -> Outgoing {
-        let renamed = match self.renamed(route.backend_model.as_deref()) {
-            Some((name, Place::Body(span))) => Some((name, span)),
+        let renamed = match self.renamed(route) {
+            Some((model, Place::Body(span))) => Some((model, span.clone())),
             Some((_, Place::Path(_) | Place::Query(_))) | None => None,
         };
         let bytes = match &self.body {
             Payload::Whole(bytes) => bytes,
             Payload::Kept(spool) => {
-                let (name, span) = renamed.unwrap_or(("", 0..0));
+                let (name, span) = renamed.map_or(("", 0..0), |(model, span)| (model.name(), span));
                 let instead = Bytes::copy_from_slice(name.as_bytes());
                 return Outgoing::spooled(spool, span.start as u64..span.end as u64, instead);
             }
         };
-        let renamed = renamed.and_then(|(name, span)| rename(bytes, span, name));
+        let renamed = renamed.and_then(|(model, span)| rename(bytes, span, model));
         let cache_key = (self.lacks_cache_key && route.target.channel().tuning.add_cache_key).then(|| {
             // The body is an object with a model in it, so what follows the brace is a member.
             let opened = memchr::memchr(b'{', bytes).map_or(0, |at| at + 1);
@@ -151,10 +151,10 @@ impl Call {
     /// it otherwise.
     pub(crate) fn target_for(&self, route: &Route) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
         let (path, query) = (self.path.as_str(), self.query.as_deref());
-        let named = |text: &str, span: Range<usize>, backend: &str| {
-            Cow::Owned(uri::with(text, span, &uri::encoded(backend)))
+        let named = |text: &str, span: &Range<usize>, backend: &BackendModel| {
+            Cow::Owned(uri::with(text, span.clone(), &uri::encoded(backend.name())))
         };
-        match self.renamed(route.backend_model.as_deref()) {
+        match self.renamed(route) {
             Some((backend, Place::Path(span))) => (named(path, span, backend), query.map(Cow::Borrowed)),
             Some((backend, Place::Query(span))) => {
                 (Cow::Borrowed(path), query.map(|query| named(query, span, backend)))
@@ -194,10 +194,10 @@ impl Call {
         }
     }
 
-    /// The name that has to stand instead of the client's, and where.
-    fn renamed<'a>(&self, backend_model: Option<&'a str>) -> Option<(&'a str, Place)> {
-        let (backend, (name, place)) = (backend_model?, self.model.as_ref()?);
-        (**name != *backend).then(|| (backend, place.clone()))
+    /// The model whose name has to stand instead of the client's, and where.
+    fn renamed<'a>(&'a self, route: &'a Route) -> Option<(&'a BackendModel, &'a Place)> {
+        let (backend, (name, place)) = (route.backend_model.as_ref()?, self.model.as_ref()?);
+        (*name != *backend.name()).then_some((backend, place))
     }
 }
 

@@ -10,7 +10,7 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-requ
 
 /// Headers of one connection (RFC 9110 §7.6.1): never forwarded, in either direction. `content-length` is made anew
 /// from the body that is really sent, so that no disagreement about framing can pass through.
-const HOP_BY_HOP: [HeaderName; 10] = [
+static HOP_BY_HOP: [HeaderName; 10] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -24,7 +24,7 @@ const HOP_BY_HOP: [HeaderName; 10] = [
 ];
 
 /// What a client sends for the gateway, or what would tell the upstream about the client's network.
-const NOT_FOR_UPSTREAM: [HeaderName; 15] = [
+static NOT_FOR_UPSTREAM: [HeaderName; 15] = [
     header::HOST,
     header::CONTENT_LENGTH,
     header::AUTHORIZATION,
@@ -45,7 +45,7 @@ const NOT_FOR_UPSTREAM: [HeaderName; 15] = [
 ];
 
 /// What an upstream sets for its own name and connection, and what would bind a browser to it.
-const NOT_FOR_CLIENT: [HeaderName; 7] = [
+static NOT_FOR_CLIENT: [HeaderName; 7] = [
     header::SET_COOKIE,
     header::ALT_SVC,
     header::STRICT_TRANSPORT_SECURITY,

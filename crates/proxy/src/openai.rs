@@ -46,7 +46,7 @@ pub use multipart::{
 pub use nested::nested_model;
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};
 pub use preamble::is_preamble;
-pub use rename::rename;
+pub use rename::{BackendModel, rename};
 pub use sse::{DEFAULT_MAX_EVENT_BYTES, Event, Fed, ScanError, Scanner, Seen, Stop};
 pub(crate) use string::{string_end, unquoted};
 pub use told::{Told, told_by};

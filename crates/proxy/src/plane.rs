@@ -10,6 +10,7 @@ use gateway_routing::{ChannelSpec, Params, PolicyKind, Pool, PoolSpec, Pools, st
 
 use crate::budget::Budget;
 use crate::metrics::{ChannelMetrics, Metrics, ModelMetrics, RouteMetrics};
+use crate::openai::BackendModel;
 use crate::upstream::{Target, Timeouts};
 
 /// The pool, and the metric label, of model names that only wildcard channels serve.
@@ -58,7 +59,7 @@ pub(crate) struct Route {
     /// The channel.
     pub target: Arc<Target>,
     /// What the channel calls the model; `None`: as the client does.
-    pub backend_model: Option<Arc<str>>,
+    pub backend_model: Option<BackendModel>,
     /// For connections.
     pub timeouts: Timeouts,
     /// The longest wait for the first byte of a stream.
@@ -163,14 +164,22 @@ impl Served {
 
     /// The channels that call the model by this name.
     pub(crate) fn channels_by_name(&self, name: &str) -> impl Iterator<Item = ChannelId> {
-        let same =
-            move |route: &&Arc<Route>| route.backend_model.as_deref().is_none_or(|backend| backend == name);
+        let same = move |route: &&Arc<Route>| route.backend_name().is_none_or(|backend| **backend == *name);
         self.routes.values().filter(same).map(|route| route.target.channel().id)
     }
 
     /// The channels that may be chosen.
     pub(crate) fn channels(&self) -> impl Iterator<Item = &Arc<Channel>> {
         self.routes.values().map(|route| route.target.channel())
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// The name of the model at the channel, if it has one of its own there.
+    pub(crate) fn backend_name(&self) -> Option<&Arc<str>> {
+        self.backend_model.as_ref().map(BackendModel::name)
     }
 }
 
@@ -232,7 +241,7 @@ impl Draft {
                 let channel = Arc::clone(target.channel());
                 let times = settings.times_of(&channel.tuning);
                 let route = Route {
-                    backend_model,
+                    backend_model: backend_model.map(BackendModel::new),
                     timeouts: Timeouts { connect: times.connect, idle: settings.pool_idle_timeout },
                     first_byte: times.first_byte,
                     stream_gap: times.stream_gap,

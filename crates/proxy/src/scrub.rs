@@ -9,7 +9,7 @@ const SHORTEST_KEY: usize = 8;
 
 /// Whether a text repeats a channel's key.
 pub(crate) fn holds(text: &[u8], key: &str) -> bool {
-    key.len() >= SHORTEST_KEY && memmem::find(text, key.as_bytes()).is_some()
+    (SHORTEST_KEY..=text.len()).contains(&key.len()) && memmem::find(text, key.as_bytes()).is_some()
 }
 
 /// Takes a channel's key out of a text that an upstream wrote. Upstreams repeat keys in their errors.

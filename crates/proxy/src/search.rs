@@ -98,10 +98,11 @@ impl Search<'_> {
     }
 
     async fn seek(&self, entry: &mut Entry) -> Result<(Answer, AttemptNumber), ProxyError> {
-        self.served.budget.request(entry.now(), self.hedge_percent());
+        let now = entry.now();
+        self.served.budget.request(now, self.hedge_percent());
         entry.promised(self.call.promise.clone());
         let mut spent = Spent::new(self.schedule());
-        let mut leg = match self.first_leg(&mut spent, entry).await {
+        let mut leg = match self.first_leg(&mut spent, entry, now).await {
             Ok(leg) => leg,
             Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
         };
@@ -110,7 +111,7 @@ impl Search<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(Lost::Left(other)) => *other,
                 Err(Lost::Failed) if self.may_go_on(&spent) => {
-                    match self.next_leg(&mut spent, entry, Purpose::Again) {
+                    match self.next_leg(&mut spent, entry, Purpose::Again, entry.now()) {
                         Ok(leg) => leg,
                         Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
                     }
@@ -121,20 +122,25 @@ impl Search<'_> {
     }
 
     /// Chooses the channel of the first attempt. Waits for one that is limited for a moment only, once.
-    async fn first_leg(&self, spent: &mut Spent, entry: &mut Entry) -> Result<Leg, NoRoute> {
-        match self.next_leg(spent, entry, Purpose::First) {
+    async fn first_leg(&self, spent: &mut Spent, entry: &mut Entry, now: Micros) -> Result<Leg, NoRoute> {
+        match self.next_leg(spent, entry, Purpose::First, now) {
             Err(NoRoute::AllLimited { retry_after }) if spent.may_wait(retry_after) => {
                 sleep(Duration::from_micros(retry_after.0)).await;
-                self.next_leg(spent, entry, Purpose::First)
+                self.next_leg(spent, entry, Purpose::First, entry.now())
             }
             settled => settled,
         }
     }
 
     /// Chooses the channel of the next attempt, and pays for it if it is not the first.
-    fn next_leg(&self, spent: &mut Spent, entry: &mut Entry, purpose: Purpose) -> Result<Leg, NoRoute> {
+    fn next_leg(
+        &self,
+        spent: &mut Spent,
+        entry: &mut Entry,
+        purpose: Purpose,
+        now: Micros,
+    ) -> Result<Leg, NoRoute> {
         let (budget, metrics) = (&self.served.budget, &self.served.metrics);
-        let now = entry.now();
         // Paid before anybody is decided for: a decision that is not acted upon would be a trial that tries nothing.
         let paid = match purpose {
             Purpose::First => true,
@@ -147,7 +153,7 @@ impl Search<'_> {
             }
             return Err(NoRoute::AllExcluded);
         }
-        let leg = self.decide_leg(spent, entry, purpose);
+        let leg = self.decide_leg(spent, entry, purpose, now);
         match (purpose, &leg) {
             (Purpose::First, _) => {}
             (Purpose::Again | Purpose::Instead, Ok(_)) => metrics.retried(),
@@ -158,7 +164,13 @@ impl Search<'_> {
         leg
     }
 
-    fn decide_leg(&self, spent: &mut Spent, entry: &mut Entry, purpose: Purpose) -> Result<Leg, NoRoute> {
+    fn decide_leg(
+        &self,
+        spent: &mut Spent,
+        entry: &mut Entry,
+        purpose: Purpose,
+        now: Micros,
+    ) -> Result<Leg, NoRoute> {
         let clock = self.worker.clock();
         let place = self.worker.sessions().place_of(&self.call.session, clock.unix());
         let session = RoutingKey(self.call.session.hash64());
@@ -173,13 +185,13 @@ impl Search<'_> {
             filter: only.as_ref(),
             prompt_tokens: self.call.prompt_tokens(),
         };
-        let (now, seed) = (clock.now(), seed());
+        let seed = seed();
         let account = self.call.explain.then(|| self.served.pool.explain(&wish, now, seed));
         let decision = self.decide(&wish, now, seed)?;
         // A pool may be a moment newer than this call's snapshot: then the channel is not this call's.
         let Some(route) = self.route(decision.channel) else {
             spent.tried.insert(decision.channel);
-            return self.decide_leg(spent, entry, purpose);
+            return self.decide_leg(spent, entry, purpose, now);
         };
         // What is only late is worth a channel that is well, and nothing less.
         if decision.panic && matches!(purpose, Purpose::Instead | Purpose::Beside) {
@@ -341,7 +353,7 @@ impl Search<'_> {
         let may = self.may_go_on(spent)
             && spent.failures.allow_double(self.call, settings)
             && entry.confirms_cut(leg.number);
-        let other = if may { self.next_leg(spent, entry, Purpose::Instead).ok() } else { None }?;
+        let other = if may { self.next_leg(spent, entry, Purpose::Instead, entry.now()).ok() } else { None }?;
         entry.end(leg.number, Ending::cut());
         spent.failures.note_cut();
         Some(other)
@@ -353,7 +365,7 @@ impl Search<'_> {
         if !spent.has_attempts(settings) || !spent.failures.allow_double(self.call, settings) {
             return None;
         }
-        let leg = self.next_leg(spent, entry, Purpose::Beside).ok()?;
+        let leg = self.next_leg(spent, entry, Purpose::Beside, entry.now()).ok()?;
         let number = leg.number;
         let under_way = Box::pin(async move {
             let outcome = self.attempt(&leg).await;

@@ -74,7 +74,7 @@ where
     let began = Instant::now();
     let mut kept = SpoolWriter::new(proxy.spool_above);
     loop {
-        let end = began + server.body_timeout + allowance(kept.len());
+        let end = || began + server.body_timeout + allowance(kept.len());
         let Some(data) = next_data(&mut body, kept.len(), server.read_timeout, end).await? else { break };
         if kept.len() + data.len() as u64 > limit {
             return Err(too_large());

@@ -4,6 +4,7 @@
 //! contended. A failure says how far the request had got, because that decides whether it may be tried again.
 
 mod answer_body;
+mod asked;
 mod connect;
 mod http1;
 mod names;
@@ -17,9 +18,10 @@ mod target;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, Version};
 
 pub(crate) use answer_body::{AnswerBody, AnswerError};
+pub(crate) use asked::Asked;
 pub(crate) use connect::{ConnectError, Connector};
 pub use names::Names;
 pub(crate) use outgoing::Outgoing;
@@ -56,6 +58,8 @@ pub(crate) enum SendError {
     Protocol(AnswerError),
     /// The request's own body could not be read: the gateway's doing.
     Body(AnswerError),
+    /// The request's URI is none: the gateway's doing.
+    Target,
 }
 
 // === impl Upstreams ===
@@ -70,48 +74,50 @@ impl Upstreams {
     ///
     /// A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where
     /// such a connection ended before an answer's head, the request is made and sent once more over a fresh one.
-    pub(crate) async fn send(
+    pub(crate) async fn send<'c>(
         &self,
         target: &Target,
-        request: impl Fn() -> Request<Outgoing>,
+        asked: impl Fn() -> Asked<'c>,
         timeouts: Timeouts,
     ) -> Result<Response<AnswerBody>, SendError> {
         if let Some(kept) = self.pool.take(&target.origin(), timeouts.idle) {
-            match self.send_over(kept, target, request(), timeouts).await {
+            match self.send_over(kept, target, asked(), timeouts).await {
                 Err(SendError::Closed { unanswered: true, .. }) => {}
                 settled => return settled,
             }
         }
         // Rare beside the calls over kept connections, and large: a future of its own, so that those do not carry it.
-        Box::pin(self.send_fresh(target, request(), timeouts)).await
+        Box::pin(self.send_fresh(target, asked(), timeouts)).await
     }
 
     async fn send_fresh(
         &self,
         target: &Target,
-        request: Request<Outgoing>,
+        asked: Asked<'_>,
         timeouts: Timeouts,
     ) -> Result<Response<AnswerBody>, SendError> {
         let fresh = self.connect(target, timeouts).await.map_err(SendError::Connect)?;
-        self.send_over(fresh, target, request, timeouts).await
+        self.send_over(fresh, target, asked, timeouts).await
     }
 
     async fn send_over(
         &self,
         connection: Connection,
         target: &Target,
-        mut request: Request<Outgoing>,
+        asked: Asked<'_>,
         timeouts: Timeouts,
     ) -> Result<Response<AnswerBody>, SendError> {
-        target.address(&mut request, connection.is_h2());
         match connection {
             Connection::H1(wire) => {
                 let pool = Arc::clone(&self.pool);
                 let home = Home { pool, origin: target.origin(), idle: timeouts.idle };
-                let response = http1::call(wire, request, home).await?;
+                let response = http1::call(wire, asked, target, home).await?;
                 Ok(response.map(AnswerBody::http1))
             }
-            Connection::H2(seat) => seat.send(request).await,
+            Connection::H2(seat) => {
+                let request = asked.into_request(target, Version::HTTP_2).map_err(|_| SendError::Target)?;
+                seat.send(request).await
+            }
         }
     }
 
@@ -125,7 +131,7 @@ impl Upstreams {
     ) -> Result<Switched, SendError> {
         let connecting = self.connector.connect_alone(target, timeouts.connect);
         let alone = connecting.await.map_err(SendError::Connect)?;
-        switch::over(alone, target, request).await
+        switch::over(alone, request).await
     }
 
     async fn connect(&self, target: &Target, timeouts: Timeouts) -> Result<Connection, ConnectError> {

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use gateway_proxy::openai::{
-    Edit, MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, ask_for_usage, nested_model, peek, pieces, rename,
+    BackendModel, Edit, MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, ask_for_usage, nested_model, peek, pieces,
+    rename,
 };
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -54,8 +55,13 @@ pub(crate) fn only_the_model_is_renamed(body: &[u8]) {
     let Ok(before) = peek(body) else { return };
     let Some(ModelSpan { span, value }) = before.model.clone() else { return };
     let body = Bytes::copy_from_slice(body);
-    assert_eq!(rename(&body, span.clone(), &value), None, "it is called so already");
-    let renamed = pieces(&body, [None, rename(&body, span.clone(), NAME), None]).concat();
+    assert_eq!(
+        rename(&body, span.clone(), &BackendModel::new((*value).into())),
+        None,
+        "it is called so already"
+    );
+    let renamed =
+        pieces(&body, [None, rename(&body, span.clone(), &BackendModel::new(NAME.into())), None]).concat();
     let escaped = Value::from(NAME).to_string();
     let expected = [&body[..span.start], escaped.as_bytes(), &body[span.end..]].concat();
     assert_eq!(renamed, expected);

@@ -7,16 +7,16 @@ use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Version};
 use tokio::time::timeout_at;
 
-use super::{Answer, Content, Failure, Limits, Pace, Repeat, refusal, request_for, uri_for};
+use super::{Answer, Content, Failure, Limits, Pace, Repeat, asked_of, refusal};
 use crate::call::Call;
 use crate::error::ProxyError;
 use crate::headers;
 use crate::plane::Route;
 use crate::socket::{Client, Ear, Opened};
-use crate::upstream::{Outgoing, Switched, Upstreams};
+use crate::upstream::{Outgoing, SendError, Switched, Upstreams};
 use crate::websocket::{KEY_BYTES, accept_for, encode_key, protocols};
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
@@ -34,7 +34,8 @@ pub(super) async fn open(
     let mut random = [0; KEY_BYTES];
     getrandom::fill(&mut random).map_err(|_| Failure::internal("no chance to be had for a key"))?;
     let key = encode_key(random);
-    let mut request = request_for(call, route, &uri_for(call, route)?);
+    let request = asked_of(call, route).into_request(&route.target, Version::HTTP_11);
+    let mut request = request.map_err(|_| SendError::Target)?;
     ask_for_socket(&mut request, &key)?;
     let switching = upstreams.switch(&route.target, request, route.timeouts);
     let switched = timeout_at(limits.first_byte, switching)

@@ -24,7 +24,7 @@ use super::*;
 use crate::admit;
 use crate::error::ProxyError;
 use crate::metrics::Metrics;
-use crate::openai::{Lookup, lookup};
+use crate::openai::{BackendModel, Lookup, lookup};
 use crate::understand::{Caller, understand};
 use crate::upstream::{Target, Timeouts};
 
@@ -63,7 +63,7 @@ fn route_to(backend: &str) -> Route {
     };
     Route {
         target: Arc::new(Target::new(Arc::new(as_it_is)).unwrap()),
-        backend_model: Some(Arc::from(backend)),
+        backend_model: Some(BackendModel::new(Arc::from(backend))),
         timeouts: Timeouts { connect: second, idle: second },
         first_byte: second,
         stream_gap: second,

@@ -148,7 +148,7 @@ impl Fetch<'_> {
     fn for_channel(&self, query: String, channel: ChannelId) -> String {
         let backend = || {
             let name = uri::decoded(query.get(uri::in_query(&query, "model")?)?)?;
-            self.plane.model(&name)?.route(channel)?.backend_model.clone()
+            self.plane.model(&name)?.route(channel)?.backend_name().cloned()
         };
         match (uri::in_query(&query, "model"), backend()) {
             (Some(span), Some(backend)) => uri::with(&query, span, &uri::encoded(&backend)),

@@ -54,14 +54,6 @@ pub(super) struct Home {
     pub idle: Duration,
 }
 
-// === impl Connection ===
-
-impl Connection {
-    pub(super) fn is_h2(&self) -> bool {
-        matches!(self, Self::H2(_))
-    }
-}
-
 // === impl Pool ===
 
 impl Pool {

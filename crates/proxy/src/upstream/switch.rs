@@ -6,7 +6,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
 use super::http1::Wire;
-use super::{AnswerBody, ConnectError, Outgoing, SendError, Target};
+use super::{AnswerBody, ConnectError, Outgoing, SendError};
 use crate::tasks;
 
 /// How many headers an answer may have.
@@ -24,12 +24,7 @@ pub(crate) enum Switched {
 }
 
 /// Sends the request over a connection that is for it alone.
-pub(super) async fn over(
-    wire: Wire,
-    target: &Target,
-    mut request: Request<Outgoing>,
-) -> Result<Switched, SendError> {
-    target.address(&mut request, false);
+pub(super) async fn over(wire: Wire, request: Request<Outgoing>) -> Result<Switched, SendError> {
     match wire {
         Wire::Plain(tcp) => ask(TokioIo::new(tcp), request).await,
         Wire::Tls(tls) => ask(TokioIo::new(*tls), request).await,

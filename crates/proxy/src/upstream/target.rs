@@ -2,11 +2,9 @@ use std::sync::Arc;
 
 use gateway_domain::Channel;
 use http::header::{AUTHORIZATION, HOST};
-use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Uri};
+use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Uri, Version};
 use rustls::pki_types::ServerName;
-
-use super::Outgoing;
 
 /// A channel made ready for calling: everything that does not change from call to call is computed once, when a
 /// snapshot is adopted.
@@ -90,38 +88,67 @@ impl Target {
         self.server_name.as_ref()
     }
 
+    /// The name for the `Host` header.
+    pub(super) fn host_header(&self) -> &HeaderValue {
+        &self.host_header
+    }
+
+    /// What shows the channel's key; `None` for upstreams that want none.
+    pub(super) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
     /// The path of an endpoint at this channel; `endpoint` stands below `/v1` and begins with a slash, `query` is
-    /// what the client gave after `?`.
-    pub(crate) fn uri(&self, endpoint: &str, query: Option<&str>) -> Result<Uri, http::uri::InvalidUri> {
+    /// what the client gave after `?`. In HTTP/2 the target's name is a part of it.
+    pub(super) fn uri(
+        &self,
+        endpoint: &str,
+        query: Option<&str>,
+        version: Version,
+    ) -> Result<Uri, InvalidUri> {
         let path = self.channel.base_url.path();
-        match query {
-            Some(query) => format!("{path}{endpoint}?{query}").parse(),
-            None => format!("{path}{endpoint}").parse(),
+        let path: PathAndQuery = match query {
+            Some(query) => format!("{path}{endpoint}?{query}").try_into()?,
+            None => format!("{path}{endpoint}").try_into()?,
+        };
+        if version < Version::HTTP_2 {
+            return Ok(path.into());
         }
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(if self.server_name.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(path);
+        Ok(Uri::from_parts(parts).expect("nothing is missing"))
     }
 
-    /// Adds the channel's key.
-    pub(crate) fn authorize(&self, headers: &mut HeaderMap) {
-        if let Some(value) = &self.authorization {
-            headers.insert(AUTHORIZATION, value.clone());
+    /// Adds the key, and the target's name where HTTP/1.1 wants it.
+    pub(super) fn address(&self, headers: &mut HeaderMap, key: Option<&HeaderValue>, version: Version) {
+        if let Some(key) = key {
+            headers.insert(AUTHORIZATION, key.clone());
+        }
+        if version < Version::HTTP_2 {
+            headers.insert(HOST, self.host_header.clone());
         }
     }
+}
 
-    /// Puts the target's name where the protocol wants it: the `Host` header of HTTP/1.1, the authority of HTTP/2.
-    pub(super) fn address(&self, request: &mut Request<Outgoing>, h2: bool) {
-        if h2 {
-            *request.version_mut() = http::Version::HTTP_2;
-            let path = request.uri().path_and_query().cloned();
-            let mut parts = http::uri::Parts::default();
-            parts.scheme = Some(if self.server_name.is_some() { Scheme::HTTPS } else { Scheme::HTTP });
-            parts.authority = Some(self.authority.clone());
-            parts.path_and_query = Some(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-            if let Ok(uri) = Uri::from_parts(parts) {
-                *request.uri_mut() = uri;
-            }
-            request.headers_mut().remove(HOST);
-        } else {
-            request.headers_mut().insert(HOST, self.host_header.clone());
-        }
-    }
+/// A channel with this base URL, and a key.
+#[cfg(test)]
+pub(super) fn target_of(base_url: &str) -> Target {
+    use gateway_domain::{BaseUrl, ChannelId, ChannelTuning, ManagedBy, ProbePlan, Secret};
+
+    let channel = Channel {
+        id: ChannelId(1),
+        name: "a".into(),
+        base_url: BaseUrl::parse(base_url).expect("a base URL"),
+        api_key: Secret::new("sk-channel".to_owned()),
+        weight: 1,
+        enabled: true,
+        serves_any_model: false,
+        max_concurrency: None,
+        probe: ProbePlan::default(),
+        tuning: ChannelTuning::default(),
+        managed_by: ManagedBy::Api,
+    };
+    Target::new(Arc::new(channel)).expect("a target")
 }

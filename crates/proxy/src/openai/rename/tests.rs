@@ -7,7 +7,7 @@ use crate::openai::{peek, pieces};
 fn renamed(body: &str, model: &str) -> [Bytes; 7] {
     let body = Bytes::copy_from_slice(body.as_bytes());
     let span = peek(&body).unwrap().model.unwrap().span;
-    pieces(&body, [rename(&body, span, model), None, None])
+    pieces(&body, [rename(&body, span, &BackendModel::new(model.into())), None, None])
 }
 
 #[test]
@@ -26,13 +26,14 @@ fn the_new_name_is_escaped_as_json_wants_it() {
 fn a_body_that_names_the_model_already_stays_as_it_is() {
     let body = Bytes::from_static(br#"{"model":"gpt\u002d4o"}"#);
     let span = peek(&body).unwrap().model.unwrap().span;
-    assert_eq!(rename(&body, span, "gpt-4o"), None);
+    assert_eq!(rename(&body, span, &BackendModel::new("gpt-4o".into())), None);
 }
 
 #[test]
 fn the_pieces_are_slices_of_the_original() {
     let body = Bytes::from_static(br#"{"model":"a"}"#);
-    let [head, model, tail, ..] = pieces(&body, [None, rename(&body, 9..12, "b"), None]);
+    let [head, model, tail, ..] =
+        pieces(&body, [None, rename(&body, 9..12, &BackendModel::new("b".into())), None]);
     assert_eq!(head.as_ptr(), body.as_ptr());
     assert_eq!(tail.as_ptr().addr(), body.as_ptr().addr() + 12);
     assert_eq!([head, model, tail], [&br#"{"model":"#[..], br#""b""#, b"}"]);

@@ -2,15 +2,15 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Response, StatusCode};
 
 use super::body::{Arrived, Body};
 use super::framing::{Framing, Unframed, keeps_alive};
 use super::sending::Sending;
 use super::wire::Wire;
 use super::{Error, Failed, head, scratch};
-use crate::upstream::Outgoing;
 use crate::upstream::pool::Home;
+use crate::upstream::{Asked, Target};
 
 /// Answers that are none yet (1xx) before the one that is, all together in bytes. Nobody has a use for more.
 const MAX_INTERIM: usize = 64 << 10;
@@ -20,12 +20,13 @@ const MAX_INTERIM: usize = 64 << 10;
 /// An answer may come before the whole request is out: then the rest goes out while the answer's body is read.
 pub(in crate::upstream) async fn call(
     mut wire: Wire,
-    request: Request<Outgoing>,
+    asked: Asked<'_>,
+    target: &Target,
     home: Home,
 ) -> Result<Response<Body>, Failed> {
     let mut waiting = Waiting {
-        method: request.method().clone(),
-        sending: Some(Sending::new(request)),
+        method: asked.method.clone(),
+        sending: Some(Sending::new(asked, target)),
         begun: BytesMut::new(),
         broken: None,
         interim: 0,

@@ -3,10 +3,11 @@
 use std::mem::MaybeUninit;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
+use http::{Method, Response, StatusCode, Version};
 
 use super::Error;
+use crate::upstream::{Asked, Target};
 
 /// How many headers an answer may have.
 const MAX_HEADERS: usize = 128;
@@ -49,16 +50,28 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
 }
 
 /// Writes the head of a request whose body has this length.
-pub(super) fn write<B>(request: &Request<B>, length: u64, into: &mut BytesMut) {
-    let method = request.method();
-    into.put_slice(method.as_str().as_bytes());
+///
+/// Path and query come out of a request that was read, or are escaped, and the base URL has no character that a path may
+/// not have: nothing in them ends the line.
+pub(super) fn write(asked: &Asked<'_>, target: &Target, length: u64, into: &mut BytesMut) {
+    into.put_slice(asked.method.as_str().as_bytes());
     into.put_u8(b' ');
-    let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-    into.put_slice(target.as_bytes());
+    into.put_slice(target.channel().base_url.path().as_bytes());
+    into.put_slice(asked.path.as_bytes());
+    if let Some(query) = &asked.query {
+        into.put_u8(b'?');
+        into.put_slice(query.as_bytes());
+    }
     into.put_slice(b" HTTP/1.1\r\n");
-    headers(request.headers(), into);
+    header(&HOST, target.host_header(), into);
+    for (name, value) in asked.headers {
+        header(name, value, into);
+    }
+    if let Some(key) = asked.authorization(target) {
+        header(&AUTHORIZATION, key, into);
+    }
     // RFC 9110 §8.6: a body of no bytes is announced where one could be expected.
-    if length > 0 || matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+    if length > 0 || matches!(*asked.method, Method::POST | Method::PUT | Method::PATCH) {
         let mut digits = [0_u8; 20];
         into.put_slice(CONTENT_LENGTH.as_str().as_bytes());
         into.put_slice(b": ");
@@ -68,13 +81,11 @@ pub(super) fn write<B>(request: &Request<B>, length: u64, into: &mut BytesMut) {
     into.put_slice(b"\r\n");
 }
 
-fn headers(headers: &HeaderMap, into: &mut BytesMut) {
-    for (name, value) in headers {
-        into.put_slice(name.as_str().as_bytes());
-        into.put_slice(b": ");
-        into.put_slice(value.as_bytes());
-        into.put_slice(b"\r\n");
-    }
+fn header(name: &HeaderName, value: &HeaderValue, into: &mut BytesMut) {
+    into.put_slice(name.as_str().as_bytes());
+    into.put_slice(b": ");
+    into.put_slice(value.as_bytes());
+    into.put_slice(b"\r\n");
 }
 
 /// The digits of a number. Formatting machinery would cost more than the rest of the head.
@@ -107,9 +118,12 @@ fn why(error: httparse::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::upstream::Outgoing;
+    use crate::upstream::target::target_of;
 
     #[test]
     fn a_head_is_read_when_it_is_whole_and_not_before() {
@@ -144,23 +158,35 @@ mod tests {
 
     #[test]
     fn a_request_is_written_with_the_length_of_its_body() {
-        let written = |method: Method, length| {
-            let request =
-                Request::builder().method(method).uri("/v1/x?y=1").header("host", "up").body(()).unwrap();
+        let target = target_of("http://up:8000/base");
+        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-a"), HeaderValue::from_static("1"))]);
+        let secret = HeaderValue::from_static("Bearer secret");
+        let written = |method: &Method, query: Option<&'static str>, length| {
+            let asked = Asked {
+                method,
+                path: "/x".into(),
+                query: query.map(Into::into),
+                headers: &headers,
+                secret: query.map(|_| &secret),
+                body: Outgoing::new(Default::default()),
+            };
             let mut head = BytesMut::new();
-            write(&request, length, &mut head);
+            write(&asked, &target, length, &mut head);
             String::from_utf8(head.to_vec()).unwrap()
         };
         assert_eq!(
-            written(Method::POST, 1_203),
-            "POST /v1/x?y=1 HTTP/1.1\r\nhost: up\r\ncontent-length: 1203\r\n\r\n"
+            written(&Method::POST, Some("y=1"), 1_203),
+            "POST /base/x?y=1 HTTP/1.1\r\nhost: up:8000\r\nx-a: 1\r\nauthorization: Bearer secret\r\n\
+             content-length: 1203\r\n\r\n"
         );
+        let key = "authorization: Bearer sk-channel\r\n";
         assert_eq!(
-            written(Method::POST, 0),
-            "POST /v1/x?y=1 HTTP/1.1\r\nhost: up\r\ncontent-length: 0\r\n\r\n"
+            written(&Method::POST, None, 0),
+            format!("POST /base/x HTTP/1.1\r\nhost: up:8000\r\nx-a: 1\r\n{key}content-length: 0\r\n\r\n")
         );
-        assert_eq!(written(Method::GET, 0), "GET /v1/x?y=1 HTTP/1.1\r\nhost: up\r\n\r\n");
-        assert!(written(Method::GET, u64::MAX).contains("content-length: 18446744073709551615\r\n"));
+        let get = format!("GET /base/x HTTP/1.1\r\nhost: up:8000\r\nx-a: 1\r\n{key}\r\n");
+        assert_eq!(written(&Method::GET, None, 0), get);
+        assert!(written(&Method::GET, None, u64::MAX).contains("content-length: 18446744073709551615\r\n"));
     }
 
     proptest! {

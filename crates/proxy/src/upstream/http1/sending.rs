@@ -2,12 +2,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::Request;
 use http_body::Body as _;
 
 use super::wire::Wire;
 use super::{Error, head};
-use crate::upstream::Outgoing;
+use crate::upstream::{Asked, Outgoing, Target};
 
 /// Pieces up to this size are copied behind the head, so that a small request is one buffer and one write.
 const FLAT: usize = 8 << 10;
@@ -27,12 +26,12 @@ pub(super) struct Sending {
 // === impl Sending ===
 
 impl Sending {
-    pub(super) fn new(request: Request<Outgoing>) -> Self {
-        let length = request.body().size_hint().exact().unwrap_or_default();
+    pub(super) fn new(asked: Asked<'_>, target: &Target) -> Self {
+        let length = asked.body.size_hint().exact().unwrap_or_default();
         let short = usize::try_from(length).unwrap_or(usize::MAX).min(FLAT);
         let mut flat = BytesMut::with_capacity(HEAD + short);
-        head::write(&request, length, &mut flat);
-        Self { flat, piece: Bytes::new(), body: request.into_body() }
+        head::write(&asked, target, length, &mut flat);
+        Self { flat, piece: Bytes::new(), body: asked.body }
     }
 
     /// Writes as much as goes.
