@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gateway_domain::{Channel, ChannelId, Inventory, KeyDigest, Model, UnixMillis, User, UserId, UserKey};
+use gateway_domain::{
+    ById, Channel, ChannelId, Inventory, KeyDigest, Model, UnixMillis, User, UserId, UserKey,
+};
 
 use crate::Settings;
 
@@ -14,11 +16,11 @@ pub struct Snapshot {
     /// The settings.
     pub settings: Arc<Settings>,
     /// All channels, enabled or not.
-    pub channels: HashMap<ChannelId, Arc<Channel>>,
+    pub channels: ById<ChannelId, Arc<Channel>>,
     /// All models, by the name clients give.
     pub models: HashMap<Arc<str>, Arc<Model>>,
     /// All users, enabled or not.
-    pub users: HashMap<UserId, Arc<User>>,
+    pub users: ById<UserId, Arc<User>>,
     /// The keys of known users.
     keys: HashMap<KeyDigest, UserKey>,
     /// Enabled channels that serve any model, by id.
@@ -33,9 +35,9 @@ impl Snapshot {
     /// Puts settings and inventory together. Keys whose user is gone are left out.
     pub fn assemble(version: u64, settings: Arc<Settings>, inventory: Inventory) -> Self {
         let Inventory { channels, models, users, keys } = inventory;
-        let channels: HashMap<_, _> = channels.into_iter().map(|c| (c.id, Arc::new(c))).collect();
+        let channels: ById<_, _> = channels.into_iter().map(|c| (c.id, Arc::new(c))).collect();
         let models = models.into_iter().map(|m| (Arc::clone(&m.name), Arc::new(m))).collect();
-        let users: HashMap<_, _> = users.into_iter().map(|u| (u.id, Arc::new(u))).collect();
+        let users: ById<_, _> = users.into_iter().map(|u| (u.id, Arc::new(u))).collect();
         let keys = keys
             .into_iter()
             .filter(|key| users.contains_key(&key.user))

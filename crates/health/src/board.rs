@@ -1,10 +1,10 @@
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gateway_domain::{ChannelId, HealthReport, HealthStatus, UnixMillis};
+use gateway_domain::{ById, ChannelId, HealthReport, HealthStatus, UnixMillis};
 use tokio::sync::watch;
 
 use crate::stall::Stall;
@@ -25,7 +25,7 @@ pub struct Board {
     rules: ArcSwap<Rules>,
     /// The channels that serve more than one model.
     several: ArcSwap<HashSet<ChannelId>>,
-    channels: ArcSwap<HashMap<ChannelId, Arc<Entry>>>,
+    channels: ArcSwap<ById<ChannelId, Arc<Entry>>>,
     changes: watch::Sender<u64>,
     transitions: Mutex<VecDeque<Transition>>,
     stall: Stall,
@@ -127,7 +127,7 @@ impl Board {
     pub fn retain(&self, known: &[ChannelId]) {
         let known: HashSet<ChannelId> = known.iter().copied().collect();
         self.channels.rcu(|channels| {
-            let mut kept = HashMap::clone(channels);
+            let mut kept = ById::clone(channels);
             kept.retain(|channel, _| known.contains(channel));
             kept
         });
@@ -189,7 +189,7 @@ impl Board {
         }
         let new = Arc::new(Entry { usable: AtomicBool::new(true), record: Mutex::default() });
         self.channels.rcu(|channels| {
-            let mut more = HashMap::clone(channels);
+            let mut more = ById::clone(channels);
             more.entry(channel).or_insert_with(|| Arc::clone(&new));
             more
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_config::{ProxySettings, Snapshot};
-use gateway_domain::{Channel, ChannelId, Hedge, ModelTuning, Policy};
+use gateway_domain::{ById, Channel, ChannelId, Hedge, ModelTuning, Policy};
 use gateway_routing::{ChannelSpec, Params, PolicyKind, Pool, PoolSpec, Pools, stable_hash};
 
 use crate::budget::Budget;
@@ -50,7 +50,7 @@ pub(crate) struct Served {
     /// How many attempts beyond the first its calls may cost.
     pub budget: Arc<Budget>,
     pub metrics: Arc<ModelMetrics>,
-    routes: HashMap<ChannelId, Arc<Route>>,
+    routes: ById<ChannelId, Arc<Route>>,
 }
 
 /// One way to serve a model.
@@ -257,8 +257,8 @@ impl Draft {
     }
 }
 
-fn targets_of(snapshot: &Snapshot) -> HashMap<ChannelId, Arc<Target>> {
-    let mut targets = HashMap::with_capacity(snapshot.channels.len());
+fn targets_of(snapshot: &Snapshot) -> ById<ChannelId, Arc<Target>> {
+    let mut targets = ById::default();
     for channel in snapshot.channels.values().filter(|channel| channel.enabled) {
         match Target::new(Arc::clone(channel)) {
             Ok(target) => {
@@ -271,7 +271,7 @@ fn targets_of(snapshot: &Snapshot) -> HashMap<ChannelId, Arc<Target>> {
     targets
 }
 
-fn drafts_of(snapshot: &Snapshot, targets: &HashMap<ChannelId, Arc<Target>>) -> Vec<Draft> {
+fn drafts_of(snapshot: &Snapshot, targets: &ById<ChannelId, Arc<Target>>) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = snapshot
         .models
         .values()
