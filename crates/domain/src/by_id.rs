@@ -53,8 +53,8 @@ mod tests {
 
     #[test]
     fn neighbouring_ids_differ_in_the_low_bits_and_in_the_high_ones() {
-        let hasher = BuildHasherDefault::<IdHasher>::default();
-        let hashes = || (0..1_024).map(|id| hasher.hash_one(ChannelId(id)));
+        let build = BuildHasherDefault::<IdHasher>::default();
+        let hashes = || (0..1_024).map(|id| build.hash_one(ChannelId(id)));
         let low: HashSet<u64> = hashes().map(|hash| hash & 1_023).collect();
         let high: HashSet<u64> = hashes().map(|hash| hash >> 57).collect();
         assert!(low.len() > 512 && high.len() == 128, "{} and {}", low.len(), high.len());
