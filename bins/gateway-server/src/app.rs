@@ -5,6 +5,7 @@ use std::thread;
 
 use anyhow::Context as _;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use gateway_admin::Traffic;
 use gateway_config::{
     AdminAuth, Cause, Environment, Live, Loaded, PublishRequest, Published, Publisher, ReloadStatus,
     Settings, Snapshot, Source,
@@ -71,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) live: Arc<Live>,
     pub(crate) status: Arc<ArcSwap<ReloadStatus>>,
     pub(crate) proxy: Arc<Proxy>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) board: Arc<Board>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) sessions: Arc<Sessions>,
@@ -197,7 +199,7 @@ impl Parts {
         sessions.restore(housekeeping::sessions_of(store.sessions()?));
         let objects = Arc::new(objects::restored(&store)?);
         let client_tls = tls::client_config()?;
-        let clock = Clock::start();
+        let (clock, traffic) = (Clock::start(), Arc::new(Traffic::new()));
         let metrics = Metrics::new(meters.recorder());
         let names = Names::new(&settings.proxy.dns_servers, &metrics);
         let parts = gateway_proxy::Parts {
@@ -209,7 +211,7 @@ impl Parts {
             metrics,
             tls: Arc::clone(&client_tls),
             names: names.clone(),
-            sink: journal(store.recorder(), Arc::clone(&live)),
+            sink: journal(store.recorder(), Arc::clone(&live), Arc::clone(&traffic)),
             clock,
         };
         let proxy = Proxy::new(parts, snapshot).context("the first snapshot cannot be served")?;
@@ -219,6 +221,7 @@ impl Parts {
             live,
             status: Arc::new(ArcSwap::from_pointee(first_status(loaded))),
             proxy: Arc::new(proxy),
+            traffic,
             board,
             pools,
             sessions,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use gateway_admin::{Admin, Caller};
 use gateway_config::Live;
-use gateway_proxy::{MayExplain, RequestId, Worker, wants_explanation};
+use gateway_proxy::{MayExplain, Proxy, RequestId, Worker, wants_explanation};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
@@ -35,6 +35,7 @@ const ADMIN_BODY_TIME: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct House {
     pub(crate) admin: Arc<Admin>,
+    pub(crate) proxy: Arc<Proxy>,
     pub(crate) live: Arc<Live>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) meters: Arc<Meters>,
@@ -188,6 +189,7 @@ impl Door {
         if !self.house.live.load().settings.metrics.enabled {
             return Refusal::NotFound.answer(id.as_str(), http1);
         }
+        self.house.proxy.show_under_way();
         let text = Bytes::from(self.house.meters.render());
         reply::plain(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text, id.as_str())
     }

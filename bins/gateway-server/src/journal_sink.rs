@@ -1,13 +1,19 @@
 use std::sync::Arc;
 
+use gateway_admin::Traffic;
 use gateway_config::Live;
 use gateway_domain::Exchange;
 use gateway_storage::Recorder;
 
-/// Where finished exchanges go: one log line and one record each. Called on the data plane's threads, so nothing
-/// here waits: log lines and records are dropped and counted when their queues are full.
-pub(crate) fn journal(recorder: Recorder, live: Arc<Live>) -> Arc<dyn Fn(&Exchange) + Send + Sync> {
+/// Where finished exchanges go: the figures of the last minutes, one log line and one record each. Called on the data
+/// plane's threads, so nothing here waits: log lines and records are dropped and counted when their queues are full.
+pub(crate) fn journal(
+    recorder: Recorder,
+    live: Arc<Live>,
+    traffic: Arc<Traffic>,
+) -> Arc<dyn Fn(&Exchange) + Send + Sync> {
     Arc::new(move |exchange| {
+        traffic.count(exchange);
         log(exchange);
         if live.load().settings.database.keep_requests > 0 {
             // A drop is counted by the recorder itself and shown as a metric.

@@ -8,9 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use gateway_admin::Admin;
+use gateway_admin::{Admin, News, UnderWay};
 use gateway_config::Environment;
 use gateway_health::run_prober;
+use gateway_proxy::Proxy;
 use rustix::process::{Resource, getrlimit};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, watch};
@@ -64,6 +65,7 @@ async fn conduct(app: App) -> anyhow::Result<()> {
     say_hello(&app);
     let house = House::of(&app, &readiness);
     let stop = app.stopper().watch();
+    tasks.start("feed", Arc::clone(&house.admin).tend(reaches(line.watch(), Life::Draining)));
     let (listeners, parts) = start_machines(app, &tasks, &line, &readiness);
     readiness.configured();
     let floor = Floor { tasks: &tasks, parts: &parts, house, line: &line };
@@ -292,6 +294,9 @@ impl House {
             board: Arc::clone(&parts.board),
             pools: Arc::clone(&parts.pools),
             sessions: Arc::clone(&parts.sessions),
+            traffic: Arc::clone(&parts.traffic),
+            news: News::new(app.started_at),
+            under_way: under_way(&parts.proxy),
             probe: Arc::clone(&parts.probe),
             recorder: parts.store.recorder(),
             token: app.admin_token,
@@ -304,12 +309,21 @@ impl House {
         });
         Arc::new(Self {
             admin: Arc::new(admin),
+            proxy: Arc::clone(&parts.proxy),
             live: Arc::clone(&parts.live),
             readiness: Arc::clone(readiness),
             meters: Arc::clone(&parts.meters),
             control: Handle::current(),
         })
     }
+}
+
+fn under_way(proxy: &Arc<Proxy>) -> Arc<dyn Fn() -> UnderWay + Send + Sync> {
+    let proxy = Arc::clone(proxy);
+    Arc::new(move || {
+        let (requests, streams) = proxy.under_way();
+        UnderWay { requests, streams }
+    })
 }
 
 /// Where those who work on the web pages keep them; a gateway as it is shipped has them built in.

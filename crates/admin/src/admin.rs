@@ -24,7 +24,7 @@ use crate::error::ApiError;
 use crate::origin::{self, Media};
 use crate::route::{Access, Answer, Answered, Call, Forget, Handler, Route, Shape, Verb};
 use crate::surface::{self, Found, Surface};
-use crate::{Body, ui};
+use crate::{Body, News, Traffic, UnderWay, ui};
 
 /// No admin body is larger; the server's own limit is for prompts.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -71,6 +71,12 @@ pub struct Parts {
     pub pools: Arc<Pools>,
     /// The remembered sessions.
     pub sessions: Arc<Sessions>,
+    /// The figures of the last minutes.
+    pub traffic: Arc<Traffic>,
+    /// Tells those who listen what happens.
+    pub news: News,
+    /// What is under way on the data plane just now.
+    pub under_way: Arc<dyn Fn() -> UnderWay + Send + Sync>,
     /// Asks channels for `test` and `models`.
     pub probe: Arc<HttpProbe>,
     /// The queue of records that wait to be written.
@@ -110,6 +116,10 @@ impl Admin {
     pub fn new(parts: Parts) -> Self {
         let (gate, writes) = (Gate::new(parts.token), Arc::new(Semaphore::new(MAX_WRITES)));
         Self { parts: Arc::new(parts), gate, surface: Surface::new(), writes }
+    }
+
+    pub(crate) fn parts(&self) -> &Arc<Parts> {
+        &self.parts
     }
 
     #[cfg(test)]
@@ -300,6 +310,7 @@ fn accept(route: &Route, answer: Answer) -> Response<Body> {
     let kind = match route.response {
         Shape::Nothing | Shape::Asset => None,
         Shape::One(_) | Shape::Many(_) | Shape::Document => Some("application/json"),
+        Shape::Events => Some("text/event-stream"),
         Shape::Html => Some("text/html; charset=utf-8"),
     };
     let mut response = respond(status, kind, answer.body);

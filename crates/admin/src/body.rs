@@ -5,22 +5,45 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// The body of an admin answer: bytes that are known.
-#[derive(Debug, Default)]
-pub struct Body(Option<Bytes>);
+use crate::feed::Listener;
+
+/// The body of an admin answer.
+#[derive(Debug)]
+pub struct Body(Content);
+
+#[derive(Debug)]
+enum Content {
+    /// Bytes that are known; `None` once they are given.
+    Whole(Option<Bytes>),
+    /// What comes, as it comes.
+    Feed(Listener),
+}
 
 // === impl Body ===
 
 impl Body {
     /// What it says, when it is JSON.
     pub(crate) fn json(&self) -> Option<serde_json::Value> {
-        serde_json::from_slice(self.0.as_deref()?).ok()
+        match &self.0 {
+            Content::Whole(bytes) => serde_json::from_slice(bytes.as_deref()?).ok(),
+            Content::Feed(_) => None,
+        }
+    }
+
+    pub(crate) fn feed(listener: Listener) -> Self {
+        Self(Content::Feed(listener))
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self(Content::Whole(None))
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Some(bytes).filter(|bytes| !bytes.is_empty()))
+        Self(Content::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
     }
 }
 
@@ -30,16 +53,25 @@ impl http_body::Body for Body {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+        let bytes = match &mut self.0 {
+            Content::Whole(bytes) => Poll::Ready(bytes.take()),
+            Content::Feed(listener) => listener.poll_next(cx),
+        };
+        bytes.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, Content::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        match &self.0 {
+            Content::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Content::Feed(_) => SizeHint::default(),
+        }
     }
 }

@@ -60,7 +60,10 @@ pub(crate) fn of_model(parts: &Parts, call: &Call) -> Answered {
     Answer::json(&DependentsOut {
         mappings: model.mappings.len(),
         sessions: parts.sessions.count(|key: &SessionKey, _| key.model == model.name),
-        exchanges: kept(parts, &ExchangeFilter { model: Some(model.name.to_string()), ..ExchangeFilter::default() })?,
+        exchanges: kept(
+            parts,
+            &ExchangeFilter { model: Some(model.name.to_string()), ..ExchangeFilter::default() },
+        )?,
         ..DependentsOut::default()
     })
 }

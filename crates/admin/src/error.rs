@@ -99,6 +99,19 @@ pub(crate) enum ApiError {
         /// The thing as it is, in the words of its `GET`.
         current: Value,
     },
+    /// As many listen to the feed as may.
+    #[error(
+        "{most} listen to the feed already, which is as many as may; close a page, or try again in {retry_after} s"
+    )]
+    TooManyListeners {
+        /// How many may.
+        most: usize,
+        /// Seconds.
+        retry_after: u64,
+    },
+    /// The feed has ended.
+    #[error("the gateway is stopping")]
+    Stopping,
     /// A defect of the gateway.
     #[error("{0}")]
     Internal(&'static str),
@@ -210,6 +223,11 @@ impl ApiError {
             Self::Outdated { found, .. } => {
                 client(StatusCode::CONFLICT, "version_mismatch").header(ETAG, format!("\"{found}\""))
             }
+            Self::TooManyListeners { retry_after, .. } => {
+                server(StatusCode::SERVICE_UNAVAILABLE, "too_many_listeners")
+                    .header(RETRY_AFTER, retry_after.to_string())
+            }
+            Self::Stopping => server(StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::Internal(_) => server(StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }

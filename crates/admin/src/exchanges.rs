@@ -104,7 +104,7 @@ const SOURCES: [&str; 3] =
     [UsageSource::None.as_str(), UsageSource::Upstream.as_str(), UsageSource::Counted.as_str()];
 
 #[derive(Debug, Serialize)]
-struct ExchangeOut<'a> {
+pub(crate) struct ExchangeOut<'a> {
     id: i64,
     request_id: &'a str,
     started_at: String,
@@ -173,7 +173,7 @@ fn thousandths(share: f32) -> Value {
 // === impl ExchangeOut ===
 
 impl<'a> ExchangeOut<'a> {
-    fn of(row: &'a StoredExchange) -> Self {
+    pub(crate) fn of(row: &'a StoredExchange) -> Self {
         Self {
             id: row.id,
             request_id: &row.request_id,

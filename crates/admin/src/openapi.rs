@@ -145,6 +145,7 @@ pub(crate) fn statuses(route: &Route) -> Vec<(u16, &'static str)> {
     let has_query = !route.query.is_empty();
     let stores = matches!(route.handler, Handler::Write(_));
     let waits = stores || matches!(route.handler, Handler::Read(_)) || route.path.ends_with("/reload");
+    let listens = matches!(route.response, Shape::Events);
     let names = path_parameters(route.path).next().is_some();
     let is_file = matches!(route.response, Shape::Html | Shape::Asset);
     let changes = matches!(route.verb, Verb::Put | Verb::Patch | Verb::Delete);
@@ -163,7 +164,12 @@ pub(crate) fn statuses(route: &Route) -> Vec<(u16, &'static str)> {
         422,
         "A value will not do; every problem is listed.",
     );
-    may(waits, 503, "The database is busy or failing, or the gateway is stopping.");
+    may(
+        listens,
+        503,
+        "As many listen as may (retry-after says when to try again), or the gateway is stopping.",
+    );
+    may(waits && !listens, 503, "The database is busy or failing, or the gateway is stopping.");
     may(stores, 507, "The disk is full.");
     all.sort_unstable_by_key(|(status, _)| *status);
     all
@@ -188,6 +194,7 @@ fn success(route: &Route) -> Option<Value> {
         Shape::One(schema) => Some(content(&reference(schema))),
         Shape::Many(schema) => Some(content(&json!({"type": "array", "items": reference(schema)}))),
         Shape::Document => Some(content(&json!({"type": "object"}))),
+        Shape::Events => Some(json!({"text/event-stream": {"schema": {"type": "string"}}})),
         Shape::Html => Some(json!({"text/html": {"schema": {"type": "string"}}})),
         Shape::Asset => Some(json!({"*/*": {}})),
     }

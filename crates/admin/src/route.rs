@@ -65,6 +65,8 @@ pub(crate) enum Shape {
     Many(&'static Schema),
     /// Any JSON object.
     Document,
+    /// Server-sent events, without an end.
+    Events,
     /// The document of the web pages.
     Html,
     /// A file of the web pages, of whichever kind its answer says.

@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// A list of texts.
     Texts,
+    /// A list of numbers, `null` where none is known.
+    Numbers,
     /// An object.
     Object(&'static Schema),
     /// A list of objects.
@@ -98,6 +100,10 @@ impl Field {
         Self::new(name, Kind::Texts, about)
     }
 
+    pub(crate) const fn numbers(name: &'static str, about: &'static str) -> Self {
+        Self::new(name, Kind::Numbers, about)
+    }
+
     pub(crate) const fn object(name: &'static str, of: &'static Schema, about: &'static str) -> Self {
         Self::new(name, Kind::Object(of), about)
     }
@@ -137,6 +143,9 @@ impl Field {
             Kind::Flag => value.is_boolean(),
             Kind::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Kind::Texts => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            Kind::Numbers => value
+                .as_array()
+                .is_some_and(|list| list.iter().all(|item| item.is_number() || item.is_null())),
             Kind::Object(_) => value.is_object(),
             Kind::Objects(_) => value.as_array().is_some_and(|list| list.iter().all(Value::is_object)),
             Kind::Any => true,
@@ -153,6 +162,7 @@ impl Field {
             Kind::Flag => "true or false".to_owned(),
             Kind::Word(words) => format!("one of {}", words.join(", ")),
             Kind::Texts => "a list of texts".to_owned(),
+            Kind::Numbers => "a list of numbers".to_owned(),
             Kind::Object(_) => "an object".to_owned(),
             Kind::Objects(_) => "a list of objects".to_owned(),
             Kind::Any => "a value".to_owned(),
@@ -169,6 +179,7 @@ impl Field {
             Kind::Moment => json!({"type": "string", "format": "date-time"}),
             Kind::Word(words) => json!({"type": "string", "enum": words}),
             Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Kind::Numbers => json!({"type": "array", "items": {"type": ["number", "null"]}}),
             Kind::Object(of) => json!({"allOf": [reference(of)]}),
             Kind::Objects(of) => json!({"type": "array", "items": reference(of)}),
             Kind::Any => json!({}),

@@ -5,11 +5,11 @@ use matchit::Router;
 
 use crate::error::ApiError;
 use crate::route::Handler::{Ask, Door, Memory, Read, Write};
-use crate::route::Shape::{Asset, Document, Html, Many, One};
+use crate::route::Shape::{Asset, Document, Events, Html, Many, One};
 use crate::route::{Access, Answered, Call, Params, Route, Verb};
 use crate::{
-    Parts, channels, config, dependents, door, exchanges, explain, health, keys, mappings, models, openapi,
-    page, routing, sessions, status, trial, ui, upstream, users,
+    Parts, channels, config, dependents, door, events, exchanges, explain, health, history, keys, mappings,
+    models, openapi, page, routing, sessions, status, trial, ui, upstream, users,
 };
 
 const CHANNELS: &str = "/api/channels";
@@ -32,6 +32,8 @@ const ROTATE: &str = "/api/users/{id}/keys/{key_id}/rotate";
 const SESSIONS: &str = "/api/sessions";
 const SESSION: &str = "/api/sessions/{id}";
 const HEALTH: &str = "/api/health/channels";
+const HISTORY: &str = "/api/history";
+const EVENTS: &str = "/api/events";
 const STATUS: &str = "/api/status";
 const CONFIG: &str = "/api/config";
 const CHECK: &str = "/api/config/check";
@@ -93,6 +95,8 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::delete(SESSION, Memory(sessions::delete)).says("sessions", "End a session: its next call draws a channel by chance"),
 
     Route::get(HEALTH, Memory(health::list)).says("gateway", "List the health of all channels").gives(Many(&health::HEALTH)),
+    Route::get(HISTORY, Memory(history::show)).says("gateway", "Show the figures of the last minutes, in all and by channel").asks(&history::PARAMETERS).gives(One(&history::HISTORY)),
+    Route::get(EVENTS, Read(events::listen)).says("gateway", "Hear what happens as it happens: rates, health, exchange, dropped, config and reset, as server-sent events").gives(Events),
     Route::get(STATUS, Read(status::show)).says("gateway", "Show the gateway at a glance").gives(One(&status::STATUS)),
     Route::get(CONFIG, Memory(config::show)).says("gateway", "Show the configuration in force and how the last reload went").gives(One(&config::CONFIG)),
     Route::act(RELOAD, Ask(|p, c| Box::pin(config::reload(p, c)))).says("gateway", "Read the configuration file again and put it in force").gives(One(&config::RELOADED)),

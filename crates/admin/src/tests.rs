@@ -10,6 +10,7 @@ mod document;
 mod door;
 mod explain;
 mod gateway;
+mod history;
 mod keys;
 mod mappings;
 mod models;

@@ -143,6 +143,16 @@ impl Proxy {
         Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls, self.names.clone()), cut)
     }
 
+    /// How many requests are under way, and how many of them are streamed answers or WebSockets.
+    pub fn under_way(&self) -> (u64, u64) {
+        self.metrics.under_way()
+    }
+
+    /// Brings the gauges of what is under way up to date; to be called before they are read.
+    pub fn show_under_way(&self) {
+        self.metrics.show_under_way();
+    }
+
     /// Ends every stream that is still running with an error event, and answers every call that has no answer yet, for
     /// the end of a shutdown's grace.
     pub fn cut(&self) {

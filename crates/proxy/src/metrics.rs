@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +32,11 @@ struct Inner {
     endpoints: ArcSwap<HashMap<MethodAndEndpoint, Arc<EndpointMetrics>>>,
     channels: Mutex<HashMap<Arc<str>, Arc<ChannelMetrics>>>,
     routes: Mutex<HashMap<ChannelAndModel, Arc<RouteMetrics>>>,
-    active_streams: Gauge,
+    /// Requests and streams under way: counted here, where they can be read, and shown by the gauges when asked for.
+    requests: AtomicI64,
+    streams: AtomicI64,
     in_flight: Gauge,
+    active_streams: Gauge,
     http_errors: Counter,
 }
 
@@ -90,8 +93,10 @@ impl Metrics {
         describe(&*recorder);
         let gauge = |name| recorder.register_gauge(&Key::from_static_name(name), &METADATA);
         Self(Arc::new(Inner {
-            active_streams: gauge("gateway_active_streams"),
+            requests: AtomicI64::new(0),
+            streams: AtomicI64::new(0),
             in_flight: gauge("gateway_requests_in_flight"),
+            active_streams: gauge("gateway_active_streams"),
             http_errors: counter(&*recorder, "gateway_errors_total", &[("type", "http"), ("channel", "")]),
             endpoints: ArcSwap::default(),
             channels: Mutex::default(),
@@ -176,19 +181,34 @@ impl Metrics {
     }
 
     pub(crate) fn entered(&self) {
-        self.0.in_flight.increment(1.0);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn left(&self) {
-        self.0.in_flight.decrement(1.0);
+        self.0.requests.fetch_sub(1, Ordering::Relaxed);
     }
 
     pub(crate) fn stream_began(&self) {
-        self.0.active_streams.increment(1.0);
+        self.0.streams.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn stream_ended(&self) {
-        self.0.active_streams.decrement(1.0);
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Requests, and of these streamed answers and WebSockets, that are under way.
+    pub(crate) fn under_way(&self) -> (u64, u64) {
+        let read = |count: &AtomicI64| u64::try_from(count.load(Ordering::Relaxed)).unwrap_or(0);
+        (read(&self.0.requests), read(&self.0.streams))
+    }
+
+    /// Brings the gauges of what is under way up to date.
+    pub(crate) fn show_under_way(&self) {
+        let (requests, streams) = self.under_way();
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 are under way")]
+        let count = |number: u64| number as f64;
+        self.0.in_flight.set(count(requests));
+        self.0.active_streams.set(count(streams));
     }
 
     pub(crate) fn http_error(&self) {

@@ -36,6 +36,7 @@ pub(super) fn read(query: Option<&str>) -> Result<ExchangeFilter, ApiError> {
     let moment = "a moment like 2030-01-31T10:00:00Z, or milliseconds since 1970";
     Ok(ExchangeFilter {
         limit: limit.unwrap_or_else(|| ExchangeFilter::default().limit),
+        after: None,
         before: query.parsed("before", "the id of an exchange", number)?,
         user: query.parsed("user_id", "a number", number)?.map(UserId),
         key: query.parsed("key_id", "a number", number)?.map(KeyId),

@@ -29,6 +29,7 @@ pub(super) fn check(route: &Route, reply: &Reply) {
         return;
     }
     match route.response {
+        Shape::Events => assert!(reply.text().ends_with("\n\n"), "{place}: {reply:?}"),
         Shape::Nothing => assert!(reply.body.is_empty(), "{place}: {reply:?}"),
         Shape::Html | Shape::Asset => unreachable!("these were files"),
         Shape::Document => assert!(reply.json().is_object(), "{place}"),

@@ -47,17 +47,23 @@ export function useHistory(seconds) {
 /** @param {History} history @param {any} event @param {number} most */
 function append(history, event, most) {
   const length = Math.max(...Object.values(history.total).map((line) => line.length));
+  // The feed and the reading of the history overlap: a second may come twice, or not at all.
+  const late = Math.round((Date.parse(event.from) - history.from) / history.step) - length;
+  if (late < 0) return;
+  for (const line of allLines(history)) for (let gap = Math.min(late, most); gap > 0; gap -= 1) line.push(null);
+  const known = length + Math.min(late, most);
   for (const [name, line] of Object.entries(history.total)) line.push(event.total?.[name] ?? null);
   for (const [id, figures] of Object.entries(event.channels ?? {})) {
-    const known = (history.channels[id] ??= {});
-    for (const name of Object.keys(figures)) known[name] ??= Array.from({ length }, () => null);
+    const lines = (history.channels[id] ??= {});
+    for (const name of Object.keys(figures)) lines[name] ??= Array.from({ length: known }, () => null);
   }
   for (const [id, lines] of Object.entries(history.channels)) {
     for (const [name, line] of Object.entries(lines)) line.push(event.channels?.[id]?.[name] ?? null);
   }
-  if (length + 1 <= most) return;
-  history.from += history.step;
-  for (const line of allLines(history)) line.shift();
+  const over = known + 1 - most;
+  if (over <= 0) return;
+  history.from += over * history.step;
+  for (const line of allLines(history)) line.splice(0, over);
 }
 
 /** @param {History} history */

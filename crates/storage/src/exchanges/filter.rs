@@ -16,6 +16,8 @@ pub struct ExchangeFilter {
     pub limit: u32,
     /// Only exchanges older than this row: the [`ExchangePage::next`](super::ExchangePage::next) of the page before.
     pub before: Option<i64>,
+    /// Only exchanges newer than this row.
+    pub after: Option<i64>,
     /// Only of this user.
     pub user: Option<UserId>,
     /// Only with this key.
@@ -44,7 +46,7 @@ pub struct ExchangeFilter {
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     filter: ExchangeFilter,
-    /// Lower numbers are too much.
+    /// Lower numbers are too much, or not asked for.
     lowest: i64,
 }
 
@@ -55,6 +57,7 @@ impl Default for ExchangeFilter {
         Self {
             limit: 100,
             before: None,
+            after: None,
             user: None,
             key: None,
             model: None,
@@ -75,7 +78,8 @@ impl ExchangeFilter {
     pub(super) fn within(&self, keep: Retention, last: i64, now: UnixMillis) -> Wanted {
         let mut filter = self.clone();
         filter.since = filter.since.max(keep.oldest(now));
-        Wanted { filter, lowest: last.saturating_sub(signed(keep.newest)).saturating_add(1) }
+        let kept = last.saturating_sub(signed(keep.newest));
+        Wanted { lowest: kept.max(filter.after.unwrap_or(kept)).saturating_add(1), filter }
     }
 }
 

@@ -181,6 +181,7 @@ fn filters_hold_together_and_the_newest_come_first() {
     assert_eq!(ids(ExchangeFilter { outcome: failed, ..all() }), expect(|id| id % 4 == 0));
     assert_eq!(ids(ExchangeFilter { status: Some(200), ..all() }), expect(|id| id % 4 != 0));
     assert_eq!(ids(ExchangeFilter { before: Some(11), ..all() }), expect(|id| id < 11));
+    assert_eq!(ids(ExchangeFilter { after: Some(11), ..all() }), expect(|id| id > 11));
     assert_eq!(ids(ExchangeFilter { key: Some(KeyId(2)), ..all() }), expect(|id| id % 7 != 0));
     let embeddings = Some("/v1/embeddings".to_owned());
     assert_eq!(ids(ExchangeFilter { endpoint: embeddings, ..all() }), expect(|id| id % 6 == 0));
@@ -195,6 +196,7 @@ fn filters_hold_together_and_the_newest_come_first() {
     let everything = ExchangeFilter {
         limit: 10,
         before: Some(40),
+        after: Some(0),
         user: Some(UserId(0)),
         model: Some("gpt-4o".to_owned()),
         channel: Some(ChannelId(2)),
@@ -356,7 +358,9 @@ fn exchanges_are_counted_by_whom_they_name() {
     let other = Exchange {
         user: Some(UserId(9)),
         model: None,
-        attempts: [attempt(2, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)].into_iter().collect(),
+        attempts: [attempt(2, AttemptOutcome::ServerError), attempt(2, AttemptOutcome::Ok)]
+            .into_iter()
+            .collect(),
         ..exchange(3)
     };
     record(&store.recorder(), [exchange(1), exchange(2), other]);
