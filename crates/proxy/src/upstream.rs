@@ -27,6 +27,8 @@ pub use names::Names;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use switch::Switched;
 pub(crate) use target::Target;
+#[cfg(test)]
+pub(crate) use target::target_of;
 
 use pool::{Connection, Home, Pool};
 

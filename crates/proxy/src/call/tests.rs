@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_config::Settings;
-use gateway_domain::{
-    BaseUrl, Channel, ChannelId, ChannelTuning, ManagedBy, ProbePlan, Secret, User, UserId,
-};
+use gateway_domain::{ManagedBy, User, UserId};
 use gateway_random_wire::{Model, cases, document, form, in_pieces, model_name, pieces};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request};
@@ -26,7 +24,7 @@ use crate::error::ProxyError;
 use crate::metrics::Metrics;
 use crate::openai::{BackendModel, Lookup, lookup};
 use crate::understand::{Caller, understand};
-use crate::upstream::{Target, Timeouts};
+use crate::upstream::{Timeouts, target_of};
 
 /// A body that comes in pieces, of a length that nobody tells.
 struct Coming(VecDeque<Bytes>);
@@ -48,21 +46,8 @@ fn route_to(backend: &str) -> Route {
     let metrics = Metrics::new(Arc::new(metrics::NoopRecorder));
     let (channel, model) = (Arc::from("a"), Arc::from("m"));
     let second = Duration::from_secs(1);
-    let as_it_is = Channel {
-        id: ChannelId(1),
-        name: Arc::clone(&channel),
-        base_url: BaseUrl::parse("http://127.0.0.1:1/v1").unwrap(),
-        api_key: Secret::new(String::new()),
-        weight: 1,
-        enabled: true,
-        serves_any_model: false,
-        max_concurrency: None,
-        probe: ProbePlan::default(),
-        tuning: ChannelTuning::default(),
-        managed_by: ManagedBy::Api,
-    };
     Route {
-        target: Arc::new(Target::new(Arc::new(as_it_is)).unwrap()),
+        target: Arc::new(target_of("http://127.0.0.1:1/v1")),
         backend_model: Some(BackendModel::new(Arc::from(backend))),
         timeouts: Timeouts { connect: second, idle: second },
         first_byte: second,

@@ -134,7 +134,7 @@ impl Target {
 
 /// A channel with this base URL, and a key.
 #[cfg(test)]
-pub(super) fn target_of(base_url: &str) -> Target {
+pub(crate) fn target_of(base_url: &str) -> Target {
     use gateway_domain::{BaseUrl, ChannelId, ChannelTuning, ManagedBy, ProbePlan, Secret};
 
     let channel = Channel {

@@ -122,8 +122,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::upstream::Outgoing;
-    use crate::upstream::target::target_of;
+    use crate::upstream::{Outgoing, target_of};
 
     #[test]
     fn a_head_is_read_when_it_is_whole_and_not_before() {
