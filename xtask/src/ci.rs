@@ -3,15 +3,16 @@
 use anyhow::bail;
 
 use crate::shell::{cargo, say};
-use crate::{bare, campaign, fuzz, layers, threads, tidy};
+use crate::{bare, browser, campaign, fuzz, layers, threads, tidy};
 
 type Check = fn() -> anyhow::Result<()>;
 
 /// Cheapest first: whoever waits for the outcome learns of the likely faults soon.
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 10] = [
     ("format", || cargo(["fmt", "--all", "--check"]).run()),
     ("layers", layers::run),
     ("tidy", tidy::run),
+    ("types of the web pages", browser::types),
     ("lints", || {
         cargo(["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]).run()
     }),
@@ -21,6 +22,7 @@ const CHECKS: [(&str, Check); 8] = [
     ("threads", threads::run),
     ("build", || cargo(["build", "--locked"]).run()),
     ("bare build", bare::run),
+    ("web pages", || browser::run(None)),
 ];
 
 /// What takes too long for every change.

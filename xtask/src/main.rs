@@ -4,6 +4,7 @@
 
 mod bare;
 mod bench;
+mod browser;
 mod campaign;
 mod ci;
 mod clients;
@@ -55,6 +56,11 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
         /// Only the campaigns whose name holds this
+        name: Option<String>,
+    },
+    /// Show the web pages in a real browser, before the built gateway, and judge them
+    Browser {
+        /// Only the files of tests whose name holds this
         name: Option<String>,
     },
     /// Run OpenAI's own tests against OpenAI's own mock, directly and through the gateway, and compare
@@ -111,6 +117,7 @@ fn main() -> ExitCode {
         Task::Ci { long } => ci::run(long),
         Task::Test { no_clients } => test::run(!no_clients),
         Task::Campaign { full, seed, name } => campaign::run(full, seed, name.as_deref()),
+        Task::Browser { name } => browser::run(name.as_deref()),
         Task::Conformance => conformance::run(),
         Task::Fuzz { seconds, replay: None, name } => fuzz::run(seconds, name.as_deref()),
         Task::Fuzz { replay: Some(file), name, .. } => fuzz::replay(&name.unwrap_or_default(), &file),

@@ -50,7 +50,7 @@ export function Ticks({ history }) {
  */
 export function Sparkline({ line, label, color }) {
   const known = line.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
-  if (known.length < 2) return html`<span class="quiet small">no data yet</span>`;
+  if (known.length < 2) return html`<span class="quiet small nowrap">no data yet</span>`;
   const top = Math.max(...known.map(({ value }) => value), 1e-9);
   const x = (/** @type {number} */ index) => ((index / Math.max(1, line.length - 1)) * 100).toFixed(2);
   const path = known.map(({ value, index }, at) => `${at ? "L" : "M"}${x(index)} ${(26 - (value / top) * 24).toFixed(2)}`).join("");

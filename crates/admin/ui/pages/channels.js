@@ -143,19 +143,19 @@ function ChannelWeight({ row, channels }) {
 /** @param {{ row: any, channels: import("../lib/resource.js").Resource }} props */
 function Switch({ row, channels }) {
   const work = useAction();
+  const [wished, setWished] = useState(row.enabled);
   return html`
     <label class="switch">
       <input
         type="checkbox"
         role="switch"
         aria-label=${`${row.name} gets traffic`}
-        checked=${row.enabled}
+        checked=${work.busy ? wished : row.enabled}
         disabled=${work.busy || row.managed_by === "file"}
         onChange=${(/** @type {any} */ event) => {
           const enabled = event.target.checked;
-          void work.run(() => change(row, { enabled }, channels)).then((done) => {
-            if (!done) event.target.checked = row.enabled;
-          });
+          setWished(enabled);
+          void work.run(() => change(row, { enabled }, channels));
         }}
       />
     </label>

@@ -1,0 +1,57 @@
+// How soon something is seen, and long lists.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { row, visit } from "./harness/pages.mjs";
+import { stage, withBrowser } from "./harness/stage.mjs";
+
+withBrowser();
+
+const MANY = Number(process.env.GATEWAY_BROWSER_USERS ?? 10_000);
+
+test("the first paint is measured", async (t) => {
+  const { gateway, enter } = await stage(t);
+  await gateway.user("somebody");
+  for (const kind of ["cold", "warm"]) {
+    const { page } = await enter();
+    await page.goto("/");
+    if (kind === "warm") await page.reload();
+    await page.locator("main h1").first().waitFor();
+    const [painted, bytes] = await page.evaluate(() => [
+      performance.getEntriesByType("paint").find(({ name }) => name === "first-contentful-paint")?.startTime,
+      performance.getEntriesByType("resource").reduce((all, { transferSize }) => all + transferSize, 0),
+    ]);
+    assert.ok(painted > 0);
+    t.diagnostic(`first paint, ${kind}: ${Math.round(painted)} ms, ${Math.round(bytes / 1000)} KB fetched`);
+  }
+});
+
+test(`a list of ${MANY} users is read a page at a time, searched and walked through`, async (t) => {
+  const { gateway, page, context } = await stage(t);
+  // In the file, for making them one by one would be the test.
+  const declared = Array.from({ length: MANY }, (_, index) => `[[users]]\nname = "user-${String(index).padStart(5, "0")}"\nkey = "sk-many-users-${String(index).padStart(8, "0")}"\n`);
+  await gateway.write(gateway.settings, declared.join(""));
+  await gateway.admin("POST", "/api/config/reload");
+  const sizes = [];
+  context.on("response", async (response) => {
+    if (new URL(response.url()).pathname === "/api/users") sizes.push((await response.body()).length);
+  });
+  await visit(page, "users");
+  await row(page, "user-00000").waitFor();
+  await page.getByText(/of 10,?0|of 10K/).first().waitFor();
+  assert.ok(await page.locator("tbody tr").count() <= 100);
+  const times = [];
+  for (let turn = 0; turn < 10; turn += 1) {
+    const before = await page.locator("tbody tr").first().textContent();
+    const began = performance.now();
+    await page.getByRole("button", { name: "Next page" }).click();
+    await page.waitForFunction((was) => document.querySelector("tbody tr")?.textContent !== was, before);
+    times.push(performance.now() - began);
+  }
+  times.sort((a, b) => a - b);
+  t.diagnostic(`the next page of ${MANY} users: median ${Math.round(times[5])} ms, longest ${Math.round(times[9])} ms`);
+  await page.getByLabel("Name, or a key").fill("user-0777");
+  await row(page, "user-07777").waitFor();
+  assert.equal(await page.locator("tbody tr").count(), 10);
+  assert.ok(Math.max(...sizes) < 100_000, `no answer holds all users: ${Math.max(...sizes)} bytes`);
+});
