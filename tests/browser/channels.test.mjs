@@ -90,6 +90,7 @@ test("two tabs that edit one channel get a choice, and neither loses what it typ
   const { context, page, one, shown } = await two(t);
   const second = await context.newPage();
   for (const tab of [page, second]) {
+    await tab.bringToFront();
     await visit(tab, `channels/${one.id}`);
     await button(tab, "Edit").click();
   }
@@ -97,6 +98,7 @@ test("two tabs that edit one channel get a choice, and neither loses what it typ
   await field(theirs, "weight").fill("77");
   await button(theirs, "Save").click();
   await theirs.waitFor({ state: "detached" });
+  await page.bringToFront();
   await field(mine, "tier").fill("2");
   await field(mine, "weight").fill("11");
   await button(mine, "Save").click();

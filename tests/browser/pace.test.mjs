@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { row, visit } from "./harness/pages.mjs";
+import { button, row, visit } from "./harness/pages.mjs";
 import { stage, withBrowser } from "./harness/stage.mjs";
 
 withBrowser();
@@ -38,18 +38,21 @@ test(`a list of ${MANY} users is read a page at a time, searched and walked thro
   });
   await visit(page, "users");
   await row(page, "user-00000").waitFor();
-  await page.getByText(/of 10,?0|of 10K/).first().waitFor();
-  assert.ok(await page.locator("tbody tr").count() <= 100);
+  assert.ok((await page.locator("tbody tr").count()) <= 100);
+  const shown = page.locator(".pager");
   const times = [];
   for (let turn = 0; turn < 10; turn += 1) {
-    const before = await page.locator("tbody tr").first().textContent();
+    const before = await shown.textContent();
     const began = performance.now();
-    await page.getByRole("button", { name: "Next page" }).click();
-    await page.waitForFunction((was) => document.querySelector("tbody tr")?.textContent !== was, before);
+    await button(page, "Load more").click();
+    await page.waitForFunction((was) => document.querySelector(".pager")?.textContent !== was && !document.querySelector(".pager [aria-busy]"), before);
     times.push(performance.now() - began);
   }
   times.sort((a, b) => a - b);
-  t.diagnostic(`the next page of ${MANY} users: median ${Math.round(times[5])} ms, longest ${Math.round(times[9])} ms`);
+  t.diagnostic(`more of ${MANY} users: median ${Math.round(times[5])} ms, longest ${Math.round(times[9])} ms`);
+  const first = await page.locator("tbody tr").first().textContent();
+  await button(page, "Next page").click();
+  await page.waitForFunction((was) => document.querySelector("tbody tr")?.textContent !== was, first);
   await page.getByLabel("Name, or a key").fill("user-0777");
   await row(page, "user-07777").waitFor();
   assert.equal(await page.locator("tbody tr").count(), 10);

@@ -42,10 +42,12 @@ function Explainer({ query, models, users }) {
   const [errors, setErrors] = useState(/** @type {Record<string, string>} */ ({}));
   const [failure, setFailure] = useState(/** @type {string | null} */ (null));
   const [round, setRound] = useState(0);
+  // Of many users only the first are offered; one that was asked for by its id stays.
+  const known = users.some((user) => String(user.id) === values.user) ? users : [{ id: values.user, name: "" }, ...users];
   /** @type {import("../components/fields.js").Spec[]} */
   const specs = [
     { name: "model", label: "Model", kind: "text", required: true, suggest: models.map((model) => model.name) },
-    { name: "user", label: "User", kind: "choice", options: users.map((user) => ({ value: String(user.id), label: user.name || `user ${user.id}` })) },
+    { name: "user", label: "User", kind: "choice", options: known.map((user) => ({ value: String(user.id), label: user.name || `user ${user.id}` })) },
     { name: "session", label: "Conversation id", kind: "text", placeholder: "none", help: "As prompt_cache_key, a header, metadata or user." },
     { name: "prompt_tokens", label: "Prompt tokens", kind: "number", placeholder: "0" },
     { name: "streaming", label: "Streamed", kind: "flag" },
