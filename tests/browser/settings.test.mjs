@@ -32,7 +32,7 @@ test("a file is tried without being put in force", async (t) => {
   const text = page.getByLabel("Text of a configuration file");
   await text.fill("[proxy]\nmax_attempts = 99\n");
   await button(page, "Check").click();
-  await page.getByText("line 2").waitFor();
+  await page.getByLabel("Problems").getByText("line 2").waitFor();
   await text.fill("[proxy]\nmax_attempts = 9\n");
   await button(page, "Check").click();
   await page.getByText("A reload would accept it.").waitFor();

@@ -1,7 +1,6 @@
 // A gateway as it is in use: channels of every standing, models, users, and calls that went well and did not.
 
 import { Upstream } from "./upstream.mjs";
-import { eventually } from "./eventually.mjs";
 
 const WORDS = "The answer comes piece by piece through the gateway, from whichever channel is best for this conversation.".split(/(?= )/);
 
@@ -29,12 +28,11 @@ export async function settle(gateway) {
   return { channels, users, upstreams: { fast, slow, moody, dead }, close: () => Promise.all([fast, slow, moody].map((one) => one.die())) };
 }
 
-/** Calls of several conversations for a while; every so often the moody channel fails. */
-export async function traffic(gateway, town, seconds) {
-  const end = performance.now() + seconds * 1000;
+/** Calls of several conversations until it is told to stop; every so often the moody channel fails. @param {AbortSignal} stop */
+export async function traffic(gateway, town, stop) {
   let made = 0;
   const talker = async (index) => {
-    while (performance.now() < end) {
+    while (!stop.aborted) {
       made += 1;
       const user = town.users[(index + made) % town.users.length];
       const model = user.name === "interns" || made % 3 ? "gpt-4o-mini" : "gpt-4o";
@@ -47,5 +45,4 @@ export async function traffic(gateway, town, seconds) {
     }
   };
   await Promise.all(Array.from({ length: 4 }, (_, index) => talker(index)));
-  await eventually("the calls are on record", async () => (await gateway.admin("GET", "/api/exchanges?limit=1")).length);
 }

@@ -1,7 +1,7 @@
 // One channel: how it is and why, where it stands in routing, and what can be done with it.
 
 import { useAction } from "../lib/action.js";
-import { ago, count, day, ms, percent, plural, spaced } from "../lib/format.js";
+import { ago, count, day, ms, percent, plural, rate, spaced } from "../lib/format.js";
 import { useHistory } from "../lib/history.js";
 import { go, to } from "../lib/router.js";
 import { useResource } from "../lib/resource.js";
@@ -37,6 +37,7 @@ export function Channel({ id, channels }) {
       toast("good", done);
     });
   const lines = history?.channels[row.id];
+  const perSecond = (/** @type {string} */ name) => (lines?.[name] ?? []).map((value) => (value === null || !history ? null : (value * 1000) / history.step));
   return html`
     <${Head} title=${row.name} lead=${html`<a href=${to("channels")}>Channels</a> · <span class="break">${row.base_url}</span>`}>
       <${Button} icon="play" onClick=${() => setOpen("test")}>Test<//>
@@ -88,10 +89,10 @@ export function Channel({ id, channels }) {
         <section class="card">
           <header class="bare"><h2>Calls per second, last 15 minutes</h2></header>
           <div class="body">
-            <${Chart} title="Calls per second" from=${history.from} step=${history.step} show=${(/** @type {any} */ value) => count(value)}
+            <${Chart} title="Calls per second" from=${history.from} step=${history.step} show=${rate}
               series=${[
-                { label: "Calls", color: "--series-1", line: lines["requests"], area: true },
-                { label: "Errors", color: "--bad-mark", line: lines["errors"] ?? [], dash: true },
+                { label: "Calls", color: "--series-1", line: perSecond("requests"), area: true },
+                { label: "Errors", color: "--bad-mark", line: perSecond("errors"), dash: true },
               ]} />
           </div>
         </section>
