@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { faults } from "./harness/axe.mjs";
 import { launch, person, SIZES } from "./harness/browser.mjs";
 import { Gateway } from "./harness/gateway.mjs";
-import { PAGES, settled, visit } from "./harness/pages.mjs";
+import { PAGES, visit } from "./harness/pages.mjs";
 import { login } from "./harness/stage.mjs";
 import { settle, traffic } from "./harness/town.mjs";
 
@@ -15,10 +15,10 @@ const PICTURES = process.env.GATEWAY_BROWSER_PICTURES ?? "pictures";
 const SECONDS = Number(process.env.GATEWAY_BROWSER_TRAFFIC_SECONDS ?? 10);
 
 const stop = new AbortController();
-let browser, gateway, town, calls;
+let browser, empty, gateway, town, calls;
 before(async () => {
   await mkdir(PICTURES, { recursive: true });
-  [browser, gateway] = await Promise.all([launch(), Gateway.start()]);
+  [browser, gateway, empty] = await Promise.all([launch(), Gateway.start(), Gateway.start()]);
   town = await settle(gateway);
   calls = traffic(gateway, town, stop.signal);
   await Promise.race([calls, new Promise((done) => setTimeout(done, SECONDS * 1000))]);
@@ -28,6 +28,7 @@ after(async () => {
   await calls;
   await browser?.close();
   await gateway?.stop();
+  await empty?.stop();
   await town?.close();
 });
 
@@ -45,16 +46,17 @@ for (const theme of ["light", "dark"]) {
   for (const size of Object.keys(SIZES)) {
     test(`every page in ${theme}, ${SIZES[size].width} px wide`, async () => {
       const { context, page, watch } = await person(browser, gateway, { theme, size });
+      const fresh = await person(browser, empty, { theme, size });
       const found = [];
-      const look = async (name, { pictured = true } = {}) => {
-        if (pictured) await page.screenshot({ path: join(PICTURES, `${name}-${theme}-${SIZES[size].width}.png`), fullPage: size === "narrow" });
+      const look = async (name, page) => {
+        await page.screenshot({ path: join(PICTURES, `${name}-${theme}-${SIZES[size].width}.png`), fullPage: size === "narrow" });
         found.push(...(await faults(page)).map((fault) => `${name}: ${fault}`));
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         if (wide > 0) found.push(`${name}: ${wide} px wider than the screen`);
       };
       await page.goto("/");
       await page.getByLabel("Admin token").waitFor();
-      await look("login");
+      await look("login", page);
       await login(context, gateway);
       await page.reload();
       // One that was tried twice tells more than one that went well at once.
@@ -65,11 +67,23 @@ for (const theme of ["light", "dark"]) {
       for (const [name, place] of Object.entries(places)) {
         await visit(page, place).catch((error) => found.push(`${name}: ${error.message}`));
         if (name === "playground") await talk(page, town.users[0].api_key);
-        await look(name);
+        await look(name, page);
       }
-      await settled(page);
-      await context.close();
-      watch.clean();
+      await visit(page, "channels");
+      for (const open of ["Delete azure-sweden", "Test azure-sweden"]) {
+        await page.getByRole("button", { name: open }).click();
+        await page.getByRole("dialog").waitFor();
+        await look(open.split(" ")[0].toLowerCase(), page);
+        await page.keyboard.press("Escape");
+        await page.getByRole("dialog").waitFor({ state: "detached" });
+      }
+      await login(fresh.context, empty);
+      await visit(fresh.page);
+      await look("welcome", fresh.page);
+      for (const one of [{ context, watch }, fresh]) {
+        await one.context.close();
+        one.watch.clean();
+      }
       assert.deepEqual(found, []);
     });
   }
