@@ -107,7 +107,7 @@ function Timeline({ row }) {
               <i class=${good ? "" : "bad"} style=${{ left: share(one.start), width: share(Math.max(one.total_ms, whole / 200)) }}></i>
               ${one.first_byte_ms !== null && html`<b style=${{ left: share(one.start + one.first_byte_ms) }}></b>`}
             </div>
-            <div class="quiet small said-why">Chosen: ${REASONS[one.reason] ?? spaced(one.reason)}${one.health === null ? "" : `; health ${one.health.toFixed(2)}`}${one.home === null ? "" : html`; the session's home is <a href=${to("channels", one.home)}>channel ${one.home}</a>`}</div>
+            <div class="quiet small said-why">Chosen: ${REASONS[one.reason] ?? spaced(one.reason)}${one.health === null ? "" : `; health ${one.health.toFixed(2)}`}${one.home === null ? "" : html`; the session's home is <a href=${to("channels", one.home)}>${placed.find((/** @type {any} */ other) => other.channel_id === one.home)?.channel_name ?? `channel ${one.home}`}</a>`}</div>
           </li>
         `;
       })}
