@@ -84,23 +84,24 @@ pub(crate) fn query_for_upstream(query: &str, key: &str) -> Option<String> {
 
 /// The upstream's headers as the client gets them, in place. One that repeats the channel's key is dropped.
 pub(crate) fn for_client(headers: &mut HeaderMap, key: &str) {
-    let named = connection_named(headers);
-    if let Some(id) = headers.get(REQUEST_ID).cloned() {
+    // No allocation where there is nothing to drop, which is how most connections are.
+    let mut dropped: Vec<HeaderName> =
+        if headers.contains_key(header::CONNECTION) { connection_named(headers) } else { Vec::new() };
+    let stays = |name: &HeaderName, value: &HeaderValue| {
+        let text = name.as_str();
+        !(HOP_BY_HOP.contains(name)
+            || NOT_FOR_CLIENT.contains(name)
+            || text.starts_with("x-accel-")
+            || text.starts_with("x-gateway-")
+            || holds(value.as_bytes(), key))
+    };
+    dropped.extend(headers.iter().filter(|(name, value)| !stays(name, value)).map(|(name, _)| name.clone()));
+    let id = headers.get(REQUEST_ID).filter(|id| !holds(id.as_bytes(), key)).cloned();
+    for name in dropped {
+        headers.remove(name);
+    }
+    if let Some(id) = id {
         headers.insert(UPSTREAM_REQUEST_ID, id);
-    }
-    for name in HOP_BY_HOP.iter().chain(&NOT_FOR_CLIENT).chain(&named) {
-        headers.remove(name);
-    }
-    let own: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(name, value)| {
-            let name = name.as_str();
-            name.starts_with("x-accel-") || name.starts_with("x-gateway-") || holds(value.as_bytes(), key)
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in own {
-        headers.remove(name);
     }
 }
 

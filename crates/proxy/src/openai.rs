@@ -9,11 +9,13 @@ mod answer_edits;
 mod ask_for_usage;
 mod batch_lines;
 mod choices;
+mod document;
 mod edit;
 mod endpoint;
 mod error_body;
 mod event;
 mod fields;
+mod members;
 mod multipart;
 mod nested;
 mod objects;
@@ -33,13 +35,14 @@ pub use answer_edits::AnswerEdits;
 pub use ask_for_usage::ask_for_usage;
 pub use batch_lines::{BatchLines, BatchModels};
 pub use choices::Choices;
+pub(crate) use document::Document;
 pub use edit::{Edit, pieces};
 pub use endpoint::{
     ADMINISTRATION, Endpoint, EndpointKind, Gives, Lookup, ModelAt, OTHER, ObjectKind, PathParams,
     StreamDialect, StreamEnd, Takes, endpoints, lookup,
 };
 pub use error_body::ErrorBody;
-pub use event::{Heard, hear};
+pub use event::{Heard, Said, hear};
 pub use multipart::{
     MAX_BOUNDARY, MAX_PART_HEAD, MAX_PARTS, MultipartPeek, MultipartScanner, boundary_of, is_multipart,
 };

@@ -9,6 +9,7 @@ const SHORTEST_KEY: usize = 8;
 
 /// Whether a text repeats a channel's key.
 pub(crate) fn holds(text: &[u8], key: &str) -> bool {
+    // A shorter text has no room for it, and most texts that are looked through are headers.
     (SHORTEST_KEY..=text.len()).contains(&key.len()) && memmem::find(text, key.as_bytes()).is_some()
 }
 

@@ -2,7 +2,7 @@
 
 use gateway_domain::{Usage, UsageSource};
 
-use crate::openai::{Event, Heard, usage_of};
+use crate::openai::{Event, Heard};
 
 /// The tokens of an answer, as far as it has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,9 +25,7 @@ impl Tap {
         if event.name.starts_with("thread.run.step.") {
             return;
         }
-        if let Some(said) = usage_of(event.data.as_bytes()) {
-            self.said = said;
-        }
+        self.said = event.usage.unwrap_or(self.said);
     }
 
     /// What the call has used: as the upstream said, if it said anything; otherwise the prompt by this estimate and one
@@ -62,11 +60,13 @@ fn brings_a_part(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openai::usage_of;
 
     fn heard(events: &[(&str, &str)]) -> Tap {
         let mut tap = Tap::default();
         for (name, data) in events {
-            tap.hear(&Event { name, data, heard: Heard::Content }, true);
+            let usage = usage_of(data.as_bytes());
+            tap.hear(&Event { name, data, heard: Heard::Content, usage }, true);
         }
         tap
     }
@@ -91,7 +91,7 @@ mod tests {
         ]);
         assert_eq!(settled.settle(Some(1)).completion, Some(2));
         let mut before = Tap::default();
-        before.hear(&Event { name: "", data: "{}", heard: Heard::Content }, false);
+        before.hear(&Event { name: "", data: "{}", heard: Heard::Content, usage: None }, false);
         assert_eq!(before.settle(Some(1)).completion, None);
     }
 

@@ -9,7 +9,6 @@ use gateway_domain::{AttemptOutcome, Usage};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::BodyExt;
-use serde::de::IgnoredAny;
 use tokio::time::timeout_at;
 
 use super::{Coming, Content, Failure, Limits, Pace, Repeat};
@@ -17,7 +16,7 @@ use crate::call::Call;
 use crate::error::{ProxyError, UpstreamAnswer};
 use crate::events::{Events, Turn};
 use crate::headers;
-use crate::openai::{Endpoint, Gives, UsageScan, error_of, is_error_body, is_made_response, usage_of};
+use crate::openai::{Document, Endpoint, Gives, UsageScan, error_of, is_error_body};
 use crate::plane::Route;
 use crate::scrub::scrub;
 use crate::upstream::{AnswerBody, AnswerError};
@@ -222,13 +221,13 @@ async fn whole_json(
         .map_err(|error| broken(&error))?;
     match collected {
         Collected::Whole(body) => {
-            serde_json::from_slice::<IgnoredAny>(&body)
+            let document = Document::read(&body)
                 .map_err(|error| invalid(&format!("the answer is not JSON: {error}")))?;
             // The `error` of an object is part of its story: the job failed, not the question after it.
-            if endpoint.asks() && error_of(&body).is_some() && !is_made_response(&body) {
+            if endpoint.asks() && document.is_failure() {
                 return Err(error_inside(&body, key));
             }
-            let usage = if endpoint.counts() { usage_of(&body) } else { None }.unwrap_or_default();
+            let usage = if endpoint.counts() { document.usage() } else { None }.unwrap_or_default();
             Ok(Content::Whole { body, usage })
         }
         Collected::Over(read, rest) => Ok(Content::Coming(Box::new(Coming {

@@ -43,10 +43,7 @@ impl Choices {
         let first_only = !any_after("\"index\"", choices, |index| !is_zero(index));
         let finishes = any_after("\"finish_reason\"", choices, |reason| !reason.starts_with("null"));
         if first_only && !finishes {
-            // An empty array is how usage comes, behind everything else.
-            if choices.contains('{') {
-                self.note(0, false);
-            }
+            self.go_on(choices.as_bytes());
             return false;
         }
         let parts: Vec<Choice<'_>> = serde_json::from_str(choices).unwrap_or_default();
@@ -55,6 +52,14 @@ impl Choices {
             self.note(told.unwrap_or(place), part.finish_reason.is_some());
         }
         parts.iter().any(|part| part.finish_reason.is_some())
+    }
+
+    /// Takes note of `choices` that are known to hold no other than the first, and to finish none.
+    pub(super) fn go_on(&mut self, choices: &[u8]) {
+        // An empty array is how usage comes, behind everything else.
+        if memchr::memchr(b'{', choices).is_some() {
+            self.note(0, false);
+        }
     }
 
     /// Choices beyond the 128th, which is the most that OpenAI gives, count as the last one.

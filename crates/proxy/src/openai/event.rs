@@ -1,9 +1,15 @@
 //! What one event of a stream says: content, the end, or trouble.
 
+use std::str::from_utf8;
+
+use gateway_domain::Usage;
 use serde::de::IgnoredAny;
 
 use super::choices::Choices;
-use super::fields::{each_field, text_of};
+use super::fields::each_field;
+use super::plain::{Reader, read};
+use super::string::unquoted;
+use super::usage::Places;
 
 /// The meaning of an event's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,27 +29,98 @@ pub enum Heard {
     Malformed,
 }
 
+/// What an event has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its meaning.
+    pub heard: Heard,
+    /// The tokens that it counts, if it does.
+    pub usage: Option<Usage>,
+}
+
 /// Reads the `data` of an event called `name` (empty when the event has no name), and notes what it says of the
 /// choices of its stream.
-pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Heard {
+pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Said {
     let data = data.trim_ascii();
     if data.is_empty() {
-        return Heard::Empty;
+        return Said::nothing_but(Heard::Empty);
     }
     if data.starts_with("[DONE]") {
-        return Heard::Done;
+        return Said::nothing_but(Heard::Done);
     }
     if !data.starts_with('{') {
         let valid = serde_json::from_str::<IgnoredAny>(data).is_ok();
-        return if valid { Heard::Content } else { Heard::Malformed };
+        return Said::nothing_but(if valid { Heard::Content } else { Heard::Malformed });
     }
-    let mut failed = name == "error";
-    let mut finished = false;
-    let read = each_field(data, |key, value| match key {
-        "error" => failed |= value.get() != "null",
-        "choices" => finished |= choices.read(value.get()),
-        "type" => match text_of(value).as_deref() {
-            Some("error" | "response.failed") => failed = true,
+    let listen = || Listening {
+        data,
+        choices: *choices,
+        failed: name == "error",
+        finished: false,
+        beyond_plain: false,
+        usage: Places::default(),
+    };
+    let mut listening = listen();
+    if read(data.as_bytes(), &mut listening).is_none() {
+        listening = listen();
+        listening.beyond_plain = true;
+        let read = each_field(data, |name, value| listening.take(name.as_bytes(), value.get().as_bytes()));
+        if read.is_err() {
+            return Said::nothing_but(Heard::Malformed);
+        }
+    }
+    *choices = listening.choices;
+    let heard = match (listening.failed, listening.finished) {
+        (true, _) => Heard::Error,
+        (false, true) => Heard::Finish,
+        (false, false) => Heard::Content,
+    };
+    Said { heard, usage: listening.usage.usage() }
+}
+
+/// An event that is being read.
+struct Listening<'d> {
+    data: &'d str,
+    choices: Choices,
+    failed: bool,
+    finished: bool,
+    /// Whether the member that is being read holds what is to be looked at closely if the member is `choices`: another
+    /// choice than the first, or the end of one.
+    beyond_plain: bool,
+    usage: Places<'d>,
+}
+
+// === impl Said ===
+
+impl Said {
+    const fn nothing_but(heard: Heard) -> Self {
+        Self { heard, usage: None }
+    }
+}
+
+// === impl Listening ===
+
+impl<'d> Listening<'d> {
+    fn take(&mut self, name: &[u8], value: &'d [u8]) {
+        match name {
+            b"error" => self.failed |= value != b"null",
+            b"choices" => self.choices(value),
+            b"type" => self.kind(value),
+            name => self.usage.note(name, value),
+        }
+    }
+
+    fn choices(&mut self, value: &[u8]) {
+        if self.beyond_plain {
+            self.finished |= from_utf8(value).is_ok_and(|value| self.choices.read(value));
+        } else {
+            self.choices.go_on(value);
+        }
+    }
+
+    fn kind(&mut self, value: &[u8]) {
+        match from_utf8(value).ok().and_then(unquoted).as_deref() {
+            Some("error" | "response.failed") => self.failed = true,
             Some(
                 "response.completed"
                 | "response.incomplete"
@@ -52,18 +129,33 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Heard {
                 | "transcript.text.done"
                 | "speech.audio.done",
             ) => {
-                choices.finish_the_only_one();
-                finished = true;
+                self.choices.finish_the_only_one();
+                self.finished = true;
             }
             _ => {}
-        },
-        _ => {}
-    });
-    match (read, failed, finished) {
-        (Err(_), _, _) => Heard::Malformed,
-        (Ok(()), true, _) => Heard::Error,
-        (Ok(()), false, true) => Heard::Finish,
-        (Ok(()), false, false) => Heard::Content,
+        }
+    }
+
+    /// What stands behind a name and its colon.
+    fn behind(&self, name: &[u8]) -> &'d [u8] {
+        let from = name.as_ptr().addr() - self.data.as_ptr().addr() + name.len() + 1;
+        let behind = self.data.as_bytes().get(from..).unwrap_or_default().trim_ascii_start();
+        behind.get(1..).unwrap_or_default().trim_ascii_start()
+    }
+}
+
+impl<'d> Reader<'d> for Listening<'d> {
+    fn member(&mut self, name: &'d [u8], value: &'d [u8]) {
+        self.take(name, value);
+        self.beyond_plain = false;
+    }
+
+    fn inner_name(&mut self, name: &'d [u8]) {
+        self.beyond_plain |= match name {
+            b"finish_reason" => !self.behind(name).starts_with(b"null"),
+            b"index" => !matches!(self.behind(name), [b'0', next, ..] if !next.is_ascii_digit()),
+            name => name.contains(&b'\\'),
+        };
     }
 }
 

@@ -12,7 +12,9 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use super::choices::Choices;
-use super::event::{Heard, hear};
+use gateway_domain::Usage;
+
+use super::event::{Heard, Said, hear};
 
 /// How many bytes one event may have before the stream counts as broken.
 pub const DEFAULT_MAX_EVENT_BYTES: usize = 1024 * 1024;
@@ -64,6 +66,8 @@ pub struct Event<'a> {
     pub data: &'a str,
     /// What the event says in OpenAI's terms.
     pub heard: Heard,
+    /// The tokens that it counts, if it does.
+    pub usage: Option<Usage>,
 }
 
 /// How far a chunk was read.
@@ -328,8 +332,8 @@ impl Scanner {
             let data = pass.here.take().unwrap_or(&self.data);
             let invalid = ScanError::InvalidUtf8 { complete: pass.complete };
             let data = std::str::from_utf8(data).map_err(|_| invalid)?;
-            let heard = hear(&self.name, data, &mut self.choices);
-            flow = on_event(Event { name: &self.name, data, heard });
+            let Said { heard, usage } = hear(&self.name, data, &mut self.choices);
+            flow = on_event(Event { name: &self.name, data, heard, usage });
             if flow == ControlFlow::Break(Stop::Before) {
                 return Ok(flow);
             }

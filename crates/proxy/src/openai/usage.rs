@@ -1,9 +1,10 @@
 //! Finds the token counts in an answer.
 
-use gateway_domain::{Usage, UsageSource};
-use serde_json::value::RawValue;
+use std::str::from_utf8;
 
-use super::fields::{each_field, is_object};
+use gateway_domain::{Usage, UsageSource};
+
+use super::members::{gather, is_object};
 
 /// No answer has this many tokens: a greater number is a fault of the upstream, not a count.
 const MAX_TOKENS: u64 = 1_000_000_000_000;
@@ -15,73 +16,94 @@ const MAX_TOKENS: u64 = 1_000_000_000_000;
 /// said". Costs next to nothing when `"usage"` does not occur.
 pub fn usage_of(json: &[u8]) -> Option<Usage> {
     memchr::memmem::find(json, b"\"usage\"")?;
-    let text = std::str::from_utf8(json).ok()?;
-    let mut usage = None;
-    let mut response = None;
-    each_field(text, |key, value| match key {
-        "usage" => usage = Some(value),
-        "response" => response = Some(value),
-        _ => {}
-    })
-    .ok()?;
-    usage.and_then(counts).or_else(|| counts(usage_in(response?)?))
+    gather(json, |places: &mut Places<'_>, name, value| places.note(name, value))?.usage()
 }
 
-fn usage_in(response: &RawValue) -> Option<&RawValue> {
-    let mut usage = None;
-    if is_object(response) {
-        each_field(response.get(), |key, value| {
-            if key == "usage" {
-                usage = Some(value);
-            }
-        })
-        .ok()?;
+/// Where in an answer, or in an event, its usage may stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Places<'t> {
+    usage: Option<&'t [u8]>,
+    response: Option<&'t [u8]>,
+}
+
+/// Counts of the kinds that a `usage` has within.
+#[derive(Clone, Copy, Debug, Default)]
+struct Details {
+    cached: Option<u64>,
+    audio: Option<u64>,
+    reasoning: Option<u64>,
+}
+
+// === impl Places ===
+
+impl<'t> Places<'t> {
+    /// Takes note of a member at the top.
+    pub(super) fn note(&mut self, name: &[u8], value: &'t [u8]) {
+        match name {
+            b"usage" => self.usage = Some(value),
+            b"response" => self.response = Some(value),
+            _ => {}
+        }
     }
-    usage
+
+    /// What stands there, once the document has turned out to be one.
+    pub(super) fn usage(self) -> Option<Usage> {
+        self.usage.and_then(counts).or_else(|| counts(usage_in(self.response?)?))
+    }
+}
+
+fn usage_in(response: &[u8]) -> Option<&[u8]> {
+    memchr::memmem::find(response, b"\"usage\"")?;
+    gather(response, |usage: &mut Option<_>, name, value| {
+        if name == b"usage" {
+            *usage = Some(value);
+        }
+    })?
 }
 
 /// Reads the value of a `usage`.
-pub(super) fn counts(raw: &RawValue) -> Option<Usage> {
-    let mut usage = Usage { source: UsageSource::Upstream, ..Usage::default() };
-    if !is_object(raw) {
+pub(super) fn counts(value: &[u8]) -> Option<Usage> {
+    if !is_object(value) {
         return None;
     }
-    each_field(raw.get(), |key, value| match key {
-        "prompt_tokens" | "input_tokens" => usage.prompt = count(value),
-        "completion_tokens" | "output_tokens" => usage.completion = count(value),
+    let mut usage = gather(value, |usage: &mut Usage, name, value| match name {
+        b"prompt_tokens" | b"input_tokens" => usage.prompt = count(value),
+        b"completion_tokens" | b"output_tokens" => usage.completion = count(value),
         // Of a few things the API says in the singular what it says in the plural elsewhere.
-        "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => {
-            usage.cached = detail(value, "cached_tokens").or(usage.cached);
-            usage.audio_in = detail(value, "audio_tokens");
+        b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
+            let details = details(value);
+            usage.cached = details.cached.or(usage.cached);
+            usage.audio_in = details.audio;
         }
-        "completion_tokens_details" | "output_tokens_details" | "output_token_details" => {
-            usage.reasoning = detail(value, "reasoning_tokens");
-            usage.audio_out = detail(value, "audio_tokens");
+        b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
+            let details = details(value);
+            usage.reasoning = details.reasoning;
+            usage.audio_out = details.audio;
         }
         // DeepSeek's spelling.
-        "prompt_cache_hit_tokens" => usage.cached = usage.cached.or_else(|| count(value)),
+        b"prompt_cache_hit_tokens" => usage.cached = usage.cached.or_else(|| count(value)),
         _ => {}
-    })
-    .ok()?;
+    })?;
+    usage.source = UsageSource::Upstream;
     usage.is_known().then_some(usage)
 }
 
-fn detail(raw: &RawValue, name: &str) -> Option<u64> {
-    let mut found = None;
-    if is_object(raw) {
-        each_field(raw.get(), |key, value| {
-            if key == name {
-                found = count(value);
-            }
-        })
-        .ok()?;
+fn details(value: &[u8]) -> Details {
+    if !is_object(value) {
+        return Details::default();
     }
-    found
+    gather(value, |details: &mut Details, name, value| match name {
+        b"cached_tokens" => details.cached = count(value),
+        b"audio_tokens" => details.audio = count(value),
+        b"reasoning_tokens" => details.reasoning = count(value),
+        _ => {}
+    })
+    .unwrap_or_default()
 }
 
 /// A count of tokens. `12.0` is one, too: some upstreams write all numbers as floats.
-fn count(raw: &RawValue) -> Option<u64> {
-    let text = raw.get();
+fn count(value: &[u8]) -> Option<u64> {
+    let text = from_utf8(value).ok()?;
     let whole = match text.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
         Some(_) => return None,

@@ -26,7 +26,7 @@ fn parsed(document: &str) -> Option<Usage> {
         });
         read.ok().and(found)
     };
-    let usage_in = |object: &str| counts(&member(object, "usage")?);
+    let usage_in = |object: &str| counts(member(object, "usage")?.get().as_bytes());
     usage_in(document).or_else(|| usage_in(member(document, "response")?.get()))
 }
 
