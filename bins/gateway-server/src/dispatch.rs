@@ -103,10 +103,8 @@ impl Door {
             return own(refusal.answer(id.as_str(), http1));
         }
         match (self.serves.owner(request.uri().path()), &self.worker) {
-            // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
             (Owner::Proxy, Some(worker)) => {
-                let request = self.introduce(request, peer);
-                Box::pin(worker.handle(request, id)).await.map(Body::Carried)
+                worker.handle(self.introduce(request, peer), id).await.map(Body::Carried)
             }
             (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,
             (Owner::Live | Owner::Ready | Owner::Metrics, _)

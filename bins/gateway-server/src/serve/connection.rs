@@ -1,6 +1,8 @@
 use std::convert::Infallible;
+use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -10,11 +12,10 @@ use gateway_config::ServerSettings;
 use gateway_proxy::BodyError;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::server::conn::{http1, http2};
+use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpStream;
 
 use super::activity::{Activity, Call};
@@ -23,6 +24,7 @@ use super::listener::Stand;
 use super::peer::Peer;
 use crate::body;
 use crate::dispatch::Door;
+use crate::life::{Life, LifeWatch};
 use crate::panic::{confine, confine_now};
 use crate::telemetry::Meters;
 
@@ -39,8 +41,22 @@ const HTTP2_SEND_BUFFER: usize = 128 << 10;
 /// An HTTP/2 peer is asked for a sign of life this often, and must give it within the same time.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
+/// How long a connection that has said nothing may still begin when its listener closes.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// What speaks HTTP on a connection, with all limits that hyper knows.
-pub(super) type Protocol = Builder<TokioExecutor>;
+#[derive(Clone, Debug)]
+pub(super) struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+/// When the listener of a connection closes: then the connection ends with the calls that are under way.
+#[derive(Clone, Debug)]
+pub(super) struct Closing {
+    pub life: LifeWatch,
+    pub at: Life,
+}
 
 /// An answer's body that keeps its connection informed, and whose panics end the connection instead of the thread.
 #[derive(Debug)]
@@ -50,17 +66,16 @@ pub(crate) struct Tracked<B> {
     meters: Arc<Meters>,
 }
 
-/// The protocol of a listener.
-pub(super) fn protocol(settings: &ServerSettings) -> Protocol {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
+/// The protocols of a listener.
+pub(super) fn protocols(settings: &ServerSettings) -> Protocols {
+    let (mut http1, mut http2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
+    http1
         // `GuardedIo` times heads; two timers would only disagree.
         .header_read_timeout(None)
         // hyper's own limit of 100 headers is the one that is wanted; saying it aloud would cost an allocation per
         // request.
-        .max_buf_size(settings.max_header_bytes.max(8 << 10))
-        .http2()
+        .max_buf_size(settings.max_header_bytes.max(8 << 10));
+    http2
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_CALLS)
         .max_header_list_size(HTTP2_HEAD)
@@ -69,40 +84,61 @@ pub(super) fn protocol(settings: &ServerSettings) -> Protocol {
         .max_send_buf_size(HTTP2_SEND_BUFFER)
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING);
-    builder
+    Protocols { http1, http2 }
 }
 
 /// Serves one accepted connection until it ends.
-pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, stand: &Stand, watcher: Watcher) {
-    let settings = Arc::clone(&stand.live.load().settings);
-    let server = &settings.server;
-    let limits = Limits { head: server.header_timeout, idle: server.keep_alive, write: server.write_timeout };
+pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, stand: &Stand, closing: Closing) {
+    let limits = {
+        let live = stand.live.load();
+        let server = &live.settings.server;
+        Limits { head: server.header_timeout, idle: server.keep_alive, write: server.write_timeout }
+    };
     match stand.acceptor() {
-        None => speak(socket, peer, stand, limits, watcher).await,
+        None => speak(socket, peer, stand, limits, closing).await,
+        // Boxed, like everything here that most connections are not: what they keep is room for the largest.
         Some(acceptor) => {
-            let handshake = tokio::time::timeout(server.header_timeout, acceptor.accept(socket));
-            match handshake.await {
-                Ok(Ok(socket)) => speak(socket, peer, stand, limits, watcher).await,
-                Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-                Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
-            }
+            Box::pin(async move {
+                let handshake = tokio::time::timeout(limits.head, acceptor.accept(socket));
+                match handshake.await {
+                    Ok(Ok(socket)) => speak(socket, peer, stand, limits, closing).await,
+                    Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+                    Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+                }
+            })
+            .await
         }
     }
 }
 
-async fn speak<S>(socket: S, peer: SocketAddr, stand: &Stand, limits: Limits, watcher: Watcher)
+/// Finds out which protocol the peer speaks, and speaks it.
+async fn speak<S>(socket: S, peer: SocketAddr, stand: &Stand, limits: Limits, mut closing: Closing)
 where
     S: Peer + Send + 'static,
 {
     let activity = Activity::new(stand.leaving.clone());
-    let io = TokioIo::new(GuardedIo::new(socket, limits, Arc::clone(&activity)));
+    let mut io = GuardedIo::new(socket, limits, Arc::clone(&activity));
+    let http2 = match closing.bounds(io.recognise()).await {
+        Ok(http2) => http2,
+        Err(error) => {
+            tracing::debug!(%peer, %error, "connection ended before it began");
+            return;
+        }
+    };
     let service = service_fn(|request: Request<Incoming>| {
         let call = activity.begin(request.version());
         let door = Arc::clone(&stand.door);
-        async move { Ok::<_, Infallible>(answer(&door, request, peer, call).await) }
+        // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
+        Box::pin(async move { Ok::<_, Infallible>(answer(&door, request, peer, call).await) })
     });
-    let connection = stand.protocol.serve_connection_with_upgrades(io, service);
-    if let Err(error) = watcher.watch(connection).await {
+    let io = TokioIo::new(io);
+    let ended = if http2 {
+        let protocol = &stand.protocols.http2;
+        Box::pin(run_http2(protocol.serve_connection(io, service), closing)).await
+    } else {
+        run_http1(stand.protocols.http1.serve_connection(io, service).with_upgrades(), closing).await
+    };
+    if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
     }
     if let Some(socket) = activity.take_socket()
@@ -111,6 +147,47 @@ where
         stand.door.meters().panics.increment(1);
         tracing::error!(%peer, error = %panicked, "a socket failed");
     }
+}
+
+async fn run_http1<I, S, B>(
+    connection: http1::UpgradeableConnection<I, S>,
+    mut closing: Closing,
+) -> hyper::Result<()>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BodyError>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    B: Body + 'static,
+    B::Error: Into<BodyError>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = closing.begins() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
+}
+
+async fn run_http2<I, S, B>(
+    connection: http2::Connection<I, S, TokioExecutor>,
+    mut closing: Closing,
+) -> hyper::Result<()>
+where
+    S: HttpService<Incoming, ResBody = B>,
+    S::Error: Into<BodyError>,
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+    B: Body + 'static,
+    B::Error: Into<BodyError>,
+    TokioExecutor: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
+{
+    let mut connection = pin!(connection);
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = closing.begins() => connection.as_mut().graceful_shutdown(),
+    }
+    connection.await
 }
 
 async fn answer(
@@ -124,6 +201,25 @@ async fn answer(
         call.hand_over(socket);
     }
     response.map(|body| Tracked { body, call, meters: Arc::clone(door.meters()) })
+}
+
+// === impl Closing ===
+
+impl Closing {
+    async fn begins(&mut self) {
+        self.life.reaches(self.at).await;
+    }
+
+    /// What is waited for before anything is under way: not much longer than until the listener closes.
+    async fn bounds<T>(&mut self, waited: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+        let mut waited = pin!(waited);
+        tokio::select! {
+            biased;
+            ended = waited.as_mut() => return ended,
+            () = self.begins() => {}
+        }
+        tokio::time::timeout(LAST_WORD, waited).await?
+    }
 }
 
 // === impl Tracked ===

@@ -1,4 +1,4 @@
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct GuardedIo<S> {
     inner: S,
+    /// What came before it was known who is to read it.
+    early: Early,
     limits: Limits,
     activity: Arc<Activity>,
     protocol: Protocol,
@@ -60,6 +62,13 @@ pub(crate) struct GuardedIo<S> {
     answered: u64,
     farewell: Farewell,
     linger: Linger,
+}
+
+/// The first bytes of a connection, at most as many as the HTTP/2 preface has.
+#[derive(Debug, Default)]
+struct Early {
+    bytes: [u8; HTTP2_PREFACE.len()],
+    length: u8,
 }
 
 /// What the first bytes say.
@@ -99,6 +108,7 @@ impl<S> GuardedIo<S> {
         let first = Instant::now() + limits.head;
         Self {
             inner,
+            early: Early::default(),
             limits,
             activity,
             protocol: Protocol::Unknown(0),
@@ -188,6 +198,26 @@ impl<S> GuardedIo<S> {
 }
 
 impl<S: Peer> GuardedIo<S> {
+    /// Reads until it is known whether the peer speaks HTTP/2. What is read stays to be read.
+    ///
+    /// hyper could find out itself. But it would hand over these bytes alone, and its buffer would then be made twice as
+    /// large for what comes behind them, on every connection.
+    pub(crate) async fn recognise(&mut self) -> io::Result<bool> {
+        let mut early = Early::default();
+        while matches!(self.protocol, Protocol::Unknown(_)) {
+            let mut space =
+                ReadBuf::new(early.bytes.get_mut(usize::from(early.length)..).unwrap_or_default());
+            poll_fn(|cx| Pin::new(&mut *self).poll_read(cx, &mut space)).await?;
+            let read = u8::try_from(space.filled().len()).unwrap_or_default();
+            if read == 0 {
+                break;
+            }
+            early.length += read;
+        }
+        self.early = early;
+        Ok(self.protocol == Protocol::Http2)
+    }
+
     /// The peer sends no more. Has it left, or does it wait for its answer?
     ///
     /// Once the answer has begun, nothing can be asked any more, and who closes then counts as gone.
@@ -215,8 +245,12 @@ impl<S: Peer> AsyncRead for GuardedIo<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        let early = this.early.give(buf);
         let before = buf.filled().len();
         match Pin::new(&mut this.inner).poll_read(cx, buf) {
+            Poll::Pending | Poll::Ready(Ok(())) if early && buf.filled().len() == before => {
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(Ok(())) if buf.filled().len() == before && buf.remaining() > 0 => this.at_end(cx),
             Poll::Ready(result) => {
                 this.saw(buf.filled().get(before..).unwrap_or_default());
@@ -261,6 +295,24 @@ impl<S: Peer> AsyncWrite for GuardedIo<S> {
             Poll::Ready(Ok(())) => this.linger.poll(&mut this.inner, cx).map(Ok),
             unfinished @ (Poll::Ready(Err(_)) | Poll::Pending) => unfinished,
         }
+    }
+}
+
+// === impl Early ===
+
+impl Early {
+    /// Gives what there is, as much as there is room for; tells whether that was anything.
+    fn give(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        if self.length == 0 {
+            return false;
+        }
+        let all = self.bytes.get(..usize::from(self.length)).unwrap_or_default();
+        let (given, kept) = all.split_at(all.len().min(buf.remaining()));
+        buf.put_slice(given);
+        let (gone, left) = (given.len(), kept.len());
+        self.bytes.copy_within(gone..gone + left, 0);
+        self.length = u8::try_from(left).unwrap_or_default();
+        gone > 0
     }
 }
 

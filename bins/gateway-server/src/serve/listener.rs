@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Leaving;
-use super::connection::{self, Protocol, protocol};
+use super::connection::{self, Closing, Protocols, protocols};
 use super::places::Places;
 use crate::dispatch::Door;
 use crate::life::{Life, LifeWatch};
@@ -37,7 +37,7 @@ pub(crate) struct Stand {
     pub(crate) places: Arc<Places>,
     /// Certificate and key, when this listener speaks TLS; may be replaced at run time.
     pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
-    pub(super) protocol: Protocol,
+    pub(super) protocols: Protocols,
     pub(super) leaving: Leaving,
 }
 
@@ -97,6 +97,7 @@ pub(crate) async fn accept(
         }
     };
     let graceful = GracefulShutdown::new();
+    let closing = Closing { life: life.clone(), at: closes_at };
     let mut end = life.clone();
     let mut struggling = false;
     loop {
@@ -106,7 +107,7 @@ pub(crate) async fn accept(
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
                     struggling = false;
-                    take_in(socket, peer, &stand, &graceful);
+                    take_in(socket, peer, &stand, &graceful, closing.clone());
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -119,7 +120,7 @@ pub(crate) async fn accept(
             }
         }
     }
-    take_in_waiting(&listener, &stand, &graceful).await;
+    take_in_waiting(&listener, &stand, &graceful, &closing).await;
     drop(listener);
     stand.leaving.now();
     let mut over = life;
@@ -130,13 +131,24 @@ pub(crate) async fn accept(
 }
 
 /// Connections that the kernel has accepted already would be reset when the listener closes: they are served.
-async fn take_in_waiting(listener: &TcpListener, stand: &Arc<Stand>, graceful: &GracefulShutdown) {
+async fn take_in_waiting(
+    listener: &TcpListener,
+    stand: &Arc<Stand>,
+    graceful: &GracefulShutdown,
+    closing: &Closing,
+) {
     while let Ok(Ok((socket, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        take_in(socket, peer, stand, graceful);
+        take_in(socket, peer, stand, graceful, closing.clone());
     }
 }
 
-fn take_in(socket: TcpStream, peer: SocketAddr, stand: &Arc<Stand>, graceful: &GracefulShutdown) {
+fn take_in(
+    socket: TcpStream,
+    peer: SocketAddr,
+    stand: &Arc<Stand>,
+    graceful: &GracefulShutdown,
+    closing: Closing,
+) {
     let allowed = stand.live.load().settings.server.max_connections;
     let Some(place) = stand.places.take(allowed) else {
         refuse(&socket, stand);
@@ -146,11 +158,11 @@ fn take_in(socket: TcpStream, peer: SocketAddr, stand: &Arc<Stand>, graceful: &G
         tracing::debug!(%peer, %error, "a connection was gone before it began");
         return;
     }
-    // The second one is for what a connection becomes: a socket is waited for like a call.
-    let (stand, watcher, stays) = (Arc::clone(stand), graceful.watcher(), graceful.watcher());
+    // Whatever the connection becomes is waited for: a call, or a socket.
+    let (stand, stays) = (Arc::clone(stand), graceful.watcher());
     // Boxed: what is kept for each connection is one allocation of its exact size.
     let task = Box::pin(async move {
-        connection::serve(socket, peer, &stand, watcher).await;
+        connection::serve(socket, peer, &stand, closing).await;
         drop((place, stays));
     });
     drop(tokio::runtime::Handle::current().spawn(task));
@@ -187,8 +199,8 @@ impl Stand {
         places: Arc<Places>,
         tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
     ) -> Arc<Self> {
-        let protocol = protocol(&live.load().settings.server);
-        Arc::new(Self { door, live, places, tls, protocol, leaving: Leaving::default() })
+        let protocols = protocols(&live.load().settings.server);
+        Arc::new(Self { door, live, places, tls, protocols, leaving: Leaving::default() })
     }
 
     pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {
