@@ -103,8 +103,10 @@ impl Door {
             return own(refusal.answer(id.as_str(), http1));
         }
         match (self.serves.owner(request.uri().path()), &self.worker) {
+            // Boxed: without it this large future is moved through all those around it.
             (Owner::Proxy, Some(worker)) => {
-                worker.handle(self.introduce(request, peer), id).await.map(Body::Carried)
+                let request = self.introduce(request, peer);
+                Box::pin(worker.handle(request, id)).await.map(Body::Carried)
             }
             (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,
             (Owner::Live | Owner::Ready | Owner::Metrics, _)

@@ -333,3 +333,46 @@ async fn a_call_under_way_survives_the_goodbye() {
     bench.look().await;
     assert_eq!(bench.end().await, ("closed", 101));
 }
+
+#[tokio::test]
+async fn a_protocol_is_recognised_however_its_first_bytes_are_cut_and_none_of_them_is_lost() {
+    for (text, http2) in [
+        (&b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"[..], false),
+        (b"PRI * HTTP/1.1\r\n\r\n", false),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nframes", true),
+    ] {
+        for cut in 1..text.len() {
+            let Bench { mut io, mut peer, .. } = bench();
+            let (head, tail) = text.split_at(cut);
+            let (recognised, ()) = tokio::join!(io.recognise(), async {
+                peer.write_all(head).await.unwrap();
+                tokio::task::yield_now().await;
+                peer.write_all(tail).await.unwrap();
+            });
+            assert_eq!(recognised.unwrap(), http2, "{cut}");
+            let mut read = vec![0; text.len()];
+            io.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, text, "{cut}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_came_early_is_read_together_with_what_came_behind_it() {
+    let Bench { mut io, mut peer, .. } = bench();
+    peer.write_all(b"POST / HTTP/1.1\r\nhost: a-long-one.example\r\n\r\n").await.unwrap();
+    assert!(!io.recognise().await.unwrap());
+    let mut space = [0; 64];
+    assert_eq!(io.read(&mut space).await.unwrap(), 45);
+}
+
+#[tokio::test]
+async fn a_peer_that_leaves_at_once_is_read_to_its_end() {
+    let Bench { mut io, mut peer, .. } = bench();
+    peer.write_all(b"PRI").await.unwrap();
+    drop(peer);
+    assert!(!io.recognise().await.unwrap());
+    let mut all = Vec::new();
+    io.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all, b"PRI");
+}
