@@ -2,151 +2,135 @@
 //! installed, beside nginx as a plain reverse proxy.
 //!
 //! Absolute figures of a small shared machine are worth little; ratios within one run are worth something. So every
-//! round asks every target, one after the other, and the report shows medians over the rounds.
+//! round asks every target, one after the other, and the report shows medians over the rounds with their spread.
 
+mod hold;
+mod house;
+mod picture;
 mod process;
 mod report;
+mod rounds;
+mod scaling;
+mod scenarios;
+mod soak;
+mod targets;
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use anyhow::Context;
-use serde_json::Value;
+use clap::Args;
 
 use crate::shell::{self, cargo, say};
-use process::{Child, free_port, wait_until_ready};
-use report::{Figures, Report};
+use process::Child;
+use report::Report;
 
-/// The key that the load uses.
-const KEY: &str = "sk-bench-0123456789abcdef";
-
-/// One way to put load on a target.
-struct Scenario {
-    name: &'static str,
-    arguments: &'static [&'static str],
+/// What is measured. Without any of the special ones: all scenarios, beside nginx.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Options {
+    /// How often every target is asked in turn
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+    /// Seconds of one measurement
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// One short round of everything: shows that it runs, measures nothing
+    #[arg(long)]
+    quick: bool,
+    /// Only the scenarios whose name holds this
+    #[arg(long)]
+    only: Option<String>,
+    /// Beside them a gateway with three channels, a thousand users, and calls that belong to sessions
+    #[arg(long)]
+    full: bool,
+    /// Instead: this many workers beside one
+    #[arg(long, value_name = "NUMBER")]
+    workers: Option<u32>,
+    /// Instead: how cost grows with connections, channels, users and models
+    #[arg(long)]
+    scaling: bool,
+    /// Instead: so many seconds of full load, and what becomes of memory
+    #[arg(long, value_name = "SECONDS")]
+    soak: Option<u64>,
+    /// Instead: so many slow streams at a time
+    #[arg(long, value_name = "STREAMS")]
+    hold: Option<u32>,
 }
 
-const SCENARIOS: [Scenario; 4] = [
-    Scenario { name: "1 KB request, 64 connections", arguments: &["--connections", "64"] },
-    Scenario {
-        name: "100 KB request, 64 connections",
-        arguments: &["--connections", "64", "--prompt", "100000"],
-    },
-    Scenario { name: "200 streams of 100 events", arguments: &["--connections", "200", "--stream"] },
-    Scenario { name: "200 requests/s, even pace", arguments: &["--connections", "32", "--rate", "200"] },
-];
+/// What all measurements of a run share.
+struct Bench {
+    options: Options,
+    load: PathBuf,
+    gateway: PathBuf,
+    folder: PathBuf,
+    upstream: Child,
+}
 
-/// Runs every scenario against every target.
-pub(crate) fn run(rounds: u32, quick: bool) -> anyhow::Result<()> {
-    cargo(["build", "--release", "--locked", "-p", "gateway-server", "-p", "gateway-load"]).run()?;
-    let release = shell::target_directory()?.join("release");
-    let folder = shell::target_directory()?.join("bench");
-    std::fs::create_dir_all(&folder)?;
-    let upstream = Child::start_and_read(&release.join("gateway-load"), &["upstream"], process::LOAD_CORE)?;
-    let gateway = start_gateway(&release.join("gateway-server"), &folder, &upstream.first_line)?;
-    let nginx = start_nginx(&folder, &upstream.first_line)?;
-    let idle = gateway.memory_kb()?;
+/// Sees that everything can be measured.
+pub(crate) fn try_out() -> anyhow::Result<()> {
+    run(Options { rounds: 1, seconds: 1.0, quick: true, ..Options::default() })
+}
 
-    let mut targets = vec![("upstream alone", upstream.first_line.clone(), None)];
-    if let Some(nginx) = &nginx {
-        targets.push(("nginx", nginx.first_line.clone(), Some(nginx)));
+/// Measures what the options say.
+pub(crate) fn run(options: Options) -> anyhow::Result<()> {
+    let build = ["build", "--locked", "-p", "gateway-server", "-p", "gateway-load"];
+    // To see that everything runs needs no optimised build, which takes minutes.
+    cargo(build).args((!options.quick).then_some("--release")).run()?;
+    let bench = Bench::new(options)?;
+    let mut report = Report::new()?;
+    let options = &bench.options;
+    if options.quick {
+        rounds::measure(&bench, &mut report)?;
+        scaling::measure(&bench, &mut report)?;
+        soak::measure(&bench, 1, &mut report)?;
+        hold::measure(&bench, 50, &mut report)?;
+        rounds::measure_workers(&bench, 2, &mut report)?;
+    } else if let Some(seconds) = options.soak {
+        soak::measure(&bench, seconds, &mut report)?;
+    } else if let Some(streams) = options.hold {
+        hold::measure(&bench, streams, &mut report)?;
+    } else if let Some(workers) = options.workers {
+        rounds::measure_workers(&bench, workers, &mut report)?;
+    } else if options.scaling {
+        scaling::measure(&bench, &mut report)?;
+    } else {
+        rounds::measure(&bench, &mut report)?;
     }
-    targets.push(("gateway", gateway.first_line.clone(), Some(&gateway)));
-
-    let (rounds, seconds) = if quick { (1, "0.5") } else { (rounds, "3") };
-    let mut report = Report::default();
-    for round in 0..rounds {
-        for scenario in &SCENARIOS {
-            say(&format!("round {}: {}", round + 1, scenario.name));
-            for (name, address, child) in &targets {
-                let figures = measure(&release.join("gateway-load"), address, scenario, seconds, *child)?;
-                report.add(scenario.name, name, figures);
-            }
-        }
-    }
-    report.note("gateway: memory at idle", &format!("{:.1} MB", kilo(idle)));
-    report.note("gateway: memory after the load", &format!("{:.1} MB", kilo(gateway.memory_kb()?)));
-    let size = std::fs::metadata(release.join("gateway-server"))?.len() / 1024;
-    report.note("gateway: size of the binary", &format!("{:.1} MB", kilo(size)));
-    say(&report.table());
-    std::fs::write(folder.join("report.json"), serde_json::to_string_pretty(&report.json())?)?;
-    std::fs::write(folder.join("report.svg"), report.picture())?;
-    say(&format!("written: {0}/report.json, {0}/report.svg", folder.display()));
+    say(&report.text());
+    let folder = bench.folder.display();
+    std::fs::write(bench.folder.join("report.json"), serde_json::to_string_pretty(&report.json())?)?;
+    std::fs::write(bench.folder.join("report.svg"), picture::draw(&report))?;
+    say(&format!("written: {folder}/report.json, {folder}/report.svg"));
     Ok(())
 }
 
-fn measure(
-    load: &Path,
-    address: &str,
-    scenario: &Scenario,
-    seconds: &str,
-    child: Option<&Child>,
-) -> anyhow::Result<Figures> {
-    let mut arguments =
-        vec!["closed", "--to", address, "--key", KEY, "--warmup", "0.5", "--seconds", seconds];
-    arguments.extend(scenario.arguments);
-    let before = child.map(Child::cpu_nanoseconds).transpose()?;
-    let answer = process::output(load, &arguments, process::LOAD_CORE)?;
-    let spent = match (child, before) {
-        (Some(child), Some(before)) => Some(child.cpu_nanoseconds()?.saturating_sub(before)),
-        _ => None,
-    };
-    let seen: Value = serde_json::from_str(&answer).context("cannot read the load generator's report")?;
-    Figures::new(&seen, spent)
-}
+// === impl Bench ===
 
-fn start_gateway(binary: &Path, folder: &Path, upstream: &str) -> anyhow::Result<Child> {
-    let port = free_port()?;
-    let database = folder.join("gateway.db");
-    for file in ["gateway.db", "gateway.db-wal", "gateway.db-shm"] {
-        // Left over from the last run, or not there.
-        let _gone = std::fs::remove_file(folder.join(file));
+impl Bench {
+    fn new(options: Options) -> anyhow::Result<Self> {
+        let target = shell::target_directory()?;
+        let folder = target.join("bench");
+        let programs = target.join(if options.quick { "debug" } else { "release" });
+        std::fs::create_dir_all(&folder)?;
+        let load = programs.join("gateway-load");
+        let upstream = Child::start_and_read(&load, &["upstream"], process::LOAD_CORE)?;
+        Ok(Self { options, load, gateway: programs.join("gateway-server"), folder, upstream })
     }
-    let config = folder.join("gateway.toml");
-    let text = format!(
-        "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = 1\n\
-         [database]\npath = \"{}\"\n\
-         [log]\nlevel = \"warn\"\n\
-         [admin]\ntoken = \"bench-admin-token-0123\"\n\
-         [[channels]]\nname = \"bench\"\nbase_url = \"http://{upstream}/v1\"\napi_key = \"sk-upstream-bench\"\nprobe = \"off\"\n\
-         [[models]]\nname = \"bench\"\nchannels = [{{ channel = \"bench\", model = \"bench-backend\" }}]\n\
-         [[users]]\nname = \"bench\"\nkey = \"{KEY}\"\n",
-        database.display()
-    );
-    std::fs::write(&config, text)?;
-    let config = config.to_str().context("the target folder's name is not UTF-8")?;
-    let mut child = Child::start(binary, &["--config", config], process::TARGET_CORE)?;
-    child.first_line = format!("127.0.0.1:{port}");
-    wait_until_ready(&child.first_line, "/readyz", Duration::from_secs(10))?;
-    Ok(child)
-}
 
-/// nginx as a plain reverse proxy with kept upstream connections; `None` where it is not installed.
-fn start_nginx(folder: &Path, upstream: &str) -> anyhow::Result<Option<Child>> {
-    if !shell::exists_with("nginx", "-v") {
-        say("nginx is not installed: measuring without it");
-        return Ok(None);
+    /// How often each target is asked.
+    fn rounds(&self) -> u32 {
+        if self.options.quick { 1 } else { self.options.rounds.max(1) }
     }
-    let port = free_port()?;
-    let config = folder.join("nginx.conf");
-    let text = format!(
-        "worker_processes 1; daemon off; master_process off; pid {0}/nginx.pid; error_log stderr crit;\n\
-         events {{ worker_connections 8192; }}\n\
-         http {{ access_log off; client_max_body_size 64m; client_body_buffer_size 1m; keepalive_requests 1000000;\n\
-           client_body_temp_path {0}; proxy_temp_path {0}; fastcgi_temp_path {0}; uwsgi_temp_path {0}; scgi_temp_path {0};\n\
-           upstream up {{ server {upstream}; keepalive 512; keepalive_requests 1000000; }}\n\
-           server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://up; proxy_http_version 1.1;\n\
-             proxy_set_header Connection \"\"; proxy_buffering off; }} }} }}\n",
-        folder.display()
-    );
-    std::fs::write(&config, text)?;
-    let config = config.to_str().context("the target folder's name is not UTF-8")?;
-    let mut child = Child::start(Path::new("nginx"), &["-c", config], process::TARGET_CORE)?;
-    child.first_line = format!("127.0.0.1:{port}");
-    wait_until_ready(&child.first_line, "/v1/models", Duration::from_secs(10))?;
-    Ok(Some(child))
-}
 
-fn kilo(of: u64) -> f64 {
-    f64::from(u32::try_from(of).unwrap_or(u32::MAX)) / 1024.0
+    /// Seconds of one measurement.
+    fn seconds(&self) -> f64 {
+        if self.options.quick { 0.3 } else { self.options.seconds }
+    }
+
+    /// Runs the load generator; the last line that it prints is its report.
+    fn drive(&self, arguments: &[String], core: &str) -> anyhow::Result<serde_json::Value> {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = process::output(&self.load, &arguments, core)?;
+        let last = output.lines().last().context("the load generator said nothing")?;
+        serde_json::from_str(last).context("cannot read the load generator's report")
+    }
 }

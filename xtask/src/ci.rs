@@ -3,12 +3,12 @@
 use anyhow::bail;
 
 use crate::shell::{cargo, say};
-use crate::{bare, browser, campaign, fuzz, layers, threads, tidy};
+use crate::{bare, bench, browser, campaign, fuzz, layers, threads, tidy};
 
 type Check = fn() -> anyhow::Result<()>;
 
 /// Cheapest first: whoever waits for the outcome learns of the likely faults soon.
-const CHECKS: [(&str, Check); 10] = [
+const CHECKS: [(&str, Check); 11] = [
     ("format", || cargo(["fmt", "--all", "--check"]).run()),
     ("layers", layers::run),
     ("tidy", tidy::run),
@@ -23,6 +23,7 @@ const CHECKS: [(&str, Check); 10] = [
     ("build", || cargo(["build", "--locked"]).run()),
     ("bare build", bare::run),
     ("web pages", || browser::run(None)),
+    ("bench", bench::try_out),
 ];
 
 /// What takes too long for every change.

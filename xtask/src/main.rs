@@ -90,15 +90,8 @@ enum Task {
         #[arg(long, value_name = "PATH")]
         database: PathBuf,
     },
-    /// Measure requests per second, latency and processor time, beside the upstream alone and nginx
-    Bench {
-        /// How often every target is asked in turn
-        #[arg(long, default_value_t = 3)]
-        rounds: u32,
-        /// One short round: shows that everything runs, measures nothing
-        #[arg(long)]
-        quick: bool,
-    },
+    /// Measure what requests, events and open streams cost, beside the upstream alone and nginx
+    Bench(bench::Options),
     /// Measure how channels are chosen, against other gateways' rules, on simulated channels
     #[command(disable_help_flag = true)]
     Sim {
@@ -126,7 +119,7 @@ fn main() -> ExitCode {
         Task::Layers => layers::run(),
         Task::Tidy => tidy::run(),
         Task::Migrate { database } => migrate::run(&database),
-        Task::Bench { rounds, quick } => bench::run(rounds, quick),
+        Task::Bench(options) => bench::run(options),
         Task::Sim { arguments } => sim::run(&arguments),
         Task::VendorUi => vendor_ui::run(),
         Task::Dev => shell::cargo(["run", "--package", "gateway-server", "--", "demo"]).run(),

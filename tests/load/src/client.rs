@@ -1,6 +1,6 @@
 //! The load generator: a closed loop on a fixed number of connections, bounded in time.
 
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -9,17 +9,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::answer::Answer;
 use crate::http1::{read_body, read_head};
+use crate::request::Wording;
 
 /// What to send, how much of it, and for how long.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Plan {
-    /// The server.
-    #[arg(long)]
-    to: SocketAddr,
-    /// The bearer key.
-    #[arg(long, default_value = "")]
-    key: String,
+    #[command(flatten)]
+    wording: Wording,
     /// Connections, each with one request at a time.
     #[arg(long, default_value_t = 64)]
     connections: usize,
@@ -29,12 +27,6 @@ pub(crate) struct Plan {
     /// Seconds of the measurement.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
-    /// Bytes of the prompt.
-    #[arg(long, default_value_t = 800)]
-    prompt: usize,
-    /// Ask for streams.
-    #[arg(long)]
-    stream: bool,
     /// Whole requests per second over all connections, evenly spaced; 0 is as fast as possible.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
@@ -47,7 +39,10 @@ struct Seen {
     latencies: Vec<u64>,
     /// Microseconds until the first piece of a stream's body.
     first: Vec<u64>,
-    pieces: u64,
+    /// Events of all good streams of the whole run.
+    events: u64,
+    /// Streams that ended before their end, or lacked an event.
+    incomplete: u64,
     /// Good answers of the whole run, warm-up included: what processor time is divided by.
     completed: u64,
     errors: u64,
@@ -55,21 +50,23 @@ struct Seen {
 
 /// Runs the plan; the report is one JSON object.
 pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
-    let request = request(&plan);
+    let requests: Arc<[Vec<u8>]> = plan.wording.requests().into();
     let start = Instant::now();
     let from = start + Duration::from_secs_f64(plan.warmup);
     let until = from + Duration::from_secs_f64(plan.seconds);
     let mut tasks = JoinSet::new();
     for number in 0..plan.connections {
         let pace = Pace::new(&plan, number, start);
-        tasks.spawn(drive(plan.to, request.clone(), pace, from, until));
+        let turns = Turns { requests: Arc::clone(&requests), next: number };
+        tasks.spawn(drive(plan.wording.clone(), turns, pace, from, until));
     }
     let mut all = Seen::default();
     while let Some(seen) = tasks.join_next().await {
         let seen = seen?;
         all.latencies.extend(seen.latencies);
         all.first.extend(seen.first);
-        all.pieces += seen.pieces;
+        all.events += seen.events;
+        all.incomplete += seen.incomplete;
         all.completed += seen.completed;
         all.errors += seen.errors;
     }
@@ -80,7 +77,8 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
         "requests": all.latencies.len(),
         "per_second": count / plan.seconds,
         "errors": all.errors,
-        "pieces": all.pieces,
+        "events": all.events,
+        "incomplete": all.incomplete,
         "completed": all.completed,
         "p50_us": percentile(&all.latencies, 50),
         "p99_us": percentile(&all.latencies, 99),
@@ -89,21 +87,22 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
     }))
 }
 
-fn request(plan: &Plan) -> Vec<u8> {
-    let body = format!(
-        "{{\"model\":\"bench\",\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}],\"temperature\":0.70{}}}",
-        "x".repeat(plan.prompt),
-        if plan.stream { ",\"stream\":true" } else { "" }
-    );
-    format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
-         content-type: application/json\r\naccept: application/json\r\nuser-agent: gateway-load\r\n\
-         content-length: {}\r\n\r\n{body}",
-        plan.to,
-        plan.key,
-        body.len()
-    )
-    .into_bytes()
+/// Which request a connection sends next.
+struct Turns {
+    requests: Arc<[Vec<u8>]>,
+    next: usize,
+}
+
+// === impl Turns ===
+
+impl Turns {
+    fn take(&mut self) -> &[u8] {
+        let all = self.requests.len().max(1);
+        let number = self.next % all;
+        // A step that has no divisor in common with most counts, so that a few connections see all requests.
+        self.next = self.next.wrapping_add(61);
+        self.requests.get(number).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// When one connection sends.
@@ -135,16 +134,17 @@ impl Pace {
     }
 }
 
-async fn drive(to: SocketAddr, request: Vec<u8>, mut pace: Pace, from: Instant, until: Instant) -> Seen {
+async fn drive(wording: Wording, mut turns: Turns, mut pace: Pace, from: Instant, until: Instant) -> Seen {
     let mut seen = Seen::default();
     while Instant::now() < until {
-        let Ok(mut stream) = TcpStream::connect(to).await else {
+        let Ok(mut stream) = TcpStream::connect(wording.to).await else {
             seen.errors += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
+        let talk = Talk { events: wording.events, from, until };
         if stream.set_nodelay(true).is_err()
-            || talk(&mut stream, &request, &mut pace, from, until, &mut seen).await.is_err()
+            || talk.run(&mut stream, &mut turns, &mut pace, &mut seen).await.is_err()
         {
             seen.errors += 1;
         }
@@ -152,43 +152,49 @@ async fn drive(to: SocketAddr, request: Vec<u8>, mut pace: Pace, from: Instant, 
     seen
 }
 
-async fn talk(
-    stream: &mut TcpStream,
-    request: &[u8],
-    pace: &mut Pace,
+/// What one connection does: how long, and what it expects.
+struct Talk {
+    events: Option<u32>,
     from: Instant,
     until: Instant,
-    seen: &mut Seen,
-) -> std::io::Result<()> {
-    let mut buffer = Vec::with_capacity(64 << 10);
-    while Instant::now() < until {
-        let began = pace.turn().await;
-        stream.write_all(request).await?;
-        let Some(head) = read_head(stream, &mut buffer).await? else {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        };
-        let mut first = None;
-        let mut pieces = 0;
-        read_body(stream, &mut buffer, &head, |piece| {
-            if !piece.is_empty() {
-                first.get_or_insert_with(Instant::now);
-                pieces += 1;
+}
+
+// === impl Talk ===
+
+impl Talk {
+    async fn run(
+        &self,
+        stream: &mut TcpStream,
+        turns: &mut Turns,
+        pace: &mut Pace,
+        seen: &mut Seen,
+    ) -> std::io::Result<()> {
+        let mut buffer = Vec::with_capacity(4 << 10);
+        while Instant::now() < self.until {
+            let began = pace.turn().await;
+            stream.write_all(turns.take()).await?;
+            let Some(head) = read_head(stream, &mut buffer).await? else {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            };
+            let mut answer = Answer::default();
+            read_body(stream, &mut buffer, &head, |piece| answer.take(piece)).await?;
+            let end = Instant::now();
+            if head.status != 200 {
+                seen.errors += 1;
+                continue;
             }
-        })
-        .await?;
-        let end = Instant::now();
-        if head.status != 200 {
-            seen.errors += 1;
-            continue;
+            if let Some(events) = self.events {
+                seen.events += answer.events;
+                seen.incomplete += u64::from(!answer.is_whole(events));
+            }
+            seen.completed += 1;
+            if began >= self.from && end <= self.until {
+                seen.latencies.push(micros(end - began));
+                seen.first.extend(answer.first.map(|first| micros(first - began)));
+            }
         }
-        seen.completed += 1;
-        if began >= from && end <= until {
-            seen.latencies.push(micros(end - began));
-            seen.first.extend(first.map(|first| micros(first - began)));
-            seen.pieces += pieces;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn micros(span: Duration) -> u64 {

@@ -4,12 +4,14 @@
 //!
 //! **Must never know:** the gateway's crates. It sees the gateway as any client and any upstream does.
 
+mod answer;
 mod client;
+mod hold;
 mod http1;
+mod request;
 mod upstream;
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -27,15 +29,11 @@ enum Command {
         /// Where to listen.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
-        /// How many events a stream has.
-        #[arg(long, default_value_t = 100)]
-        chunks: u32,
-        /// Milliseconds between two events of a stream.
-        #[arg(long, default_value_t = 10)]
-        gap_ms: u64,
     },
     /// Sends one request after the other on each of a number of connections; prints one JSON object.
     Closed(client::Plan),
+    /// Opens many streams and holds them open together; says `open N`, then prints one JSON object.
+    Hold(hold::Plan),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,11 +41,14 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
-            Command::Upstream { listen, chunks, gap_ms } => {
-                upstream::serve(listen, chunks, Duration::from_millis(gap_ms)).await
-            }
+            Command::Upstream { listen } => upstream::serve(listen).await,
             Command::Closed(plan) => {
                 let report = client::run(plan).await?;
+                say(&report.to_string());
+                Ok(())
+            }
+            Command::Hold(plan) => {
+                let report = hold::run(plan).await?;
                 say(&report.to_string());
                 Ok(())
             }

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -15,11 +15,22 @@ pub(super) const LOAD_CORE: &str = "0";
 /// See [`LOAD_CORE`].
 pub(super) const TARGET_CORE: &str = "1";
 
+/// Wherever the system likes: for several workers.
+pub(super) const ANY_CORE: &str = "";
+
 /// A program that runs as long as this value lives.
 pub(super) struct Child {
     process: std::process::Child,
     /// What it said first, or where it listens.
     pub first_line: String,
+    /// Files that go with it.
+    pub leaves: Vec<PathBuf>,
+}
+
+/// A program that says something from time to time.
+pub(super) struct Running {
+    process: std::process::Child,
+    output: BufReader<ChildStdout>,
 }
 
 // === impl Child ===
@@ -29,17 +40,14 @@ impl Child {
         let mut command = pinned(program, arguments, core);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        Ok(Self { process, first_line: String::new() })
+        Ok(Self { process, first_line: String::new(), leaves: Vec::new() })
     }
 
     pub(super) fn start_and_read(program: &Path, arguments: &[&str], core: &str) -> anyhow::Result<Self> {
-        let mut command = pinned(program, arguments, core);
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
-        let output = process.stdout.take().context("the output was asked for")?;
-        let mut line = String::new();
-        BufReader::new(output).read_line(&mut line)?;
-        Ok(Self { process, first_line: line.trim().to_owned() })
+        let mut running = Running::start(program, arguments, core)?;
+        let first_line = running.line()?;
+        // Nothing more is said, so nothing is lost with the output's end.
+        Ok(Self { process: running.process, first_line, leaves: Vec::new() })
     }
 
     /// Processor time of all threads so far, as the scheduler counted it.
@@ -67,6 +75,31 @@ impl Drop for Child {
         // It may have ended by itself; either way there is nothing more to do.
         let _ended = self.process.kill();
         let _reaped = self.process.wait();
+        for file in &self.leaves {
+            // Not every gateway leaves all of them.
+            let _gone = std::fs::remove_file(file);
+        }
+    }
+}
+
+// === impl Running ===
+
+impl Running {
+    pub(super) fn start(program: &Path, arguments: &[&str], core: &str) -> anyhow::Result<Self> {
+        let mut command = pinned(program, arguments, core);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let output = BufReader::new(process.stdout.take().context("the output was asked for")?);
+        Ok(Self { process, output })
+    }
+
+    /// The next line that it says; fails when it has ended.
+    pub(super) fn line(&mut self) -> anyhow::Result<String> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            bail!("it ended without a word: {}", self.process.wait()?);
+        }
+        Ok(line.trim().to_owned())
     }
 }
 
@@ -82,7 +115,7 @@ pub(super) fn output(program: &Path, arguments: &[&str], core: &str) -> anyhow::
 /// The program on one core, where that can be had: without it the figures are noisier, not wrong.
 fn pinned(program: &Path, arguments: &[&str], core: &str) -> Command {
     let several = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
-    let mut command = if several && shell::exists("taskset") {
+    let mut command = if several && core != ANY_CORE && shell::exists("taskset") {
         let mut command = Command::new("taskset");
         command.args(["-c", core]).arg(program);
         command
@@ -117,4 +150,26 @@ fn ask(address: &str, path: &str) -> anyhow::Result<u16> {
     let mut start = [0; 12];
     stream.read_exact(&mut start)?;
     Ok(std::str::from_utf8(&start)?.get(9..12).context("no status")?.parse()?)
+}
+
+/// Posts JSON as an administrator; how long the answer took.
+pub(super) fn post(address: &str, path: &str, token: &str, body: &str) -> anyhow::Result<Duration> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let begun = Instant::now();
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let took = begun.elapsed();
+    let status = answer.get(9..12).unwrap_or_default();
+    if !status.starts_with('2') {
+        bail!("{path} answers {answer}");
+    }
+    Ok(took)
 }
