@@ -23,6 +23,7 @@ mod manners;
 mod metrics;
 mod models;
 mod objects;
+mod overload;
 mod readme;
 mod records;
 mod reference;

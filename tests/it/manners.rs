@@ -232,33 +232,6 @@ async fn a_target_that_is_too_long_is_refused() {
     assert!([414, 431].contains(&answer.status), "{}", answer.head);
 }
 
-#[tokio::test]
-async fn connections_beyond_the_limit_are_turned_away_and_room_comes_back() {
-    let up = Upstream::scripted().always(chat("ok")).start().await;
-    let gw = Gateway::serving("m", [&up]).set("server.max_connections", 8).start().await;
-    let mut held = Vec::new();
-    for _ in 0..8 {
-        let mut socket = Raw::connect(gw.address()).await;
-        socket.send(request()).await;
-        assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
-        held.push(socket);
-    }
-
-    let mut surplus = Raw::connect(gw.address()).await;
-    let _refused = surplus.try_send(request()).await;
-    match surplus.answer().await {
-        None => {}
-        Some(answer) => assert_eq!(answer.status, 503, "{}", answer.head),
-    }
-
-    held.clear();
-    gateway_tests::until("there is room again", async || {
-        let answer = gw.chat("m").say("hi").try_send().await;
-        answer.is_ok_and(|answer| answer.status == 200).then_some(())
-    })
-    .await;
-}
-
 // --- probes of the gateway itself ---
 
 #[tokio::test]

@@ -2,13 +2,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use gateway_proxy::{BodyError, Socket};
+use gateway_proxy::BodyError;
 use http_body::{Frame, SizeHint};
+
+use crate::serve::{Carried, Place};
 
 /// The body of any answer that goes out: the data plane's, or the admin side's.
 #[derive(Debug)]
 pub(crate) enum Body {
-    Carried(gateway_proxy::Body),
+    /// With the place that its call takes until it has gone out.
+    Carried(gateway_proxy::Body, Option<Place>),
     Shown(gateway_admin::Body),
 }
 
@@ -16,9 +19,9 @@ pub(crate) enum Body {
 
 impl Body {
     /// What is to be run once the head of this answer has gone out; `None` for nearly all answers.
-    pub(crate) fn take_socket(&mut self) -> Option<Box<Socket>> {
+    pub(crate) fn take_socket(&mut self) -> Option<Carried> {
         match self {
-            Self::Carried(body) => body.take_socket(),
+            Self::Carried(body, place) => body.take_socket().map(|socket| (socket, place.take())),
             Self::Shown(_) => None,
         }
     }
@@ -26,7 +29,7 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self::Carried(gateway_proxy::Body::full(bytes))
+        Self::Carried(gateway_proxy::Body::full(bytes), None)
     }
 }
 
@@ -39,7 +42,7 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match &mut *self {
-            Self::Carried(body) => Pin::new(body).poll_frame(cx),
+            Self::Carried(body, _) => Pin::new(body).poll_frame(cx),
             Self::Shown(body) => {
                 let frame = Pin::new(body).poll_frame(cx);
                 frame.map(|frame| frame.map(|result| result.map_err(|never| match never {})))
@@ -49,14 +52,14 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Carried(body) => body.is_end_stream(),
+            Self::Carried(body, _) => body.is_end_stream(),
             Self::Shown(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Carried(body) => body.size_hint(),
+            Self::Carried(body, _) => body.size_hint(),
             Self::Shown(body) => body.size_hint(),
         }
     }

@@ -23,6 +23,7 @@ use crate::gate;
 use crate::panic;
 use crate::readiness::Readiness;
 use crate::reply::{self, Refusal};
+use crate::serve::Places;
 use crate::telemetry::Meters;
 
 /// The largest body that is read for the admin API. Its own limit is lower and answered in its own words.
@@ -39,6 +40,8 @@ pub(crate) struct House {
     pub(crate) live: Arc<Live>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) meters: Arc<Meters>,
+    /// Calls under way.
+    pub(crate) calls: Arc<Places>,
     /// Where admin calls run, whichever listener they came in by: they block, and the data plane must not.
     pub(crate) control: Handle,
 }
@@ -83,11 +86,17 @@ impl Door {
         &self.house.meters
     }
 
-    /// Answers one request. A panic on the way is answered 500, to this client only.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+    /// Answers one request. A panic on the way is answered 500, to this client only. A `crowded` connection is one too
+    /// many: its calls are refused, and probes and administrators are answered.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        crowded: bool,
+    ) -> Response<Body> {
         let id = RequestId::of(request.headers());
         let http1 = request.version() < Version::HTTP_2;
-        match panic::confine(self.route(request, peer, id.clone())).await {
+        match panic::confine(self.route(request, (peer, crowded), id.clone())).await {
             Ok(response) => response,
             Err(panicked) => {
                 self.house.meters.panics.increment(1);
@@ -97,16 +106,28 @@ impl Door {
         }
     }
 
-    async fn route(&self, request: Request<Incoming>, peer: SocketAddr, id: RequestId) -> Response<Body> {
+    async fn route(
+        &self,
+        request: Request<Incoming>,
+        (peer, crowded): (SocketAddr, bool),
+        id: RequestId,
+    ) -> Response<Body> {
         let http1 = request.version() < Version::HTTP_2;
         if let Err(refusal) = gate::check(&request) {
             return own(refusal.answer(id.as_str(), http1));
         }
         match (self.serves.owner(request.uri().path()), &self.worker) {
-            // Boxed: without it this large future is moved through all those around it.
+            (Owner::Proxy, Some(_)) if crowded => own(Refusal::Crowded.answer(id.as_str(), http1)),
             (Owner::Proxy, Some(worker)) => {
+                // Refused here, before anything was read, counted or recorded: under overload saying no must be cheap.
+                let allowed = self.house.live.load().settings.server.max_calls;
+                let Some(place) = self.house.calls.take(allowed) else {
+                    return own(Refusal::Busy.answer(id.as_str(), http1));
+                };
                 let request = self.introduce(request, peer);
-                Box::pin(worker.handle(request, id)).await.map(Body::Carried)
+                // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
+                let answer = Box::pin(worker.handle(request, id)).await;
+                answer.map(|body| Body::Carried(body, Some(place)))
             }
             (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,
             (Owner::Live | Owner::Ready | Owner::Metrics, _)

@@ -105,6 +105,8 @@ mod tests {
             | Refusal::TooLarge
             | Refusal::BodyTimeout
             | Refusal::BadBody
+            | Refusal::Busy
+            | Refusal::Crowded
             | Refusal::Internal => panic!("the gate never says {refusal:?}"),
         })
     }

@@ -3,6 +3,12 @@ use gateway_proxy::REQUEST_ID;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
+/// When whoever came at a bad moment should try again, in seconds.
+const SOON: &str = "1";
+
+const TOO_MANY_CONNECTIONS: &str =
+    "The gateway has as many connections as it may hold; try again in a moment, or use fewer of them.";
+
 /// An error that the server itself answers, before any crate below was asked.
 ///
 /// The wire shape is OpenAI's, because whoever asked may be an SDK that reads `error.code`.
@@ -24,6 +30,10 @@ pub(crate) enum Refusal {
     BodyTimeout,
     /// The body broke off or was framed wrongly.
     BadBody,
+    /// As many calls are under way as may be.
+    Busy,
+    /// The connection is one too many.
+    Crowded,
     /// The handler panicked, or the runtime that should answer is gone.
     Internal,
 }
@@ -39,6 +49,7 @@ impl Refusal {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Busy | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -52,6 +63,8 @@ impl Refusal {
             Self::TooLarge => "request_too_large",
             Self::BodyTimeout => "request_timeout",
             Self::BadBody => "invalid_body",
+            Self::Busy => "too_many_requests_in_flight",
+            Self::Crowded => "too_many_connections",
             Self::Internal => "internal_error",
         }
     }
@@ -66,6 +79,8 @@ impl Refusal {
             Self::TooLarge => "The body is larger than this path takes.",
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::BadBody => "The body broke off or was framed wrongly.",
+            Self::Busy => "The gateway carries as many calls as it may; try again in a moment.",
+            Self::Crowded => TOO_MANY_CONNECTIONS,
             Self::Internal => {
                 "The gateway failed to answer this request; it was logged under the request id."
             }
@@ -74,7 +89,7 @@ impl Refusal {
 
     const fn kind(self) -> &'static str {
         match self {
-            Self::Internal => "server_error",
+            Self::Internal | Self::Busy | Self::Crowded => "server_error",
             Self::Method
             | Self::GetOnly
             | Self::NotFound
@@ -96,7 +111,7 @@ impl Refusal {
             | Self::TooLarge
             | Self::BodyTimeout
             | Self::BadBody => true,
-            Self::GetOnly | Self::NotFound | Self::Internal => false,
+            Self::GetOnly | Self::NotFound | Self::Busy | Self::Crowded | Self::Internal => false,
         }
     }
 
@@ -111,6 +126,9 @@ impl Refusal {
             }
             Self::GetOnly => {
                 headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            }
+            Self::Busy | Self::Crowded => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(SOON));
             }
             Self::Host(_)
             | Self::Expect
@@ -157,14 +175,10 @@ pub(crate) fn plain(
 
 /// A whole HTTP/1.1 answer for connections beyond the limit, written without waiting before they are closed.
 pub(crate) fn too_many_connections() -> Vec<u8> {
-    let body = error_object(
-        "The gateway has as many connections as it may hold.",
-        "server_error",
-        "too_many_connections",
-    )
-    .to_string();
+    let refusal = Refusal::Crowded;
+    let body = error_object(refusal.message(), refusal.kind(), refusal.code()).to_string();
     format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n{}: 1\r\nconnection: \
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\n{}: {SOON}\r\nconnection: \
          close\r\ncontent-length: {}\r\n\r\n{body}",
         RETRY_AFTER.as_str(),
         body.len()

@@ -12,6 +12,7 @@ use gateway_admin::{Admin, News, UnderWay};
 use gateway_config::Environment;
 use gateway_health::run_prober;
 use gateway_proxy::Proxy;
+use metrics::Gauge;
 use rustix::process::{Resource, getrlimit};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, watch};
@@ -27,7 +28,7 @@ use crate::objects;
 use crate::panic::confine_now;
 use crate::publisher::{self, Press};
 use crate::readiness::Readiness;
-use crate::serve::{Places, Stand, accept};
+use crate::serve::{Member, Places, Stand, accept};
 use crate::signals::Signals;
 use crate::tasks::Tasks;
 use crate::telemetry::LogControl;
@@ -202,20 +203,21 @@ impl Floor<'_> {
         let (listener, control) = mpsc::channel(1);
         let apart = admin.is_some();
         let serves = Serves { proxy: true, admin: !apart, metrics: !apart };
-        for (index, socket) in public.into_iter().enumerate() {
-            self.start_worker(index, socket, serves, Arc::clone(&places), worker.clone())?;
+        let gauges = (0..public.len()).map(|index| self.parts.meters.worker_connections(index)).collect();
+        for (index, (socket, member)) in public.into_iter().zip(Member::crew(gauges)).enumerate() {
+            self.start_worker((index, member), socket, serves, Arc::clone(&places), worker.clone())?;
         }
         let control_side = Serves { proxy: false, admin: true, metrics: true };
         let scrapes_only = Serves { admin: false, ..control_side };
         for (name, socket, serves) in
             [("admin listener", admin, control_side), ("metrics listener", metrics, scrapes_only)]
         {
-            let Some(socket) = socket else { continue };
+            let (Some(socket), Some(member)) = (socket, Member::alone()) else { continue };
             let door = Door::new(Arc::clone(&self.house), serves, None, false);
             let stand = Stand::new(door, Arc::clone(&self.parts.live), Arc::clone(&places), None);
             let (life, alive) = (self.line.watch(), listener.clone());
             self.tasks.start(name, async move {
-                accept(socket, stand, life, Life::Leaving).await;
+                accept(socket, member, stand, life, Life::Leaving).await;
                 drop(alive);
             });
         }
@@ -224,7 +226,9 @@ impl Floor<'_> {
 
     fn places(&self) -> Arc<Places> {
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        let places = Arc::new(Places::new(descriptors, Arc::clone(&self.parts.meters)));
+        let meters = &self.parts.meters;
+        let places =
+            Places::within(descriptors, meters.connections.clone(), meters.refused_connections.clone());
         let wanted = self.parts.live.load().settings.server.max_connections;
         if places.most() < wanted {
             tracing::warn!(
@@ -239,7 +243,7 @@ impl Floor<'_> {
 
     fn start_worker(
         &self,
-        index: usize,
+        (index, member): (usize, Member),
         socket: TcpListener,
         serves: Serves,
         places: Arc<Places>,
@@ -260,6 +264,9 @@ impl Floor<'_> {
                     let snapshots = Arc::clone(&house.live);
                     let door = Door::new(house, serves, Some(proxy.worker()), tls.is_some());
                     accept(socket, Stand::new(door, snapshots, places, tls), life, Life::Draining).await;
+                    let door = Door::new(house, serves, Some(proxy.worker()));
+                    let stand = Stand::new(door, snapshots, places, tls);
+                    accept(socket, member, stand, life, Life::Draining).await;
                 });
                 // What still runs is dropped with the runtime, before the worker counts as gone.
                 drop(runtime);
@@ -313,6 +320,7 @@ impl House {
             live: Arc::clone(&parts.live),
             readiness: Arc::clone(readiness),
             meters: Arc::clone(&parts.meters),
+            calls: Places::new(Gauge::noop(), parts.meters.refused_calls.clone()),
             control: Handle::current(),
         })
     }

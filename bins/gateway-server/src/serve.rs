@@ -2,10 +2,13 @@
 
 mod activity;
 mod connection;
+mod crew;
 mod guarded_io;
 mod listener;
 mod peer;
 mod places;
 
+pub(crate) use activity::Carried;
+pub(crate) use crew::Member;
 pub(crate) use listener::{Stand, accept, bind};
-pub(crate) use places::Places;
+pub(crate) use places::{Place, Places};

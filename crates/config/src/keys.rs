@@ -123,7 +123,17 @@ pub(crate) static KEYS: &[Key] = &[
     hot(
         "server.max_connections",
         Field::Number(number!(server.max_connections), 1, 10_000_000),
-        "Most client connections at a time.",
+        "Most client connections at a time; beyond it calls get 503 at once.",
+    ),
+    hot(
+        "server.max_calls",
+        Field::Number(number!(server.max_calls), 1, 10_000_000),
+        "Most calls under way at a time, streams and sockets included; beyond it calls get 503 at once.",
+    ),
+    hot(
+        "server.max_body_memory",
+        Field::Size(number!(server.max_body_memory), 1 << 20, 1 << 40),
+        "Most memory for request bodies at a time; calls whose bodies find no room get 503 at once.",
     ),
     hot(
         "server.shutdown_grace",

@@ -60,6 +60,10 @@ pub struct ServerSettings {
     pub max_header_bytes: usize,
     /// The most client connections at a time.
     pub max_connections: usize,
+    /// The most calls under way at a time.
+    pub max_calls: usize,
+    /// The most bytes of request bodies that are kept in memory at a time.
+    pub max_body_memory: usize,
     /// How long a stopping gateway lets running calls finish.
     pub shutdown_grace: Duration,
     /// How long a stopping gateway says "not ready" but still accepts, before the grace begins.
@@ -268,6 +272,8 @@ impl Default for ServerSettings {
             max_body_bytes: 32 << 20,
             max_header_bytes: 64 << 10,
             max_connections: 10_000,
+            max_calls: 10_000,
+            max_body_memory: 1 << 30,
             shutdown_grace: Duration::from_mins(2),
             shutdown_delay: Duration::ZERO,
             tls: None,

@@ -20,6 +20,7 @@ use crate::call::Payload;
 use crate::error::ProxyError;
 use crate::headers;
 use crate::openai::{BatchLines, Endpoint, Gives, MultipartPeek, ObjectKind, Takes, is_multipart};
+use crate::room::Room;
 use crate::socket::key_in_protocols;
 use crate::upload;
 
@@ -109,7 +110,7 @@ pub(crate) async fn receive<B>(
     headers: &HeaderMap,
     body: B,
     user: &User,
-    settings: &Settings,
+    (settings, room): (&Settings, &Arc<Room>),
 ) -> Result<Received, ProxyError>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -122,7 +123,7 @@ where
             // Its lines say where a batch may run, and for some keys whether it may.
             let is_file = endpoint.makes == Some(ObjectKind::File);
             let lines = is_file.then(|| BatchLines::new(user.allowed_models.is_some()));
-            let (spool, form) = Box::pin(upload::read_form(body, headers, lines, settings)).await?;
+            let (spool, form) = Box::pin(upload::read_form(body, headers, lines, (settings, room))).await?;
             Ok(Received { body: Payload::Kept(spool), form: Some(form) })
         }
         Takes::Multipart => Err(ProxyError::ContentType { wanted: A_FORM }),
@@ -131,11 +132,11 @@ where
             Err(ProxyError::ContentType { wanted })
         }
         Takes::Anything if content_type.is_none() || !headers::is_json(content_type) => {
-            let body = Payload::Kept(Box::pin(upload::read_unseen(body, settings)).await?);
+            let body = Payload::Kept(Box::pin(upload::read_unseen(body, (settings, room))).await?);
             Ok(Received { body, form: None })
         }
         Takes::Json | Takes::JsonOrMultipart | Takes::Nothing | Takes::Anything => {
-            let body = Payload::Whole(read_body(body, &settings.server).await?);
+            let body = Payload::Whole(read_body(body, &settings.server, room).await?);
             Ok(Received { body, form: None })
         }
     }
@@ -152,7 +153,7 @@ fn refuse_coding(headers: &HeaderMap) -> Result<(), ProxyError> {
 }
 
 /// Reads the whole body: it is needed whole to find the model, and kept whole so that another channel can be tried.
-async fn read_body<B>(mut body: B, limits: &ServerSettings) -> Result<Bytes, ProxyError>
+async fn read_body<B>(mut body: B, limits: &ServerSettings, room: &Arc<Room>) -> Result<Bytes, ProxyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -162,6 +163,7 @@ where
     if announced.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
+    let mut share = room.share(announced.unwrap_or(0), limits.max_body_memory)?;
     let mut end = None;
     // Most bodies are there already, and cost no look at a clock.
     let mut end = || *end.get_or_insert_with(|| Instant::now() + limits.body_timeout);
@@ -171,7 +173,11 @@ where
     let come = first.len() as u64;
     let Some(mut data) = next_data(&mut body, come, limits.read_timeout, &mut end).await? else {
         // The common case: the body came in one piece, and is not copied.
-        return if first.len() as u64 > limit { Err(too_large()) } else { Ok(first) };
+        if first.len() as u64 > limit {
+            return Err(too_large());
+        }
+        share.grow(room, first.len())?;
+        return Ok(share.keep(first));
     };
     let reserve = usize::try_from(announced.unwrap_or(0).min(RESERVE_AT_MOST)).unwrap_or(0);
     let mut whole = BytesMut::with_capacity(reserve.max(first.len() + data.len()));
@@ -180,10 +186,11 @@ where
         if (whole.len() + data.len()) as u64 > limit {
             return Err(too_large());
         }
+        share.grow(room, whole.len() + data.len())?;
         whole.extend_from_slice(&data);
         match next_data(&mut body, whole.len() as u64, limits.read_timeout, &mut end).await? {
             Some(next) => data = next,
-            None => return Ok(whole.freeze()),
+            None => return Ok(share.keep(whole.freeze())),
         }
     }
 }

@@ -200,6 +200,11 @@ pub(crate) enum ProxyError {
     /// The grace of a shutdown is over, and there was no answer yet.
     #[error("the gateway is stopping; send the request again")]
     Stopping,
+    /// The bodies of other calls fill the memory that there is for them.
+    #[error(
+        "the gateway holds as many request bodies as fit into its memory (server.max_body_memory); try again in a moment"
+    )]
+    NoRoom,
     /// No room to keep an upload that is too large for memory.
     #[error(
         "the gateway's disk is full, and the upload does not fit into its memory; try again later, or tell \

@@ -33,6 +33,7 @@ use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::respond::respond;
+use crate::room::Room;
 use crate::route;
 use crate::search::{Found, Search};
 use crate::socket::{Around, Client, Socket};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub directory: Directory,
     pub board: Arc<Board>,
     pub journal: Arc<Journal>,
+    pub room: Arc<Room>,
 }
 
 /// Carries calls on one core: what all workers share, this core's own upstream connections, and the word of its end.
@@ -145,7 +147,8 @@ impl Worker {
         if endpoint.kind == EndpointKind::Administration {
             route::check_administration(plane, &user)?;
         }
-        let received = admit::receive(endpoint, &head.headers, body, &user, settings).await?;
+        let received =
+            admit::receive(endpoint, &head.headers, body, &user, (settings, &self.shared.room)).await?;
         entry.received(received.body.len());
         let among = batch_file::channels(plane, &user, received.form.as_ref())?;
         let caller = Caller { user, key: key.unwrap_or_default(), secret, socket };

@@ -38,6 +38,7 @@ mod plane;
 mod relay;
 mod request_id;
 mod respond;
+mod room;
 mod route;
 mod scrub;
 mod search;
@@ -79,6 +80,7 @@ use drain::Cut;
 use gateway::Shared;
 use journal::Journal;
 use plane::Plane;
+use room::Room;
 use upstream::Upstreams;
 
 /// What the data plane is built from.
@@ -125,7 +127,8 @@ impl Proxy {
         let plane = ArcSwap::from_pointee(Plane::build(first, &pools, &metrics, None)?);
         let journal = Arc::new(Journal { clock, board: Arc::clone(&board), metrics: metrics.clone(), sink });
         let directory = Directory { objects, recall };
-        let shared = Arc::new(Shared { plane, sessions, directory, board, journal });
+        let room = Room::new(metrics.no_room());
+        let shared = Arc::new(Shared { plane, sessions, directory, board, journal, room });
         Ok(Self { shared, pools, metrics, tls, names, cuts: Mutex::default() })
     }
 

@@ -105,6 +105,11 @@ impl Metrics {
         }))
     }
 
+    /// Calls whose bodies found no room.
+    pub(crate) fn no_room(&self) -> Counter {
+        counter(&*self.0.recorder, "gateway_bodies_refused_total", &[])
+    }
+
     pub(crate) fn endpoint(&self, method: &'static str, endpoint: &'static str) -> Arc<EndpointMetrics> {
         if let Some(found) = self.0.endpoints.load().get(&(method, endpoint)) {
             return Arc::clone(found);
@@ -352,6 +357,10 @@ fn describe(recorder: &dyn Recorder) {
         ("gateway_attempts_total", "Attempts, by channel, model and outcome."),
         ("gateway_extra_attempts_total", "Attempts beyond a call's first, by model and kind (retry, hedge)."),
         ("gateway_retries_denied_total", "Retries that the model's budget did not allow."),
+        (
+            "gateway_bodies_refused_total",
+            "Calls answered 503 because their bodies found no room in memory (`server.max_body_memory`).",
+        ),
         (
             "gateway_dns_lookups_total",
             "Lookups of upstreams' names, by outcome; answers that are kept do not count.",

@@ -188,6 +188,7 @@ impl ProxyError {
             Self::NoChannel { .. } => {
                 look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "no_channel_available")
             }
+            Self::NoRoom => look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "out_of_body_memory"),
             Self::DiskFull => {
                 look(StatusCode::INSUFFICIENT_STORAGE, "server_error", None, "upload_storage_full")
             }
@@ -205,7 +206,12 @@ impl ProxyError {
             ExchangeOutcome::UpstreamError
         } else if matches!(
             self,
-            Self::Internal | Self::Stopping | Self::DiskFull | Self::DiskBroken | Self::ObjectsUnknown
+            Self::Internal
+                | Self::Stopping
+                | Self::NoRoom
+                | Self::DiskFull
+                | Self::DiskBroken
+                | Self::ObjectsUnknown
         ) {
             ExchangeOutcome::GatewayError
         } else if status.is_server_error() {
@@ -224,7 +230,7 @@ impl ProxyError {
         } else if let Self::ListIncomplete { error, .. } = self {
             error.retry_after()
         } else {
-            matches!(self, Self::NoChannel { .. } | Self::Stopping | Self::ObjectsUnknown)
+            matches!(self, Self::NoChannel { .. } | Self::Stopping | Self::ObjectsUnknown | Self::NoRoom)
                 .then_some(Duration::from_secs(1))
         }
     }
@@ -237,6 +243,7 @@ impl ProxyError {
                 | Self::BodyTimeout { .. }
                 | Self::BodyBroken { .. }
                 | Self::BadForm(_)
+                | Self::NoRoom
                 | Self::DiskFull
                 | Self::DiskBroken
         )

@@ -14,6 +14,9 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::error::ProxyError;
+use crate::room::Share;
+
 /// How much is written or read at a time.
 const PIECE: usize = 256 << 10;
 
@@ -36,6 +39,8 @@ pub(crate) struct SpoolWriter {
     file: Option<Arc<File>>,
     /// How much is in the file.
     written: u64,
+    /// What it takes of the memory for bodies.
+    share: Share,
 }
 
 /// Reads a part of a body, a piece whenever one is asked for.
@@ -69,8 +74,13 @@ impl Spool {
 
 impl SpoolWriter {
     /// An empty body, that goes into a file once it is larger than `above`.
-    pub(crate) fn new(above: usize) -> Self {
-        Self { memory: BytesMut::new(), above, file: None, written: 0 }
+    pub(crate) fn new(above: usize, share: Share) -> Self {
+        Self { memory: BytesMut::new(), above, file: None, written: 0, share }
+    }
+
+    /// Fails where there is no room for so many bytes more. What is in the file needs none.
+    pub(crate) fn make_room(&mut self, more: usize) -> Result<(), ProxyError> {
+        if self.file.is_some() { Ok(()) } else { self.share.grow(self.memory.len() + more) }
     }
 
     /// How many bytes have come.
@@ -92,7 +102,7 @@ impl SpoolWriter {
         }
         Ok(Spool(match self.file {
             Some(file) => Kept::File(file, self.written),
-            None => Kept::Memory(self.memory.freeze()),
+            None => Kept::Memory(self.share.keep(self.memory.freeze())),
         }))
     }
 
@@ -173,7 +183,7 @@ mod tests {
     }
 
     async fn spooled(content: &[u8], above: usize, chunk: usize) -> Spool {
-        let mut writer = SpoolWriter::new(above);
+        let mut writer = SpoolWriter::new(above, Share::of_nobody());
         for chunk in content.chunks(chunk) {
             writer.write(chunk).await.unwrap();
         }

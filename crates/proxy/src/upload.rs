@@ -1,5 +1,6 @@
 //! Bodies that are read as they come and kept where there is room: forms with files, and what is passed on unread.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use crate::admit::next_data;
 use crate::error::ProxyError;
 use crate::openai::{BatchLines, MultipartPeek, MultipartScanner, PeekError, boundary_of};
+use crate::room::Room;
 use crate::spool::{Spool, SpoolWriter};
 
 /// The slowest upload that is borne for as long as it takes, in bytes per second: half a megabit.
@@ -28,22 +30,22 @@ pub(crate) async fn read_form<B>(
     body: B,
     headers: &HeaderMap,
     lines: Option<BatchLines>,
-    settings: &Settings,
+    around: (&Settings, &Arc<Room>),
 ) -> Result<(Spool, MultipartPeek), ProxyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut scanner = scanner(headers).map_err(ProxyError::BadForm)?.reading_lines(lines);
-    let spool = read(body, settings, |data| scanner.feed(data)).await?;
+    let spool = read(body, around, |data| scanner.feed(data)).await?;
     Ok((spool, scanner.finish().map_err(ProxyError::BadForm)?))
 }
 
 /// Reads a body of which nothing needs to be known, and keeps it.
-pub(crate) async fn read_unseen<B>(body: B, settings: &Settings) -> Result<Spool, ProxyError>
+pub(crate) async fn read_unseen<B>(body: B, around: (&Settings, &Arc<Room>)) -> Result<Spool, ProxyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    read(body, settings, |_| Ok(())).await
+    read(body, around, |_| Ok(())).await
 }
 
 fn scanner(headers: &HeaderMap) -> Result<MultipartScanner, PeekError> {
@@ -59,7 +61,7 @@ fn scanner(headers: &HeaderMap) -> Result<MultipartScanner, PeekError> {
 /// [`allowance`] of what has come, so that whoever sends fast enough is never cut off.
 async fn read<B>(
     mut body: B,
-    settings: &Settings,
+    (settings, room): (&Settings, &Arc<Room>),
     mut see: impl FnMut(&[u8]) -> Result<(), PeekError>,
 ) -> Result<Spool, ProxyError>
 where
@@ -71,8 +73,10 @@ where
     if body.size_hint().lower() > limit {
         return Err(too_large());
     }
+    let in_memory = body.size_hint().lower().min(proxy.spool_above as u64);
+    let share = room.share(in_memory, server.max_body_memory)?;
     let began = Instant::now();
-    let mut kept = SpoolWriter::new(proxy.spool_above);
+    let mut kept = SpoolWriter::new(proxy.spool_above, share);
     loop {
         let end = || began + server.body_timeout + allowance(kept.len());
         let Some(data) = next_data(&mut body, kept.len(), server.read_timeout, end).await? else { break };
@@ -80,6 +84,7 @@ where
             return Err(too_large());
         }
         see(&data).map_err(ProxyError::BadForm)?;
+        kept.make_room(data.len())?;
         kept.write(&data).await.map_err(|error| lost(&error))?;
     }
     kept.finish().await.map_err(|error| lost(&error))

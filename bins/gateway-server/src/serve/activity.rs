@@ -6,6 +6,8 @@ use gateway_proxy::Socket;
 use http::Version;
 use tokio::time::Instant;
 
+use super::places::Place;
+
 /// What one connection's calls tell its socket.
 ///
 /// The timers of a connection depend on whether a call is under way, and only the service knows. Both sides run in
@@ -25,9 +27,12 @@ pub(crate) struct Activity {
     /// The last call spoke HTTP/1.0.
     http1_0: AtomicBool,
     /// What the connection becomes once the answer that says so has gone out.
-    socket: Mutex<Option<Box<Socket>>>,
+    socket: Mutex<Option<Carried>>,
     leaving: Leaving,
 }
+
+/// What a connection becomes: a socket, which takes a call's place as long as it lasts.
+pub(crate) type Carried = (Box<Socket>, Option<Place>);
 
 /// Whether the listener of some connections is closing. Shared by all of them.
 #[derive(Clone, Debug, Default)]
@@ -76,7 +81,7 @@ impl Activity {
     }
 
     /// What the connection has become, if it is no longer one of HTTP.
-    pub(crate) fn take_socket(&self) -> Option<Box<Socket>> {
+    pub(crate) fn take_socket(&self) -> Option<Carried> {
         self.socket.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -124,7 +129,7 @@ impl Leaving {
 
 impl Call {
     /// The connection is this socket's from now on: for its timers one more call, which lasts as long as it does.
-    pub(crate) fn hand_over(&self, socket: Box<Socket>) {
+    pub(crate) fn hand_over(&self, socket: Carried) {
         self.activity.open.fetch_add(1, Ordering::Relaxed);
         *self.activity.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
     }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use gateway_config::ServerSettings;
 use gateway_proxy::BodyError;
+use http::header::CONNECTION;
+use http::{HeaderValue, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -41,6 +43,8 @@ const HTTP2_SEND_BUFFER: usize = 128 << 10;
 /// An HTTP/2 peer is asked for a sign of life this often, and must give it within the same time.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 
+/// For how long a connection beyond the limit may be silent, before its one request and in the middle of it.
+const STANDING: Duration = Duration::from_secs(2);
 /// How long a connection that has said nothing may still begin when its listener closes.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
@@ -88,20 +92,31 @@ pub(super) fn protocols(settings: &ServerSettings) -> Protocols {
 }
 
 /// Serves one accepted connection until it ends.
-pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, stand: &Stand, closing: Closing) {
+pub(super) async fn serve(
+    socket: TcpStream,
+    peer: SocketAddr,
+    stand: &Stand,
+    crowded: bool,
+    closing: Closing,
+) {
     let limits = {
         let live = stand.live.load();
         let server = &live.settings.server;
-        Limits { head: server.header_timeout, idle: server.keep_alive, write: server.write_timeout }
+        let patience = |usual: Duration| if crowded { usual.min(STANDING) } else { usual };
+        Limits {
+            head: patience(server.header_timeout),
+            idle: patience(server.keep_alive),
+            write: patience(server.write_timeout),
+        }
     };
     match stand.acceptor() {
-        None => speak(socket, peer, stand, limits, closing).await,
+        None => speak(socket, (peer, crowded), stand, limits, closing).await,
         // Boxed, like everything here that most connections are not: what they keep is room for the largest.
         Some(acceptor) => {
             Box::pin(async move {
                 let handshake = tokio::time::timeout(limits.head, acceptor.accept(socket));
                 match handshake.await {
-                    Ok(Ok(socket)) => speak(socket, peer, stand, limits, closing).await,
+                    Ok(Ok(socket)) => speak(socket, (peer, crowded), stand, limits, closing).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
                 }
@@ -112,8 +127,13 @@ pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, stand: &Stand, cl
 }
 
 /// Finds out which protocol the peer speaks, and speaks it.
-async fn speak<S>(socket: S, peer: SocketAddr, stand: &Stand, limits: Limits, mut closing: Closing)
-where
+async fn speak<S>(
+    socket: S,
+    (peer, crowded): (SocketAddr, bool),
+    stand: &Stand,
+    limits: Limits,
+    mut closing: Closing,
+) where
     S: Peer + Send + 'static,
 {
     let activity = Activity::new(stand.leaving.clone());
@@ -129,7 +149,7 @@ where
         let call = activity.begin(request.version());
         let door = Arc::clone(&stand.door);
         // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
-        Box::pin(async move { Ok::<_, Infallible>(answer(&door, request, peer, call).await) })
+        Box::pin(async move { Ok::<_, Infallible>(answer(&door, request, (peer, crowded), call).await) })
     });
     let io = TokioIo::new(io);
     let ended = if http2 {
@@ -141,7 +161,7 @@ where
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
     }
-    if let Some(socket) = activity.take_socket()
+    if let Some((socket, _place)) = activity.take_socket()
         && let Err(panicked) = confine(Box::pin(socket.run())).await
     {
         stand.door.meters().panics.increment(1);
@@ -193,12 +213,16 @@ where
 async fn answer(
     door: &Door,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    (peer, crowded): (SocketAddr, bool),
     call: Call,
 ) -> Response<Tracked<body::Body>> {
-    let mut response = door.answer(request, peer).await;
+    let http1 = request.version() < Version::HTTP_2;
+    let mut response = door.answer(request, peer, crowded).await;
     if let Some(socket) = response.body_mut().take_socket() {
         call.hand_over(socket);
+    }
+    if crowded && http1 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response.map(|body| Tracked { body, call, meters: Arc::clone(door.meters()) })
 }
@@ -274,7 +298,7 @@ mod tests {
         let body = PanicAfter(Box::new(move || frames.next()));
         let mut tracked = Tracked {
             body,
-            call: Activity::new(Leaving::default()).begin(http::Version::HTTP_11),
+            call: Activity::new(Leaving::default()).begin(Version::HTTP_11),
             meters: Arc::clone(&meters),
         };
         assert!(tracked.frame().await.unwrap().is_ok());

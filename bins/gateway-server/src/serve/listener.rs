@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::activity::Leaving;
 use super::connection::{self, Closing, Protocols, protocols};
+use super::crew::{Berth, Handed, Member};
 use super::places::Places;
 use crate::dispatch::Door;
 use crate::life::{Life, LifeWatch};
@@ -85,6 +86,7 @@ fn bind_one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListen
 /// Accepts and serves until `closes_at`, then lets the connections end, until [`Life::Over`].
 pub(crate) async fn accept(
     listener: std::net::TcpListener,
+    mut member: Member,
     stand: Arc<Stand>,
     life: LifeWatch,
     closes_at: Life,
@@ -107,7 +109,7 @@ pub(crate) async fn accept(
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
                     struggling = false;
-                    take_in(socket, peer, &stand, &graceful, closing.clone());
+                    share((socket, peer), &member, &stand, &graceful, &closing);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -117,11 +119,16 @@ pub(crate) async fn accept(
                     struggling = true;
                     tokio::time::sleep(REST).await;
                 }
-            }
+            },
+            Some(handed) = member.handed() => take_over(handed, &stand, &graceful, &closing),
         }
     }
-    take_in_waiting(&listener, &stand, &graceful, &closing).await;
+    take_in_waiting(&listener, &member, &stand, &graceful, &closing).await;
     drop(listener);
+    // Workers stop at the same moment, not in the same instant.
+    for handed in member.close() {
+        take_over(handed, &stand, &graceful, &closing);
+    }
     stand.leaving.now();
     let mut over = life;
     tokio::select! {
@@ -133,24 +140,57 @@ pub(crate) async fn accept(
 /// Connections that the kernel has accepted already would be reset when the listener closes: they are served.
 async fn take_in_waiting(
     listener: &TcpListener,
+    member: &Member,
     stand: &Arc<Stand>,
     graceful: &GracefulShutdown,
     closing: &Closing,
 ) {
     while let Ok(Ok((socket, peer))) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-        take_in(socket, peer, stand, graceful, closing.clone());
+        take_in((socket, peer, member.own_berth()), stand, graceful, closing.clone());
+    }
+}
+
+/// Serves a new connection, or has it served by a worker that has fewer.
+fn share(
+    (socket, peer): (TcpStream, SocketAddr),
+    member: &Member,
+    stand: &Arc<Stand>,
+    graceful: &GracefulShutdown,
+    closing: &Closing,
+) {
+    let berth = member.berth();
+    if member.has(&berth) {
+        take_in((socket, peer, berth), stand, graceful, closing.clone());
+        return;
+    }
+    match socket.into_std() {
+        Ok(socket) => {
+            if let Err(mut handed) = member.hand(Handed { socket, peer, berth }) {
+                handed.berth = member.own_berth();
+                take_over(handed, stand, graceful, closing);
+            }
+        }
+        Err(error) => tracing::debug!(%peer, %error, "a connection was gone before it began"),
+    }
+}
+
+/// Serves what another worker has accepted.
+fn take_over(handed: Handed, stand: &Arc<Stand>, graceful: &GracefulShutdown, closing: &Closing) {
+    let Handed { socket, peer, berth } = handed;
+    match TcpStream::from_std(socket) {
+        Ok(socket) => take_in((socket, peer, berth), stand, graceful, closing.clone()),
+        Err(error) => tracing::debug!(%peer, %error, "a connection was gone before it began"),
     }
 }
 
 fn take_in(
-    socket: TcpStream,
-    peer: SocketAddr,
+    (socket, peer, berth): (TcpStream, SocketAddr, Berth),
     stand: &Arc<Stand>,
     graceful: &GracefulShutdown,
     closing: Closing,
 ) {
     let allowed = stand.live.load().settings.server.max_connections;
-    let Some(place) = stand.places.take(allowed) else {
+    let Some(place) = stand.places.take_or_stand(allowed) else {
         refuse(&socket, stand);
         return;
     };
@@ -162,8 +202,8 @@ fn take_in(
     let (stand, stays) = (Arc::clone(stand), graceful.watcher());
     // Boxed: what is kept for each connection is one allocation of its exact size.
     let task = Box::pin(async move {
-        connection::serve(socket, peer, &stand, closing).await;
-        drop((place, stays));
+        connection::serve(socket, peer, &stand, place.is_standing(), closing).await;
+        drop((place, berth, stays));
     });
     drop(tokio::runtime::Handle::current().spawn(task));
 }

@@ -19,6 +19,8 @@ pub(crate) struct Meters {
     pub(crate) connections: Gauge,
     /// Client connections that were refused because there were too many.
     pub(crate) refused_connections: Counter,
+    /// Calls that were refused because there were too many.
+    pub(crate) refused_calls: Counter,
     /// Requests that panicked.
     pub(crate) panics: Counter,
     reload_success: Gauge,
@@ -49,7 +51,11 @@ impl Meters {
             connections: gauge("gateway_connections", "Client connections that are open.".into()),
             refused_connections: counter(
                 "gateway_connections_refused_total",
-                "Client connections closed at once because there were too many.".into(),
+                "Client connections beyond the limit: their calls were refused.".into(),
+            ),
+            refused_calls: counter(
+                "gateway_calls_refused_total",
+                "Calls answered 503 at once because there were too many under way.".into(),
             ),
             panics: counter("gateway_panics_total", "Requests that panicked and were answered 500.".into()),
             reload_success: gauge(
@@ -118,6 +124,13 @@ impl Meters {
         self.sessions.set(count(remembered));
     }
 
+    /// How many client connections a worker has.
+    pub(crate) fn worker_connections(&self, index: usize) -> Gauge {
+        let name = "gateway_worker_connections";
+        let key = Key::from_parts(name, vec![Label::new("worker", index.to_string())]);
+        self.recorder.register_gauge(&key, &METADATA)
+    }
+
     /// A channel's health: 1 in rotation, 0 out of it, 0.5 when nothing is known yet.
     pub(crate) fn health(&self, channel: &str, status: Option<HealthStatus>) {
         let name = "gateway_channel_healthy";
@@ -151,6 +164,11 @@ impl Meters {
             KeyName::from_const_str("gateway_channel_healthy"),
             None,
             "1: the channel is in rotation; 0: it is not; 0.5: nothing is known yet.".into(),
+        );
+        self.recorder.describe_gauge(
+            KeyName::from_const_str("gateway_worker_connections"),
+            None,
+            "Client connections of one thread that carries calls.".into(),
         );
         self.recorder.describe_counter(
             KeyName::from_const_str("gateway_channel_transitions_total"),
@@ -197,6 +215,8 @@ mod tests {
         meters.panics.increment(1);
         meters.refused_connections.increment(1);
         meters.connections.increment(1.0);
+        meters.refused_calls.increment(1);
+        meters.worker_connections(0).increment(1.0);
         let text = meters.render();
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
             let name = line.split(['{', ' ']).next().unwrap();

@@ -25,10 +25,10 @@ x = 1
     gateway.toml:5:1: server.Host: unknown key — did you mean `host`?
     gateway.toml:6:9: server.tls.crt: unknown key — did you mean `cert`?
     gateway.toml:7:1: server.policy: unknown key — `policy` belongs to [proxy]
-    gateway.toml:8:1: server.nonsense: unknown key — known here: host, port, workers, read_timeout, write_timeout, header_timeout, body_timeout, keep_alive, max_body_bytes, max_header_bytes, max_connections, shutdown_grace, shutdown_delay, tls
+    gateway.toml:8:1: server.nonsense: unknown key — known here: host, port, workers, read_timeout, write_timeout, header_timeout, body_timeout, keep_alive, max_body_bytes, max_header_bytes, max_connections, max_calls, max_body_memory, shutdown_grace, shutdown_delay, tls
     gateway.toml:9:2: servre: unknown key — did you mean `server`?
     gateway.toml:10:3: chanels: unknown key — did you mean `channels`?
-    gateway.toml:11:9: server.deeper: unknown key — known here: host, port, workers, read_timeout, write_timeout, header_timeout, body_timeout, keep_alive, max_body_bytes, max_header_bytes, max_connections, shutdown_grace, shutdown_delay, tls
+    gateway.toml:11:9: server.deeper: unknown key — known here: host, port, workers, read_timeout, write_timeout, header_timeout, body_timeout, keep_alive, max_body_bytes, max_header_bytes, max_connections, max_calls, max_body_memory, shutdown_grace, shutdown_delay, tls
     ");
 }
 

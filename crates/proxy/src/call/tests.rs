@@ -84,7 +84,8 @@ async fn sent_up(
         managed_by: ManagedBy::Api,
     };
     let body = Coming(body.into_iter().map(Bytes::copy_from_slice).collect());
-    let received = admit::receive(endpoint, &head.headers, body, &user, settings).await?;
+    let received =
+        admit::receive(endpoint, &head.headers, body, &user, (settings, &crate::room::room())).await?;
     let caller = Caller { user: Arc::new(user), key: b"sk-user", secret: None, socket: None };
     let call = understand((endpoint, path), &head, received, caller, &settings.proxy)?;
     let route = route_to(backend);

@@ -96,7 +96,7 @@ mod tests {
     async fn one_range_of_a_kept_body_is_replaced_and_nothing_else() {
         let content: Vec<u8> = (0..=255).cycle().take(700_000).collect();
         for above in [1_000, usize::MAX] {
-            let mut writer = SpoolWriter::new(above);
+            let mut writer = SpoolWriter::new(above, crate::room::Share::of_nobody());
             writer.write(&content).await.unwrap();
             let spool = writer.finish().await.unwrap();
             for (range, instead) in

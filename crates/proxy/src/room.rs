@@ -1,0 +1,163 @@
+//! How much memory the bodies of requests take, all workers together, and when there is no room for more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use metrics::Counter;
+
+use crate::error::ProxyError;
+
+/// Bodies up to this size are not counted: how many of them there are is bounded by the number of calls, and counting
+/// would cost the most frequent calls an allocation each.
+const SMALL: usize = 16 << 10;
+
+/// The memory that bodies share.
+#[derive(Debug)]
+pub(crate) struct Room {
+    taken: AtomicUsize,
+    refused: Counter,
+}
+
+/// What one body takes of it, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    room: Arc<Room>,
+    bytes: usize,
+    /// How much all bodies together may take.
+    most: usize,
+}
+
+/// Bytes with their share: both go with the last one who holds a part of them.
+struct Shared {
+    bytes: Bytes,
+    _share: Share,
+}
+
+// === impl Room ===
+
+impl Room {
+    pub(crate) fn new(refused: Counter) -> Arc<Self> {
+        Arc::new(Self { taken: AtomicUsize::new(0), refused })
+    }
+
+    /// For a body of this announced length, which takes nothing yet: whoever announces much and sends nothing keeps
+    /// nobody out. Refused at once where it would not fit now.
+    pub(crate) fn share(self: &Arc<Self>, announced: u64, most: usize) -> Result<Share, ProxyError> {
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        let taken = self.taken.load(Ordering::Relaxed);
+        // One alone may be as large as bodies may be.
+        if announced > SMALL && taken > 0 && taken.saturating_add(announced) > most {
+            return Err(self.full());
+        }
+        Ok(Share { room: Arc::clone(self), bytes: 0, most })
+    }
+
+    fn full(&self) -> ProxyError {
+        self.refused.increment(1);
+        ProxyError::NoRoom
+    }
+}
+
+// === impl Share ===
+
+impl Share {
+    /// The body has grown to this length.
+    pub(crate) fn grow(&mut self, length: usize) -> Result<(), ProxyError> {
+        if length <= SMALL || length <= self.bytes {
+            return Ok(());
+        }
+        let more = length - self.bytes;
+        let own = self.bytes;
+        let room = |taken: usize| {
+            let then = taken.saturating_add(more);
+            (then <= self.most || taken == own).then_some(then)
+        };
+        match self.room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room) {
+            Ok(_) => {
+                self.bytes = length;
+                Ok(())
+            }
+            Err(_) => Err(self.room.full()),
+        }
+    }
+
+    /// The body as it is kept.
+    pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
+        if self.bytes == 0 { bytes } else { Bytes::from_owner(Shared { bytes, _share: self }) }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// One of its own, for tests of what takes a part of it.
+#[cfg(test)]
+pub(crate) fn room() -> Arc<Room> {
+    Room::new(Counter::noop())
+}
+
+#[cfg(test)]
+impl Share {
+    pub(crate) fn of_nobody() -> Self {
+        Self { room: room(), bytes: 0, most: usize::MAX }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    #[test]
+    fn a_body_finds_no_room_beside_others_that_fill_it() {
+        let room = room();
+        let mut one = room.share(0, 2 * MIB).unwrap();
+        one.grow(MIB).unwrap();
+        assert!(matches!(room.share(MIB as u64 + 1, 2 * MIB), Err(ProxyError::NoRoom)));
+        let mut unannounced = room.share(0, 2 * MIB).unwrap();
+        unannounced.grow(MIB).unwrap();
+        assert!(matches!(unannounced.grow(MIB + 1), Err(ProxyError::NoRoom)));
+    }
+
+    #[test]
+    fn room_comes_back_with_the_last_part_of_a_body() {
+        let room = room();
+        let mut share = room.share(0, MIB).unwrap();
+        share.grow(MIB).unwrap();
+        let body = share.keep(vec![b'x'; MIB].into());
+        let part = body.slice(10..20);
+        drop(body);
+        assert_eq!((part.len(), room.taken.load(Ordering::Relaxed)), (10, MIB));
+        drop(part);
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn one_alone_may_be_larger_than_the_room() {
+        let room = room();
+        let mut share = room.share(5 * MIB as u64, MIB).unwrap();
+        share.grow(2 * MIB).unwrap();
+        share.grow(5 * MIB).unwrap();
+        assert!(room.share(MIB as u64, MIB).is_err());
+    }
+
+    #[test]
+    fn small_bodies_are_not_counted() {
+        let room = room();
+        let mut share = room.share(SMALL as u64, MIB).unwrap();
+        share.grow(SMALL).unwrap();
+        let _body = share.keep(vec![b'x'; SMALL].into());
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+    }
+}
