@@ -1,6 +1,7 @@
 //! More than the gateway may carry: whoever is one too many is told so at once, and everybody else notices nothing.
 
 use gateway_tests::{Answer, Gate, Gateway, Raw, Upstream, all, chat, eventually, in_good_time, soon, sse};
+use tokio::task::JoinSet;
 
 use crate::manners::request;
 
@@ -27,8 +28,7 @@ async fn calls_beyond_the_limit_are_refused_at_once_and_the_others_finish() {
     let gate = Gate::shut();
     let up = Upstream::scripted().always(chat("done").behind(&gate)).start().await;
     let gw = Gateway::serving("m", [&up]).set("server.max_calls", 4).start().await;
-    let carried = (0..4).map(|_| tokio::spawn(gw.chat("m").say("hi").send()));
-    let carried: Vec<_> = carried.collect();
+    let mut carried: JoinSet<_> = (0..4).map(|_| gw.chat("m").say("hi").send()).collect();
     eventually("four calls are with the upstream", || up.in_flight() == 4).await;
 
     // None of these would end while the gate is shut if it were kept waiting.
@@ -42,7 +42,7 @@ async fn calls_beyond_the_limit_are_refused_at_once_and_the_others_finish() {
     assert_eq!(gw.metrics().await.count("gateway_calls_refused_total", &[]), 40);
 
     gate.open();
-    for answer in all(carried).await {
+    while let Some(answer) = carried.join_next().await {
         assert_eq!(answer.unwrap().status, 200);
     }
     in_good_time("there is room again", async || {
@@ -66,7 +66,7 @@ async fn a_stream_takes_its_place_until_its_end_and_the_limit_can_be_raised_mean
     assert_eq!(gw.admin().post("/api/config/reload", &serde_json::json!({})).await.status, 200);
     assert_eq!(gw.chat("m").say("hi").send().await.status, 200);
     gate.open();
-    assert!(stream.rest().await.text().ends_with("data: [DONE]\n\n"));
+    stream.rest().await.assert_text("ab");
 }
 
 // --- memory for bodies ---
@@ -77,10 +77,11 @@ async fn bodies_that_find_no_room_are_refused_whether_they_announce_their_length
     let up = Upstream::scripted().always(chat("done").behind(&gate)).start().await;
     let gw = Gateway::serving("m", [&up]).set("server.max_body_memory", "1MiB").start().await;
     let (large, small) = ("x".repeat(700 << 10), "x".repeat(100));
-    let held = tokio::spawn(gw.chat("m").say(&large).send());
+    let mut let_in = JoinSet::new();
+    let_in.spawn(gw.chat("m").say(&large).send());
     eventually("the large call is with the upstream", || up.in_flight() == 1).await;
 
-    let announced = soon("a second one is refused", gw.chat("m").say(&large).send()).await;
+    let announced = soon("a second one is refused", Box::pin(gw.chat("m").say(&large).send())).await;
     assert_told_to_come_again(&announced, "out_of_body_memory");
     let mut unannounced = Raw::connect(gw.address()).await;
     unannounced.send(crate::manners::head("transfer-encoding: chunked\r\n")).await;
@@ -89,12 +90,13 @@ async fn bodies_that_find_no_room_are_refused_whether_they_announce_their_length
     assert_eq!((answer.status, answer.error_code().as_str()), (503, "out_of_body_memory"));
     assert_eq!(gw.metrics().await.count("gateway_bodies_refused_total", &[]), 2);
 
-    let short = tokio::spawn(gw.chat("m").say(&small).send());
+    let_in.spawn(gw.chat("m").say(&small).send());
     eventually("a small call finds room", || up.in_flight() == 2).await;
     assert_well(&gw).await;
     gate.open();
-    assert_eq!(held.await.unwrap().status, 200);
-    assert_eq!(short.await.unwrap().status, 200);
+    while let Some(answer) = let_in.join_next().await {
+        assert_eq!(answer.unwrap().status, 200);
+    }
     in_good_time("the room is free again", async || {
         (gw.chat("m").say(&large).send().await.status == 200).then_some(())
     })
@@ -176,6 +178,6 @@ async fn long_streams_are_spread_over_the_workers_and_none_of_them_is_lost() {
 
     gate.open();
     for stream in streams {
-        assert!(stream.rest().await.text().ends_with("data: [DONE]\n\n"));
+        stream.rest().await.assert_text("ab");
     }
 }

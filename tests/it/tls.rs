@@ -6,9 +6,12 @@ use gateway_tests::{
     ADMIN_TOKEN, Frame, Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, switch, until,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use rustls_pki_types::PrivateKeyDer;
+use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
+use rustls_pki_types::{PrivateKeyDer, ServerName};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// A certificate for the loopback with its key, in a folder, and a client's trust in it.
 struct Identity {
@@ -76,6 +79,28 @@ async fn the_cookie_of_the_pages_never_leaves_a_tls_connection() {
     assert_eq!(answer.status, 204, "{}", answer.body_text());
     let cookie = answer.header("set-cookie");
     assert!(cookie.ends_with("; HttpOnly; SameSite=Strict; Path=/api; Secure"), "{cookie}");
+}
+
+#[tokio::test]
+async fn a_client_that_comes_again_resumes_its_session() {
+    let identity = Identity::new();
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = identity.serve(Gateway::serving("m", [&up])).start().await;
+    let trust = identity.trust("http/1.1");
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let socket = TcpStream::connect(gw.address()).await.expect("the gateway listens");
+        let name = ServerName::from(gw.address().ip());
+        let mut tls = TlsConnector::from(Arc::clone(&trust)).connect(name, socket).await.expect("TLS");
+        // The session comes behind the handshake, with the first answer at the latest.
+        let request = "GET /livez HTTP/1.1\r\nhost: gw\r\nconnection: close\r\n\r\n";
+        tls.write_all(request.as_bytes()).await.expect("it listens");
+        let mut answer = Vec::new();
+        tls.read_to_end(&mut answer).await.expect("it answers");
+        assert!(answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
+        kinds.push(tls.get_ref().1.handshake_kind());
+    }
+    assert_eq!(kinds, [Some(HandshakeKind::Full), Some(HandshakeKind::Resumed)]);
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ pub struct TlsFront {
 struct Counts {
     connections: AtomicU64,
     handshakes: AtomicU64,
+    resumed: AtomicU64,
     heard: AtomicU64,
     http2: AtomicU64,
 }
@@ -155,6 +156,11 @@ impl TlsFront {
         self.counts.handshakes.load(Ordering::SeqCst)
     }
 
+    /// How many of those took up where an earlier connection had left off, instead of proving everything again.
+    pub fn resumed(&self) -> u64 {
+        self.counts.resumed.load(Ordering::SeqCst)
+    }
+
     /// How many agreed on HTTP/2.
     pub fn http2(&self) -> u64 {
         self.counts.http2.load(Ordering::SeqCst)
@@ -194,6 +200,9 @@ async fn hand_on(
     let accepted = acceptor.accept(socket).await?;
     if accepted.get_ref().1.alpn_protocol() == Some(b"h2") {
         counts.http2.fetch_add(1, Ordering::SeqCst);
+    }
+    if accepted.get_ref().1.handshake_kind() == Some(rustls::HandshakeKind::Resumed) {
+        counts.resumed.fetch_add(1, Ordering::SeqCst);
     }
     let (mut read, mut write) = tokio::io::split(accepted);
     counts.handshakes.fetch_add(1, Ordering::SeqCst);

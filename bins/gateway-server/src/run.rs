@@ -263,8 +263,6 @@ impl Floor<'_> {
                 runtime.block_on(async move {
                     let snapshots = Arc::clone(&house.live);
                     let door = Door::new(house, serves, Some(proxy.worker()), tls.is_some());
-                    accept(socket, Stand::new(door, snapshots, places, tls), life, Life::Draining).await;
-                    let door = Door::new(house, serves, Some(proxy.worker()));
                     let stand = Stand::new(door, snapshots, places, tls);
                     accept(socket, member, stand, life, Life::Draining).await;
                 });

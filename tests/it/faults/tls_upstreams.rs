@@ -64,6 +64,21 @@ async fn an_upstream_that_a_named_authority_vouches_for_is_trusted() {
 }
 
 #[tokio::test]
+async fn a_new_connection_resumes_the_session_of_an_earlier_one() {
+    let authority = Authority::new();
+    let up = Upstream::scripted().always(chat("over TLS")).start().await;
+    let other = Upstream::scripted().start().await;
+    let front = TlsFront::before(&up, &authority, Flaw::None).await;
+    let Some(gw) = trusting(&authority, &up, &front.base_url(), &other).await else { return };
+
+    gw.chat("bad").say("hi").send().await.assert_text("over TLS");
+    eventually("the idle connection is closed", || up.open_connections() == 0).await;
+    gw.chat("bad").say("hi").send().await.assert_text("over TLS");
+
+    assert_eq!((front.handshakes(), front.resumed()), (2, 1));
+}
+
+#[tokio::test]
 async fn a_websocket_is_asked_for_over_http_1_where_the_upstream_would_rather_speak_http_2() {
     let authority = Authority::new();
     let up = Upstream::scripted().reply(switch()).start().await;
