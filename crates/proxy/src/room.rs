@@ -22,8 +22,8 @@ pub(crate) struct Room {
 /// What one body takes of it, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
-    room: Arc<Room>,
-    bytes: usize,
+    /// Nothing for small ones: then the workers do not even meet at the counter of the [`Arc`].
+    taken: Option<(Arc<Room>, usize)>,
     /// How much all bodies together may take.
     most: usize,
 }
@@ -43,14 +43,16 @@ impl Room {
 
     /// For a body of this announced length, which takes nothing yet: whoever announces much and sends nothing keeps
     /// nobody out. Refused at once where it would not fit now.
-    pub(crate) fn share(self: &Arc<Self>, announced: u64, most: usize) -> Result<Share, ProxyError> {
+    pub(crate) fn share(&self, announced: u64, most: usize) -> Result<Share, ProxyError> {
         let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-        let taken = self.taken.load(Ordering::Relaxed);
-        // One alone may be as large as bodies may be.
-        if announced > SMALL && taken > 0 && taken.saturating_add(announced) > most {
-            return Err(self.full());
+        if announced > SMALL {
+            let taken = self.taken.load(Ordering::Relaxed);
+            // One alone may be as large as bodies may be.
+            if taken > 0 && taken.saturating_add(announced) > most {
+                return Err(self.full());
+            }
         }
-        Ok(Share { room: Arc::clone(self), bytes: 0, most })
+        Ok(Share { taken: None, most })
     }
 
     fn full(&self) -> ProxyError {
@@ -63,34 +65,36 @@ impl Room {
 
 impl Share {
     /// The body has grown to this length.
-    pub(crate) fn grow(&mut self, length: usize) -> Result<(), ProxyError> {
-        if length <= SMALL || length <= self.bytes {
+    pub(crate) fn grow(&mut self, room: &Arc<Room>, length: usize) -> Result<(), ProxyError> {
+        if length <= SMALL {
             return Ok(());
         }
-        let more = length - self.bytes;
-        let own = self.bytes;
-        let room = |taken: usize| {
+        let (room, own) = self.taken.get_or_insert_with(|| (Arc::clone(room), 0));
+        let more = length.saturating_sub(*own);
+        let fits = |taken: usize| {
             let then = taken.saturating_add(more);
-            (then <= self.most || taken == own).then_some(then)
+            (then <= self.most || taken == *own).then_some(then)
         };
-        match self.room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room) {
+        match room.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
             Ok(_) => {
-                self.bytes = length;
+                *own += more;
                 Ok(())
             }
-            Err(_) => Err(self.room.full()),
+            Err(_) => Err(room.full()),
         }
     }
 
     /// The body as it is kept.
     pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
-        if self.bytes == 0 { bytes } else { Bytes::from_owner(Shared { bytes, _share: self }) }
+        if self.taken.is_none() { bytes } else { Bytes::from_owner(Shared { bytes, _share: self }) }
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+        if let Some((room, bytes)) = &self.taken {
+            room.taken.fetch_sub(*bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -109,7 +113,7 @@ pub(crate) fn room() -> Arc<Room> {
 #[cfg(test)]
 impl Share {
     pub(crate) fn of_nobody() -> Self {
-        Self { room: room(), bytes: 0, most: usize::MAX }
+        Self { taken: None, most: usize::MAX }
     }
 }
 
@@ -123,18 +127,18 @@ mod tests {
     fn a_body_finds_no_room_beside_others_that_fill_it() {
         let room = room();
         let mut one = room.share(0, 2 * MIB).unwrap();
-        one.grow(MIB).unwrap();
+        one.grow(&room, MIB).unwrap();
         assert!(matches!(room.share(MIB as u64 + 1, 2 * MIB), Err(ProxyError::NoRoom)));
         let mut unannounced = room.share(0, 2 * MIB).unwrap();
-        unannounced.grow(MIB).unwrap();
-        assert!(matches!(unannounced.grow(MIB + 1), Err(ProxyError::NoRoom)));
+        unannounced.grow(&room, MIB).unwrap();
+        assert!(matches!(unannounced.grow(&room, MIB + 1), Err(ProxyError::NoRoom)));
     }
 
     #[test]
     fn room_comes_back_with_the_last_part_of_a_body() {
         let room = room();
         let mut share = room.share(0, MIB).unwrap();
-        share.grow(MIB).unwrap();
+        share.grow(&room, MIB).unwrap();
         let body = share.keep(vec![b'x'; MIB].into());
         let part = body.slice(10..20);
         drop(body);
@@ -147,8 +151,8 @@ mod tests {
     fn one_alone_may_be_larger_than_the_room() {
         let room = room();
         let mut share = room.share(5 * MIB as u64, MIB).unwrap();
-        share.grow(2 * MIB).unwrap();
-        share.grow(5 * MIB).unwrap();
+        share.grow(&room, 2 * MIB).unwrap();
+        share.grow(&room, 5 * MIB).unwrap();
         assert!(room.share(MIB as u64, MIB).is_err());
     }
 
@@ -156,7 +160,7 @@ mod tests {
     fn small_bodies_are_not_counted() {
         let room = room();
         let mut share = room.share(SMALL as u64, MIB).unwrap();
-        share.grow(SMALL).unwrap();
+        share.grow(&room, SMALL).unwrap();
         let _body = share.keep(vec![b'x'; SMALL].into());
         assert_eq!(room.taken.load(Ordering::Relaxed), 0);
     }

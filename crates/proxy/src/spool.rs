@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::error::ProxyError;
-use crate::room::Share;
+use crate::room::{Room, Share};
 
 /// How much is written or read at a time.
 const PIECE: usize = 256 << 10;
@@ -79,8 +79,8 @@ impl SpoolWriter {
     }
 
     /// Fails where there is no room for so many bytes more. What is in the file needs none.
-    pub(crate) fn make_room(&mut self, more: usize) -> Result<(), ProxyError> {
-        if self.file.is_some() { Ok(()) } else { self.share.grow(self.memory.len() + more) }
+    pub(crate) fn make_room(&mut self, room: &Arc<Room>, more: usize) -> Result<(), ProxyError> {
+        if self.file.is_some() { Ok(()) } else { self.share.grow(room, self.memory.len() + more) }
     }
 
     /// How many bytes have come.

@@ -84,7 +84,7 @@ where
             return Err(too_large());
         }
         see(&data).map_err(ProxyError::BadForm)?;
-        kept.make_room(data.len())?;
+        kept.make_room(room, data.len())?;
         kept.write(&data).await.map_err(|error| lost(&error))?;
     }
     kept.finish().await.map_err(|error| lost(&error))
