@@ -16,7 +16,8 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     let sizes = |all: &[usize]| if bench.options.quick { vec![1, 10] } else { all.to_vec() };
     let few = sizes(&[1, 10, 100, 1_000]);
     houses(bench, report, "channels of one model", &few, |channels| House { channels, ..House::PLAIN })?;
-    let many = sizes(&[10, 1_000, 10_000, 100_000]);
+    // A configuration file holds at most 4 MiB.
+    let many = sizes(&[10, 1_000, 10_000, 50_000]);
     houses(bench, report, "users", &many, |users| House { users, ..House::PLAIN })?;
     houses(bench, report, "models", &few, |models| House { models, channels: 3, ..House::PLAIN })
 }
