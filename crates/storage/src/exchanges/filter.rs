@@ -88,7 +88,7 @@ impl ExchangeFilter {
 impl Wanted {
     /// Whether this exchange is asked for. What is compared quickly is compared first.
     pub(super) fn has(&self, id: i64, entry: &Entry<'_>) -> bool {
-        fn is<T: PartialEq>(wanted: Option<T>, found: Option<T>) -> bool {
+        fn is<T: PartialEq + Copy>(wanted: Option<T>, found: Option<T>) -> bool {
             wanted.is_none() || wanted == found
         }
         let (filter, facts, (since, until)) = (&self.filter, &entry.facts, self.span());

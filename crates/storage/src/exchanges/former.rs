@@ -20,10 +20,10 @@ pub(crate) fn carry_over(conn: &Connection) -> Result<()> {
          FROM exchanges ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
-    let (mut segment, mut written, mut last, mut lost) = (Segment::default(), Written::default(), 0, 0_u64);
+    let (mut segment, mut written, mut last, mut unread) = (Segment::default(), Written::default(), 0, 0_u64);
     while let Some(row) = rows.next()? {
         let Ok(exchange) = read(row) else {
-            lost += 1;
+            unread += 1;
             continue;
         };
         let behind = segment.len() > 0 && exchange.id == last + 1;
@@ -35,8 +35,8 @@ pub(crate) fn carry_over(conn: &Connection) -> Result<()> {
         last = exchange.id;
     }
     keep(conn, &mut segment, last)?;
-    if lost > 0 {
-        tracing::warn!(exchanges = lost, "records of past calls could not be read and are left behind");
+    if unread > 0 {
+        tracing::warn!(exchanges = unread, "records of past calls could not be read and are left behind");
     }
     // No number is given twice, not even one whose exchange is gone.
     conn.execute(

@@ -8,7 +8,7 @@ use rusqlite::params;
 
 use super::*;
 use crate::channels::place_of_key;
-use crate::fixture::{CHANNEL_KEY, key};
+use crate::fixture::{CHANNEL_KEY, key, wait_until_written};
 use crate::{ChannelPatch, ExchangeFilter, Store};
 
 /// A file as the gateway wrote it before channels and models could be tuned, with a row of each kind that changes.
@@ -95,4 +95,75 @@ fn rows_of_a_gateway_that_knew_no_tuning_come_through_untuned() {
     let probe = ProbePlan::ChatStream { model: "tiny".to_owned() };
     let change = ChannelPatch { probe: Some(probe.clone()), ..ChannelPatch::default() };
     assert_eq!(store.update_channel(ChannelId(7), &change, Some(5)).unwrap().value.probe, probe);
+}
+
+#[test]
+fn rows_of_past_calls_come_into_segments_under_their_numbers_and_no_number_is_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    at_version_two(&path);
+    {
+        let mut conn = Connection::open(&path).unwrap();
+        let sealer = Arc::new(Sealer::new(&key()));
+        migrations(&sealer, UnixMillis(1), &Arc::new(Mutex::new(Ok(None)))).to_version(&mut conn, 6).unwrap();
+        // More than a segment holds, a gap, one that nobody can read, and one that is gone already.
+        conn.execute_batch(
+            r#"WITH RECURSIVE numbers (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM numbers WHERE id < 1500)
+               INSERT INTO exchanges (id, request_id, started_at, user_id, endpoint, model, streamed, attempts, outcome,
+                       status, total_ms, bytes_in, bytes_out, usage_source)
+               SELECT id, 'req-' || id, id * 10, id % 3, '/v1/chat/completions', 'm', 1,
+                   '[{"channel":' || (id % 2) || ',"name":"a","reason":"spill","status":null,"first_byte_ms":null,
+                   "total_ms":2,"outcome":"timeout","home":8,"health_permille":750,"hedge":true}]',
+                   'interrupted', 502, 5, 6, 7, 'counted' FROM numbers;
+             DELETE FROM exchanges WHERE id BETWEEN 600 AND 700 OR id = 1500;
+             UPDATE exchanges SET outcome = 'a word of tomorrow' WHERE id = 900;"#,
+        )
+        .unwrap();
+    }
+    let store = Store::open(&path, &key()).unwrap();
+    let kept = |id: i64| (1..1500).contains(&id) && !(600..=700).contains(&id) && id != 900;
+    let (mut filter, mut ids) = (ExchangeFilter { limit: 500, ..ExchangeFilter::default() }, Vec::new());
+    loop {
+        let page = store.exchanges(&filter).unwrap();
+        ids.extend(page.exchanges.iter().map(|exchange| exchange.id));
+        filter.before = page.next;
+        if filter.before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, (1..1500).rev().filter(|id| kept(*id)).collect::<Vec<_>>());
+    let one = store.exchange("req-1499").unwrap().unwrap();
+    assert_eq!((one.id, one.started_at, one.user.map(|id| id.0)), (1499, UnixMillis(14_990), Some(2)));
+    let attempt = &one.attempts[0];
+    assert_eq!((attempt.channel, attempt.outcome), (ChannelId(1), AttemptOutcome::Timeout));
+    assert_eq!(
+        (attempt.home, attempt.health, attempt.hedge, attempt.status),
+        (Some(ChannelId(8)), Some(0.75), true, None)
+    );
+    let at_one =
+        ExchangeFilter { channel: Some(ChannelId(1)), before: Some(10), ..ExchangeFilter::default() };
+    let found: Vec<i64> = store.exchanges(&at_one).unwrap().exchanges.iter().map(|found| found.id).collect();
+    assert_eq!(found, [9, 7, 5, 3]);
+
+    let next = gateway_domain::Exchange {
+        request_id: "next".into(),
+        started_at: UnixMillis(1),
+        user: None,
+        key: None,
+        endpoint: "/v1/models",
+        model: None,
+        streamed: false,
+        attempts: gateway_domain::Attempts::new(),
+        outcome: gateway_domain::ExchangeOutcome::Ok,
+        status: 200,
+        first_byte: None,
+        total: std::time::Duration::ZERO,
+        bytes_in: 0,
+        bytes_out: 0,
+        usage: Usage::default(),
+        session_source: "",
+    };
+    assert!(store.recorder().exchange(&next));
+    wait_until_written(&store.recorder(), 1);
+    assert_eq!(store.exchange("next").unwrap().map(|next| next.id), Some(1501));
 }

@@ -151,8 +151,9 @@ impl<'a> Facts<'a> {
         for id in [self.user.map(|id| id.0), self.key.map(|id| id.0)].into_iter().flatten() {
             put_signed(to, id);
         }
-        for text in [Some(self.request_id), Some(self.endpoint), self.model, Some(self.session_source)] {
-            text.into_iter().for_each(|text| put_text(to, text));
+        let texts = [Some(self.request_id), Some(self.endpoint), self.model, Some(self.session_source)];
+        for text in texts.into_iter().flatten() {
+            put_text(to, text);
         }
         for count in [
             self.first_byte.map(millis),
@@ -165,8 +166,11 @@ impl<'a> Facts<'a> {
             usage.reasoning,
             usage.audio_in,
             usage.audio_out,
-        ] {
-            count.into_iter().for_each(|count| put(to, count));
+        ]
+        .into_iter()
+        .flatten()
+        {
+            put(to, count);
         }
     }
 
@@ -249,14 +253,19 @@ impl<'a> Try<'a> {
         put_signed(to, self.channel.0);
         put_text(to, self.channel_name);
         put_text(to, self.reason);
-        self.home.into_iter().for_each(|home| put_signed(to, home.0));
+        if let Some(home) = self.home {
+            put_signed(to, home.0);
+        }
         for count in [
             self.status.map(u64::from),
             self.health.map(u64::from),
             self.first_byte.map(millis),
             Some(millis(self.total)),
-        ] {
-            count.into_iter().for_each(|count| put(to, count));
+        ]
+        .into_iter()
+        .flatten()
+        {
+            put(to, count);
         }
     }
 
