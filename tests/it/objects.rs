@@ -357,3 +357,20 @@ async fn an_object_that_no_record_knows_is_looked_for_at_one_channel_after_the_o
         "only what changes nothing asks around"
     );
 }
+
+#[tokio::test]
+async fn a_response_is_forgotten_after_the_time_that_the_setting_gives_it() {
+    let one = account("one").await;
+    let mut gw = Gateway::serving("m", [&one]).set("objects.unknown_ids", "refuse").start().await;
+    let response = respond(&gw, 1, false).await;
+    gw.restart().await;
+    made(&go_on(&gw, &response, gateway_tests::USER_KEY).await);
+
+    gw.set("objects.keep_responses", "1s");
+
+    until("the response is forgotten", async || {
+        gw.restart().await;
+        (go_on(&gw, &response, gateway_tests::USER_KEY).await.status == 404).then_some(())
+    })
+    .await;
+}
