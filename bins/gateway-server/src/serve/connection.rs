@@ -121,7 +121,7 @@ pub(super) async fn serve(
                     Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
                 }
             })
-            .await
+            .await;
         }
     }
 }

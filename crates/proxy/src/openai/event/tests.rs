@@ -87,7 +87,7 @@ fn choices_are_told_apart_whatever_else_the_event_is_made_of() {
         assert!(!choices.are_finished(), "the second has begun");
         hear("", &event(1, "\"stop\""), &mut choices);
         assert!(choices.are_finished());
-        let broken = event(2, "null").replace("]", "");
+        let broken = event(2, "null").replace(']', "");
         assert_eq!(hear("", &broken, &mut choices).heard, Heard::Malformed);
         assert!(choices.are_finished(), "what is no event tells nothing");
     }
