@@ -20,7 +20,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 
-use super::activity::{Activity, Call};
+use super::activity::{Activity, Call, Leaving};
 use super::guarded_io::{GuardedIo, Limits};
 use super::listener::Stand;
 use super::peer::Peer;
@@ -60,6 +60,7 @@ pub(super) struct Protocols {
 pub(super) struct Closing {
     pub life: LifeWatch,
     pub at: Life,
+    pub leaving: Leaving,
 }
 
 /// An answer's body that keeps its connection informed, and whose panics end the connection instead of the thread.
@@ -232,6 +233,8 @@ async fn answer(
 impl Closing {
     async fn begins(&mut self) {
         self.life.reaches(self.at).await;
+        // The listener says so itself, but perhaps not before this connection has looked for the last time.
+        self.leaving.now();
     }
 
     /// What is waited for before anything is under way: not much longer than until the listener closes.
@@ -287,7 +290,6 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Tracked<B> 
 mod tests {
     use http_body_util::BodyExt;
 
-    use super::super::activity::Leaving;
     use super::*;
 
     #[tokio::test]

@@ -99,7 +99,7 @@ pub(crate) async fn accept(
         }
     };
     let graceful = GracefulShutdown::new();
-    let closing = Closing { life: life.clone(), at: closes_at };
+    let closing = Closing { life: life.clone(), at: closes_at, leaving: stand.leaving.clone() };
     let mut end = life.clone();
     let mut struggling = false;
     loop {
