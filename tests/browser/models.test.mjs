@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { eventually } from "./harness/eventually.mjs";
 import { button, dialog, field, row, toast, visit } from "./harness/pages.mjs";
 import { stage, upstream, withBrowser } from "./harness/stage.mjs";
 
@@ -39,6 +40,30 @@ test("a model is made, mapped with a backend name and weights, and its shares ar
   await row(page, "one").getByRole("alert").waitFor();
   assert.equal(await page.getByLabel("Weight of one").inputValue(), "heavy");
   assert.equal((await mappings()).length, 1);
+});
+
+test("what is typed into a mapping outlives what others change meanwhile, and is refused where they changed the same", async (t) => {
+  const up = await upstream(t, ["m"]);
+  const { gateway, page } = await stage(t);
+  const one = await gateway.channel("one", up, ["m"]);
+  const two = await gateway.channel("two", up, ["m"]);
+  const [model] = await gateway.admin("GET", "/api/models");
+  const change = (channel, weight) => gateway.admin("PATCH", `/api/models/${model.id}/channels/${channel.id}`, { weight });
+  await visit(page, `models/${model.id}`);
+  await page.getByLabel("Weight of one").fill("33");
+  await change(two, 44);
+  const weight = (name) => page.getByLabel(`Weight of ${name}`).inputValue();
+  await eventually("the page shows what was changed", async () => (await weight("two")) === "44");
+  assert.equal(await weight("one"), "33");
+  await change(one, 55);
+  await change(two, 45);
+  await eventually("the page shows what was changed then", async () => (await weight("two")) === "45");
+  assert.equal(await weight("one"), "33");
+  await button(page, "Save").click();
+  await row(page, "one").getByText("Somebody else changed this mapping").waitFor();
+  assert.equal(await weight("one"), "33");
+  await button(page, "Discard").click();
+  await eventually("the page shows what it is now", async () => (await weight("one")) === "55");
 });
 
 test("a model that nobody can serve is warned of, and deleting one says what goes with it", async (t) => {

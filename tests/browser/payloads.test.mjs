@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CANARY } from "./harness/browser.mjs";
+import { eventually } from "./harness/eventually.mjs";
 import { button, dialog, field, PAGES, visit } from "./harness/pages.mjs";
 import { PAYLOADS, provoke } from "./harness/payloads.mjs";
 import { stage, upstream, withBrowser } from "./harness/stage.mjs";
@@ -31,7 +32,7 @@ test("no text in a field of the API runs on any page", async (t) => {
   const models = await gateway.admin("GET", "/api/models");
   for (const [number, { id }] of models.entries()) await tried(gateway.admin("POST", `/api/models/${id}/channels`, { channel_id: channels.at(-1).id, backend_model_name: PAYLOADS[number] }));
   for (const payload of PAYLOADS) await gateway.chat(user.api_key, { model: payload, prompt_cache_key: payload, user: payload });
-  const [call] = await gateway.admin("GET", "/api/exchanges?limit=1");
+  const call = await eventually("a call is recorded", async () => (await gateway.admin("GET", "/api/exchanges?limit=1"))[0]);
   const [someone] = await gateway.admin("GET", "/api/users");
   const places = [...PAGES, `channels/${channels[0].id}`, `channels/${channels[3].id}`, `models/${models[0].id}`, `users/${someone.id}`, `requests/${call.request_id}`, `routing?model=${encodeURIComponent(PAYLOADS[2])}`, ...PAYLOADS.slice(0, 6).map((text) => `requests/${encodeURIComponent(text)}`), `models?new=${encodeURIComponent(PAYLOADS[0])}`, encodeURIComponent(PAYLOADS[2])];
   for (const place of places) {

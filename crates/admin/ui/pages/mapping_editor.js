@@ -5,7 +5,7 @@ import { ApiError, call, words } from "../lib/api.js";
 import { useAction } from "../lib/action.js";
 import { percent, plural } from "../lib/format.js";
 import { to } from "../lib/router.js";
-import { html, useMemo, useState } from "../lib/view.js";
+import { html, useEffect, useMemo, useState } from "../lib/view.js";
 import { Button } from "../components/button.js";
 import { Standing } from "../components/health.js";
 import { Icon } from "../components/icon.js";
@@ -32,6 +32,7 @@ const drafted = (row) => {
  */
 export function MappingEditor({ model, rows, channels, pool, locked, onSaved }) {
   const [drafts, setDrafts] = useState(() => rows.map(drafted));
+  useEffect(() => setDrafts((old) => joined(old, rows)), [rows]);
   const [offers, setOffers] = useState(/** @type {Record<number, string[]>} */ ({}));
   const saving = useAction();
   const channelOf = (/** @type {number} */ id) => channels.find((channel) => channel.id === id);
@@ -135,6 +136,21 @@ const onSavedOr = (undo, read) => () => {
   undo();
   read();
 };
+
+/**
+ * What was read anew takes the place of what nobody has touched. What was typed stays, with the version that it was typed
+ * over: saving it is refused where somebody else was faster.
+ * @param {Draft[]} drafts @param {any[]} rows @returns {Draft[]}
+ */
+function joined(drafts, rows) {
+  const kept = drafts.flatMap((draft) => {
+    const row = rows.find((one) => one.channel_id === draft.channel);
+    if (!row) return draft.gone || !isChanged(draft) ? [] : [draft];
+    const saved = !draft.gone && row.backend_model_name === draft.backend && String(row.weight) === draft.weight;
+    return saved || !isChanged(draft) ? [drafted(row)] : [draft];
+  });
+  return [...kept, ...rows.filter((row) => !kept.some((draft) => draft.channel === row.channel_id)).map(drafted)];
+}
 
 /** @param {Draft} draft */
 const isChanged = (draft) => draft.gone || !draft.was || draft.was.backend !== draft.backend || draft.was.weight !== draft.weight;

@@ -40,7 +40,7 @@ export function Model({ id, models }) {
           channels.data === null
             ? html`<section class="card"><${Loading} /></section>`
             : html`<${MappingEditor}
-                key=${rows.map((one) => `${one.id}.${one.version}`).join()}
+                key=${row.id}
                 model=${row}
                 rows=${rows}
                 channels=${channels.data}
