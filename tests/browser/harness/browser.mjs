@@ -67,7 +67,10 @@ export class Watch {
       const { pathname } = new URL(response.url());
       if (response.status() >= 400 && !/^\/(api|v1)\//.test(pathname)) this.faults.push(`${response.status()}: ${pathname}`);
     });
-    context.on("weberror", (error) => this.faults.push(`threw: ${error.error().stack ?? error.error()}`));
+    context.on("weberror", (error) => {
+      const { name, message, stack } = error.error();
+      this.faults.push(`threw: ${name} ${message} ${stack}`);
+    });
     context.on("console", (message) => {
       if (["error", "warning"].includes(message.type()) && !message.text().startsWith("Failed to load resource")) this.faults.push(`complained: ${message.text()}`);
     });

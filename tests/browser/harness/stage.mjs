@@ -25,7 +25,10 @@ export async function stage(test, { settings, ...wishes } = {}) {
   const ends = [() => gateway.stop()];
   // The pages close before their gateway does.
   test.after(async () => {
-    for (const end of ends.reverse()) await end();
+    const faults = [];
+    // All of them, whatever one of them finds: a gateway that goes on running would keep the whole suite from its end.
+    for (const end of ends.reverse()) await end().catch((fault) => faults.push(fault));
+    if (faults.length) throw faults[0];
   });
   const enter = async ({ signIn = true, ...rest } = wishes) => {
     const someone = await person(browser, gateway, rest);

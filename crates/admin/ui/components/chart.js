@@ -19,6 +19,9 @@ const ROWS = 30;
 export const theme = cell(0);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => theme.set(theme.get() + 1));
 
+/** How soon the library is asked for again. */
+const TRY_AGAIN = 2000;
+
 /**
  * @param {object} props
  * @param {string} props.title
@@ -41,15 +44,25 @@ export function Chart({ title, from, step, series, show }) {
     let left = false;
     /** @type {ResizeObserver | undefined} */
     let observer;
-    void import("../vendor/uplot.js").then(({ default: UPlot }) => {
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let later;
+    const draw = async () => {
+      // The gateway may be away at this moment; the table below does without the library.
+      const { default: UPlot } = await import("../vendor/uplot.js").catch(() => ({ default: null }));
       const parent = box.current;
       if (left || !parent) return;
+      if (!UPlot) {
+        later = setTimeout(() => void draw(), TRY_AGAIN);
+        return;
+      }
       plot.current = new UPlot(options(parent, series, show, setCursor), latest.current, parent);
       observer = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height: parent.clientHeight }));
       observer.observe(parent);
-    });
+    };
+    void draw();
     return () => {
       left = true;
+      clearTimeout(later);
       observer?.disconnect();
       plot.current?.destroy();
       plot.current = null;
