@@ -17,6 +17,7 @@ test("the first paint is measured", async (t) => {
     await page.goto("/");
     if (kind === "warm") await page.reload();
     await page.locator("main h1").first().waitFor();
+    await page.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
     const [painted, bytes] = await page.evaluate(() => [
       performance.getEntriesByType("paint").find(({ name }) => name === "first-contentful-paint")?.startTime,
       performance.getEntriesByType("resource").reduce((all, { transferSize }) => all + transferSize, 0),
