@@ -79,7 +79,7 @@ function App() {
     begin();
   }, [inside]);
   if (!who) {
-    return html`<div class="gate"><main id="main">${failure ? html`<${Empty} icon="plug" title="No answer">${failure}<//>` : html`<span class="unseen" role="status">Loading…</span>`}</main></div>`;
+    return html`<div class="gate"><main id="main">${failure ? html`<${Empty} icon="plug" title="No answer">${failure}<//>` : html`<span class="quiet" role="status">Loading…</span>`}</main></div>`;
   }
   if (!inside && !wasIn) return html`<${Login} version=${who.version} /><${Toasts} />`;
   return html`<${Shell} />${again && html`<${LoginAgain} />`}<${Questions} /><${Toasts} />`;
