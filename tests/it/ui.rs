@@ -122,6 +122,26 @@ async fn a_page_signs_in_works_with_its_cookie_and_signs_out() {
 }
 
 #[tokio::test]
+async fn a_feed_ends_with_the_sign_in_that_opened_it_and_no_other_does() {
+    let gw = Gateway::empty().start().await;
+    let (one, two) =
+        (cookie_of(&sign_in(&gw, ADMIN_TOKEN).await), cookie_of(&sign_in(&gw, ADMIN_TOKEN).await));
+    let open = async |cookie: &str| {
+        let mut feed = ask(&gw, Method::GET, "/api/events").header("cookie", cookie).open().await;
+        feed.read_until("event: rates").await;
+        feed
+    };
+    let (mut feed, mut other) = (open(&one).await, open(&two).await);
+    let leave = ask(&gw, Method::POST, "/api/logout").header("cookie", &one).header("x-gateway-ui", "1");
+    assert_eq!(leave.send().await.status, 204);
+    while feed.frame().await.is_some() {}
+    let heard = other.so_far().matches("event: rates").count();
+    while other.so_far().matches("event: rates").count() < heard + 2 {
+        assert!(other.frame().await.is_some(), "the feed of another sign-in has ended");
+    }
+}
+
+#[tokio::test]
 async fn another_admin_token_ends_what_was_signed_in_to_with_the_old_one() {
     let in_the_file = Gateway::empty().without_env("GATEWAY_ADMIN_TOKEN").set("admin.token", ADMIN_TOKEN);
     let mut gw = in_the_file.start().await;

@@ -198,15 +198,19 @@ impl Admin {
         let is_public = |found: &Found<'_>| found.access() == Access::Public;
         let public = found.as_ref().map_or(ui::is_below(head.uri.path()), is_public);
         let way = if public { Way::Open } else { self.gate.admit(&head.headers, caller.peer, now)? };
+        let sign_in = match way {
+            Way::Open | Way::Token => None,
+            Way::Cookie(sign_in) => Some(sign_in),
+        };
         let found = found.ok_or(ApiError::NoSuchPath)?;
         let (route, params) = found.method(Verb::of(&head.method))?;
 
         let mut media = Media::Json;
-        if route.verb.writes() || way == Way::Cookie {
+        if route.verb.writes() || sign_in.is_some() {
             origin::check_site(head, allowed)?;
         }
         if route.verb.writes() {
-            if way == Way::Cookie {
+            if sign_in.is_some() {
                 origin::check_page(head)?;
             }
             if !body.is_empty() {
@@ -225,6 +229,7 @@ impl Admin {
             headers: harmless(&head.headers),
             body,
             is_text: media == Media::Text,
+            sign_in,
             now,
         };
         let visit = Visit { gate: &self.gate, head, caller };

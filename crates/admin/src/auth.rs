@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::ApiError;
 
-pub(crate) use sign_ins::{SESSION_COOKIE, SignIns};
+pub(crate) use sign_ins::{SESSION_COOKIE, SignIn, SignIns};
 
 /// Wrong tokens that one peer may try in a row; after that one more every [`REFILL_MILLIS`].
 const TRIES: i64 = 10;
@@ -43,14 +43,14 @@ pub(crate) struct Gate {
 }
 
 /// What let a caller in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Way {
     /// Nothing was asked for.
     Open,
     /// The admin token.
     Token,
     /// The cookie of the web pages, which browsers send by themselves: whoever relies on it must look at who asks.
-    Cookie,
+    Cookie(SignIn),
 }
 
 /// A token bucket per peer. Kept as the moment at which the bucket is full again, so that an entry is one number
@@ -87,8 +87,10 @@ impl Gate {
         }
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let first = given.next();
-        if first.is_none() && self.sign_ins.know(headers, now) {
-            return Ok(Way::Cookie);
+        if first.is_none()
+            && let Some(sign_in) = self.sign_ins.find(headers, now)
+        {
+            return Ok(Way::Cookie(sign_in));
         }
         let one = first.filter(|_| given.next().is_none());
         let bearer = one.and_then(|value| bearer(value.as_bytes()));

@@ -9,6 +9,7 @@ use gateway_storage::StorageError;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
+use crate::auth::SignIn;
 use crate::door::Visit;
 use crate::error::ApiError;
 use crate::schema::Schema;
@@ -111,6 +112,8 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// Whether the body is plain text.
     pub(crate) is_text: bool,
+    /// The sign-in at the web pages that let it in; `None`: it brought the token, or needed nothing.
+    pub(crate) sign_in: Option<SignIn>,
     pub(crate) now: UnixMillis,
 }
 

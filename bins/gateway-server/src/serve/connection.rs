@@ -15,7 +15,7 @@ use http::{HeaderValue, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::{HttpService, service_fn};
+use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
@@ -154,10 +154,11 @@ async fn speak<S>(
     });
     let io = TokioIo::new(io);
     let ended = if http2 {
-        let protocol = &stand.protocols.http2;
-        Box::pin(run_http2(protocol.serve_connection(io, service), closing)).await
+        let connection = stand.protocols.http2.serve_connection(io, service);
+        Box::pin(run(connection, closing, http2::Connection::graceful_shutdown)).await
     } else {
-        run_http1(stand.protocols.http1.serve_connection(io, service).with_upgrades(), closing).await
+        let connection = stand.protocols.http1.serve_connection(io, service).with_upgrades();
+        run(connection, closing, http1::UpgradeableConnection::graceful_shutdown).await
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
@@ -170,43 +171,16 @@ async fn speak<S>(
     }
 }
 
-async fn run_http1<I, S, B>(
-    connection: http1::UpgradeableConnection<I, S>,
-    mut closing: Closing,
-) -> hyper::Result<()>
+/// Speaks until the connection ends, or its listener closes and the calls that are under way have ended.
+async fn run<C>(connection: C, mut closing: Closing, wind_down: impl FnOnce(Pin<&mut C>)) -> hyper::Result<()>
 where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<BodyError>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: Body + 'static,
-    B::Error: Into<BodyError>,
+    C: Future<Output = hyper::Result<()>>,
 {
     let mut connection = pin!(connection);
     tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
-        () = closing.begins() => connection.as_mut().graceful_shutdown(),
-    }
-    connection.await
-}
-
-async fn run_http2<I, S, B>(
-    connection: http2::Connection<I, S, TokioExecutor>,
-    mut closing: Closing,
-) -> hyper::Result<()>
-where
-    S: HttpService<Incoming, ResBody = B>,
-    S::Error: Into<BodyError>,
-    I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-    B: Body + 'static,
-    B::Error: Into<BodyError>,
-    TokioExecutor: hyper::rt::bounds::Http2ServerConnExec<S::Future, B>,
-{
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended,
-        () = closing.begins() => connection.as_mut().graceful_shutdown(),
+        () = closing.begins() => wind_down(connection.as_mut()),
     }
     connection.await
 }

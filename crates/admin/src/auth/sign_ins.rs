@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use gateway_domain::UnixMillis;
 use http::HeaderMap;
@@ -25,7 +25,27 @@ const MAX_SIGN_INS: usize = 1000;
 /// this memory lets nobody in.
 #[derive(Debug, Default)]
 pub(crate) struct SignIns {
-    used_at: Mutex<HashMap<[u8; 32], UnixMillis>>,
+    known: Mutex<HashMap<[u8; 32], Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    used_at: UnixMillis,
+    /// Goes with the sign-in; whoever was let in by it holds the other end.
+    held: Arc<()>,
+}
+
+/// A sign-in that let somebody in. What lasts longer than one answer asks now and then whether it still does.
+#[derive(Clone, Debug)]
+pub(crate) struct SignIn(Weak<()>);
+
+// === impl SignIn ===
+
+impl SignIn {
+    /// Whether it was ended, by its owner or for want of room.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.strong_count() == 0
+    }
 }
 
 // === impl SignIns ===
@@ -39,37 +59,43 @@ impl SignIns {
             write!(text, "{byte:02x}").expect("a String takes everything");
             text
         });
-        let mut used_at = self.used_at();
-        used_at.retain(|_, used_at| is_fresh(*used_at, now));
-        if used_at.len() >= MAX_SIGN_INS
+        let mut known = self.known();
+        known.retain(|_, known| is_fresh(known.used_at, now));
+        if known.len() >= MAX_SIGN_INS
             && let Some(oldest) =
-                used_at.iter().min_by_key(|(_, used_at)| **used_at).map(|(digest, _)| *digest)
+                known.iter().min_by_key(|(_, known)| known.used_at).map(|(digest, _)| *digest)
         {
-            used_at.remove(&oldest);
+            known.remove(&oldest);
         }
-        used_at.insert(digest_of(&value), now);
+        known.insert(digest_of(&value), Known { used_at: now, held: Arc::new(()) });
         Ok(value)
     }
 
     /// Whether the caller has signed in. Asking is using: the sign-in is prolonged.
     pub(crate) fn know(&self, headers: &HeaderMap, now: UnixMillis) -> bool {
-        let mut known = self.used_at();
-        given(headers).any(|value| {
-            let fresh = known.get_mut(&digest_of(value)).filter(|used_at| is_fresh(**used_at, now));
-            fresh.map(|used_at| *used_at = now).is_some()
+        self.find(headers, now).is_some()
+    }
+
+    /// What the caller has signed in with; prolonged, too.
+    pub(crate) fn find(&self, headers: &HeaderMap, now: UnixMillis) -> Option<SignIn> {
+        let mut known = self.known();
+        given(headers).find_map(|value| {
+            let known = known.get_mut(&digest_of(value)).filter(|known| is_fresh(known.used_at, now))?;
+            known.used_at = now;
+            Some(SignIn(Arc::downgrade(&known.held)))
         })
     }
 
     /// Ends what the caller has signed in to.
     pub(crate) fn end(&self, headers: &HeaderMap) {
-        let mut known = self.used_at();
+        let mut known = self.known();
         for value in given(headers) {
             known.remove(&digest_of(value));
         }
     }
 
-    fn used_at(&self) -> MutexGuard<'_, HashMap<[u8; 32], UnixMillis>> {
-        self.used_at.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -146,7 +172,7 @@ mod tests {
         let now = later(MAX_SIGN_INS as u64);
         assert!(sign_ins.know(&bearing(&values[0]), now));
         let newest = sign_ins.begin(now).unwrap();
-        assert_eq!(sign_ins.used_at().len(), MAX_SIGN_INS);
+        assert_eq!(sign_ins.known().len(), MAX_SIGN_INS);
         assert!(!sign_ins.know(&bearing(&values[1]), now));
         for value in [&values[0], &values[2], &newest] {
             assert!(sign_ins.know(&bearing(value), now));

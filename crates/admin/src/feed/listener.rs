@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{Shared, State};
+use crate::auth::SignIn;
 
 /// A sign of life is given this often, so that proxies do not take silence for the end.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -23,6 +24,8 @@ pub(crate) struct Listener {
     /// The number of the event that comes next.
     cursor: u64,
     opening: Option<Bytes>,
+    /// With this the feed ends, too.
+    sign_in: Option<SignIn>,
     silence: Pin<Box<Sleep>>,
 }
 
@@ -31,11 +34,21 @@ pub(crate) struct Listener {
 impl Listener {
     /// Must be made inside a runtime.
     pub(super) fn new(shared: Arc<Shared>, key: u64, cursor: u64, opening: Bytes) -> Self {
-        Self { shared, key, cursor, opening: Some(opening), silence: Box::pin(sleep(SIGN_OF_LIFE)) }
+        let silence = Box::pin(sleep(SIGN_OF_LIFE));
+        Self { shared, key, cursor, opening: Some(opening), sign_in: None, silence }
+    }
+
+    /// Listens no longer than what let it in is good for: from then on it hears nothing, and its next wake is its end.
+    pub(crate) fn as_long_as(mut self, sign_in: Option<SignIn>) -> Self {
+        self.sign_in = sign_in;
+        self
     }
 
     /// What comes next; `None`: the feed has ended.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.sign_in.as_ref().is_some_and(SignIn::is_over) {
+            return Poll::Ready(None);
+        }
         if let Some(opening) = self.opening.take() {
             return Poll::Ready(Some(opening));
         }
