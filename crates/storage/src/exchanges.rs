@@ -14,7 +14,7 @@ mod segment;
 
 use filter::Wanted;
 pub use filter::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY};
-pub(crate) use former::carry_over;
+pub(crate) use former::{carry_over, set_aside_if_damaged};
 pub use retention::{ObjectRetention, Retention};
 pub(crate) use retention::{prune, prune_objects};
 use segment::{Entry, locate};
@@ -120,6 +120,11 @@ impl Store {
             })?;
             Ok(page)
         })
+    }
+
+    /// The number that the last exchange got, whether it is kept or not; 0: there was none.
+    pub fn last_exchange(&self) -> Result<i64> {
+        self.read(|tx| last_number(tx.conn))
     }
 
     /// How many exchanges a filter finds, whatever its limit.

@@ -197,7 +197,11 @@ impl Mailbox {
                     inside.fill(batch);
                     return Turn::Batch;
                 }
-                None if inside.prune => return Turn::Prune,
+                None if inside.prune => {
+                    // Whoever asks from here on asks for another look.
+                    inside.prune = false;
+                    return Turn::Prune;
+                }
                 _ => {}
             }
             let until = [due, inside.closing].into_iter().flatten().min();
@@ -288,12 +292,12 @@ impl Mailbox {
 
     pub(crate) fn set_retention(&self, keep: Retention) {
         *self.retention.lock().unwrap_or_else(PoisonError::into_inner) = keep;
-        self.ask_to_prune(true);
+        self.ask_to_prune();
     }
 
     /// Whether the writer should look for history to remove when it has nothing better to do.
-    pub(crate) fn ask_to_prune(&self, prune: bool) {
-        self.lock().prune = prune;
+    pub(crate) fn ask_to_prune(&self) {
+        self.lock().prune = true;
         self.work.notify_one();
     }
 
@@ -333,10 +337,11 @@ impl Inside {
     /// Moves records into an empty batch. One that holds something already failed before, and is tried as it is.
     fn fill(&mut self, batch: &mut Batch) {
         if batch.is_empty() {
-            let count = self.segments.len().min(BATCH / FULL);
-            batch.segments.extend(self.segments.drain(..count));
-            let count = self.records.len().min(BATCH - batch.len());
+            // Sessions and objects first, and half of it at most: neither waits behind all of the other.
+            let count = self.records.len().min(BATCH / 2);
             batch.records.extend(self.records.drain(..count));
+            let count = self.segments.len().min((BATCH - count) / FULL);
+            batch.segments.extend(self.segments.drain(..count));
             self.waiting -= batch.len();
             self.oldest = if self.waiting == 0 { None } else { Some(Instant::now()) };
         }

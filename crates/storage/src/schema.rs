@@ -19,6 +19,8 @@ use crate::{Result, StorageError, exchanges};
 const APPLICATION_ID: i64 = 0x4F41_4757;
 /// The newest schema version that this gateway knows.
 const NEWEST: i64 = 8;
+/// The first one whose history lies in segments.
+const WITH_SEGMENTS: i64 = 7;
 /// Sealed into `meta`: whoever can open it has the right master key.
 const CHECK_TEXT: &str = "openai-gateway";
 const CHECK_PLACE: &str = "meta:key_check";
@@ -57,10 +59,14 @@ pub(crate) fn establish(
         conn.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
     }
     conn.pragma_update(None, "synchronous", "FULL")?;
+    if matches!(kind, Kind::Ours(version) if version < WITH_SEGMENTS) {
+        exchanges::set_aside_if_damaged(conn)?;
+    }
     migrate(conn, kind, sealer, now)?;
     remember_key(conn, sealer)?;
     check_key(conn, sealer)?;
     wipe(conn)?;
+    conn.pragma_update(None, "secure_delete", false)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
@@ -123,7 +129,8 @@ fn migrate(conn: &mut Connection, kind: Kind, sealer: &Arc<Sealer>, now: UnixMil
         return Ok(());
     }
     conn.pragma_update(None, "foreign_keys", false)?;
-    conn.pragma_update(None, "secure_delete", true)?;
+    // The original's keys stand in clear; all else may be overwritten when its place is wanted.
+    conn.pragma_update(None, "secure_delete", kind == Kind::Original)?;
     conn.set_transaction_behavior(TransactionBehavior::Immediate);
     // Hooks may only fail with a text; what really happened is handed over here.
     let outcome: Arc<Mutex<Result<Option<original::CarriedOver>>>> = Arc::new(Mutex::new(Ok(None)));
@@ -141,7 +148,7 @@ fn migrations(
     now: UnixMillis,
     outcome: &Arc<Mutex<Result<Option<original::CarriedOver>>>>,
 ) -> Migrations<'static> {
-    let (sealer, outcome) = (Arc::clone(sealer), Arc::clone(outcome));
+    let (sealer, told, outcome) = (Arc::clone(sealer), Arc::clone(outcome), Arc::clone(outcome));
     Migrations::new(vec![
         // 1: the original's tables step aside, since ours have the same names. SQL alone cannot do that "if they
         // exist".
@@ -162,8 +169,12 @@ fn migrations(
         // 6: who counted the tokens of a call.
         M::up(include_str!("migrations/0006_records.sql")),
         // 7: segments of exchanges, and into them the rows that there are.
-        M::up_with_hook(include_str!("migrations/0007_segments.sql"), |tx| {
-            exchanges::carry_over(tx).map_err(|error| HookError::Hook(error.to_string()))
+        M::up_with_hook(include_str!("migrations/0007_segments.sql"), move |tx| {
+            exchanges::carry_over(tx).map_err(|error| {
+                let text = error.to_string();
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+                HookError::Hook(text)
+            })
         }),
         // 8: the rows are gone.
         M::up(include_str!("migrations/0008_rows_gone.sql")),
@@ -220,7 +231,6 @@ fn wipe(conn: &Connection) -> Result<()> {
     empty_log(conn)?;
     conn.execute("DELETE FROM meta WHERE name = ?1", [original::WIPE_MARK])?;
     empty_log(conn)?;
-    conn.pragma_update(None, "secure_delete", false)?;
     tracing::info!("keys are encrypted or hashed now, and their clear text is wiped from the database file");
     Ok(())
 }

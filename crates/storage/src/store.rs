@@ -140,7 +140,7 @@ impl Store {
     /// Has removed what has become too old meanwhile, without waiting for it. Every batch of records does so too: this
     /// is for times without any.
     pub fn prune(&self) {
-        self.0.writer.mailbox().ask_to_prune(true);
+        self.0.writer.mailbox().ask_to_prune();
     }
 
     pub(crate) fn retention(&self) -> Retention {

@@ -161,7 +161,7 @@ impl Pen {
                     self.retry_at = None;
                     self.recovered();
                     if more {
-                        self.mailbox.ask_to_prune(true);
+                        self.mailbox.ask_to_prune();
                     }
                     return;
                 }
@@ -216,7 +216,9 @@ impl Pen {
             })
         });
         // A failed step is not repeated at once: the next batch asks again.
-        self.mailbox.ask_to_prune(matches!(step, Ok(true)));
+        if matches!(step, Ok(true)) {
+            self.mailbox.ask_to_prune();
+        }
     }
 
     /// On a full disk it may be the write-ahead log that fills it. What little room there is must go to emptying the

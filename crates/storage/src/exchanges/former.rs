@@ -3,12 +3,47 @@
 use std::time::Duration;
 
 use gateway_domain::{AttemptOutcome, ChannelId, ExchangeOutcome, KeyId, Usage, UsageSource, UserId};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior};
 use serde_json::Value;
 
 use super::{FULL, Segment, StoredAttempt, StoredExchange, Written, insert_behind};
 use crate::Result;
 use crate::tx::{moment, unreadable, unsigned};
+
+/// The former tables, those that refer to others first.
+const TABLES: [&str; 2] = ["exchange_channels", "exchanges"];
+
+/// Has damaged tables of past calls step aside, and puts empty ones in their place: history must not keep the gateway from
+/// starting. To be called outside of a transaction, for damage that is met inside of one spoils all of it.
+pub(crate) fn set_aside_if_damaged(conn: &mut Connection) -> Result<()> {
+    for table in TABLES {
+        let said =
+            conn.query_row(&format!("PRAGMA quick_check('{table}')"), [], |row| row.get::<_, String>(0));
+        let damage = match said {
+            Ok(said) if said == "ok" => continue,
+            Ok(said) => said,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => error.to_string(),
+            Err(error) => return Err(error.into()),
+        };
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let sql: String =
+            tx.query_row("SELECT sql FROM sqlite_schema WHERE name = ?1", [table], |row| row.get(0))?;
+        tx.execute_batch(&format!("ALTER TABLE {table} RENAME TO damaged_{table}; {sql}"))?;
+        // Numbers go on where they were.
+        tx.execute(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, seq FROM sqlite_sequence WHERE name = 'damaged_' || ?1",
+            [table],
+        )?;
+        tx.commit()?;
+        tracing::warn!(
+            damage,
+            table,
+            "records of past calls are damaged and stay in a table of their own, damaged_{table}; \
+             `sqlite3 FILE .recover` may still read them"
+        );
+    }
+    Ok(())
+}
 
 /// Puts the rows of the former table into segments, under the numbers that they have. Rows that nobody can read are left
 /// behind: they would keep the gateway from starting.

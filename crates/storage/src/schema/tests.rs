@@ -44,6 +44,27 @@ fn at_version_two(path: &Path) {
     .unwrap();
 }
 
+/// A file as the gateway wrote it while each exchange had a row: more of them than a segment holds, a gap, one that nobody
+/// can read, and one that is gone already.
+fn at_version_six(path: &Path) {
+    at_version_two(path);
+    let mut conn = Connection::open(path).unwrap();
+    let sealer = Arc::new(Sealer::new(&key()));
+    migrations(&sealer, UnixMillis(1), &Arc::new(Mutex::new(Ok(None)))).to_version(&mut conn, 6).unwrap();
+    conn.execute_batch(
+        r#"WITH RECURSIVE numbers (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM numbers WHERE id < 1500)
+           INSERT INTO exchanges (id, request_id, started_at, user_id, endpoint, model, streamed, attempts, outcome,
+                   status, total_ms, bytes_in, bytes_out, usage_source)
+           SELECT id, 'req-' || id, id * 10, id % 3, '/v1/chat/completions', 'm', 1,
+               '[{"channel":' || (id % 2) || ',"name":"a","reason":"spill","status":null,"first_byte_ms":null,
+               "total_ms":2,"outcome":"timeout","home":8,"health_permille":750,"hedge":true}]',
+               'interrupted', 502, 5, 6, 7, 'counted' FROM numbers;
+         DELETE FROM exchanges WHERE id BETWEEN 600 AND 700 OR id = 1500;
+         UPDATE exchanges SET outcome = 'a word of tomorrow' WHERE id = 900;"#,
+    )
+    .unwrap();
+}
+
 #[test]
 fn the_newest_version_is_the_number_of_migrations() {
     let mut conn = Connection::open_in_memory().unwrap();
@@ -97,40 +118,51 @@ fn rows_of_a_gateway_that_knew_no_tuning_come_through_untuned() {
     assert_eq!(store.update_channel(ChannelId(7), &change, Some(5)).unwrap().value.probe, probe);
 }
 
-#[test]
-fn rows_of_past_calls_come_into_segments_under_their_numbers_and_no_number_is_given_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("gateway.db");
-    at_version_two(&path);
-    {
-        let mut conn = Connection::open(&path).unwrap();
-        let sealer = Arc::new(Sealer::new(&key()));
-        migrations(&sealer, UnixMillis(1), &Arc::new(Mutex::new(Ok(None)))).to_version(&mut conn, 6).unwrap();
-        // More than a segment holds, a gap, one that nobody can read, and one that is gone already.
-        conn.execute_batch(
-            r#"WITH RECURSIVE numbers (id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM numbers WHERE id < 1500)
-               INSERT INTO exchanges (id, request_id, started_at, user_id, endpoint, model, streamed, attempts, outcome,
-                       status, total_ms, bytes_in, bytes_out, usage_source)
-               SELECT id, 'req-' || id, id * 10, id % 3, '/v1/chat/completions', 'm', 1,
-                   '[{"channel":' || (id % 2) || ',"name":"a","reason":"spill","status":null,"first_byte_ms":null,
-                   "total_ms":2,"outcome":"timeout","home":8,"health_permille":750,"hedge":true}]',
-                   'interrupted', 502, 5, 6, 7, 'counted' FROM numbers;
-             DELETE FROM exchanges WHERE id BETWEEN 600 AND 700 OR id = 1500;
-             UPDATE exchanges SET outcome = 'a word of tomorrow' WHERE id = 900;"#,
-        )
-        .unwrap();
-    }
-    let store = Store::open(&path, &key()).unwrap();
-    let kept = |id: i64| (1..1500).contains(&id) && !(600..=700).contains(&id) && id != 900;
+/// Every number that is kept, the newest first.
+fn all_numbers(store: &Store) -> Vec<i64> {
     let (mut filter, mut ids) = (ExchangeFilter { limit: 500, ..ExchangeFilter::default() }, Vec::new());
     loop {
         let page = store.exchanges(&filter).unwrap();
         ids.extend(page.exchanges.iter().map(|exchange| exchange.id));
         filter.before = page.next;
         if filter.before.is_none() {
-            break;
+            return ids;
         }
     }
+}
+
+#[test]
+fn damaged_records_of_past_calls_step_aside_and_the_gateway_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    at_version_six(&path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A page of the table is one that holds the attempts, too; those of indexes do not.
+    let holds = |page: &[u8], text: &[u8]| page.windows(text.len()).any(|part| part == text);
+    let pages =
+        bytes.chunks_mut(4096).filter(|page| holds(page, b"req-450") && holds(page, b"health_permille"));
+    assert_eq!(pages.map(|page| page[..8].fill(0xff)).count(), 1);
+    std::fs::write(&path, bytes).unwrap();
+
+    for start in ["the first", "another"] {
+        let store = Store::open(&path, &key()).unwrap();
+        assert_eq!(store.channels().unwrap().len(), 1, "{start}");
+        assert_eq!(all_numbers(&store), [0_i64; 0], "{start}");
+        assert_eq!(store.last_exchange().unwrap(), 1500, "{start}: no number is given twice");
+    }
+    let conn = Connection::open(&path).unwrap();
+    let newest: i64 = conn.query_row("SELECT max(id) FROM damaged_exchanges", [], |row| row.get(0)).unwrap();
+    assert_eq!(newest, 1499, "nothing is thrown away");
+}
+
+#[test]
+fn rows_of_past_calls_come_into_segments_under_their_numbers_and_no_number_is_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    at_version_six(&path);
+    let store = Store::open(&path, &key()).unwrap();
+    let kept = |id: i64| (1..1500).contains(&id) && !(600..=700).contains(&id) && id != 900;
+    let ids = all_numbers(&store);
     assert_eq!(ids, (1..1500).rev().filter(|id| kept(*id)).collect::<Vec<_>>());
     let one = store.exchange("req-1499").unwrap().unwrap();
     assert_eq!((one.id, one.started_at, one.user.map(|id| id.0)), (1499, UnixMillis(14_990), Some(2)));
