@@ -87,7 +87,8 @@ impl Gate {
         }
         let mut given = headers.get_all(AUTHORIZATION).iter();
         let first = given.next();
-        if first.is_none()
+        // What a proxy before us asks for (`Basic …`) is none of our credentials.
+        if !headers.get_all(AUTHORIZATION).iter().any(|value| is_bearer(value.as_bytes()))
             && let Some(sign_in) = self.sign_ins.find(headers, now)
         {
             return Ok(Way::Cookie(sign_in));
@@ -195,6 +196,10 @@ fn network_of(peer: IpAddr) -> IpAddr {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
     }
+}
+
+fn is_bearer(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer"))
 }
 
 fn bearer(value: &[u8]) -> Option<&[u8]> {

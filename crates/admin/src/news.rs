@@ -101,13 +101,15 @@ impl fmt::Debug for News {
 pub(crate) fn listen(parts: &Parts, last: Option<&str>) -> Result<Listener, ApiError> {
     let feed = &parts.news.feed;
     // Before anything is locked: the database may keep one waiting.
+    // The count comes first: what is written behind it is looked for once more.
+    let written = parts.recorder.written();
     let newest = if feed.is_heard() { None } else { newest_exchange(parts) };
     let mut told = parts.news.told();
     if !feed.is_heard() {
         told.circuits = circuits(parts);
         told.channels = standings(parts, &told.circuits);
         told.config = Configured::of(parts);
-        told.written = parts.recorder.written();
+        told.written = written;
         told.exchange = newest;
     }
     feed.listen(last)
@@ -178,10 +180,9 @@ pub(crate) async fn tell_exchanges(parts: &Arc<Parts>) {
     }
 }
 
-/// The row of the newest exchange, 0 when there is none; `None`: the database does not say.
+/// The row of the newest exchange, kept or not; `None`: the database does not say.
 fn newest_exchange(parts: &Parts) -> Option<i64> {
-    let page = parts.store.exchanges(&ExchangeFilter { limit: 1, ..ExchangeFilter::default() }).ok()?;
-    Some(page.exchanges.first().map_or(0, |exchange| exchange.id))
+    parts.store.last_exchange().ok()
 }
 
 /// Exchanges behind a row: the row of the newest, and the newest of them in the order of their rows.

@@ -72,6 +72,11 @@ impl<'c> Page<'c> {
         })
     }
 
+    /// Whether anything is searched for.
+    pub(crate) fn searches(&self) -> bool {
+        !self.words.is_empty()
+    }
+
     /// Whether each word that is looked for occurs in one of these texts.
     pub(crate) fn wants(&self, texts: &[&str]) -> bool {
         self.words.is_empty() || {

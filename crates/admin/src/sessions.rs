@@ -54,6 +54,9 @@ pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
     let place = |session: &Session| Reverse((session.last_used_at.0, session.id.0));
     sessions.sort_by_key(place);
     let wanted = |session: &Session| {
+        if !page.searches() {
+            return true;
+        }
         let shown = SessionOut::of(session, &snapshot);
         let (user, channel) = (shown.user_name.unwrap_or_default(), shown.channel_name.unwrap_or_default());
         page.wants(&[user, channel, shown.model, shown.conversation.as_deref().unwrap_or_default()])

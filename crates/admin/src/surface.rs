@@ -90,12 +90,12 @@ pub(crate) static ROUTES: &[Route] = &[
     Route::delete(KEY, Write(keys::delete)).says("keys", "Revoke a key"),
     Route::create(ROTATE, Write(keys::rotate)).says("keys", "Replace a key; the answer shows the new one, this once").takes(&keys::ROTATION).gives(One(&keys::NEW_KEY_MADE)),
 
-    Route::get(SESSIONS, Memory(sessions::list)).says("sessions", "List the sessions, the one used last first").asks(&page::PARAMETERS).gives(Many(&sessions::SESSION)),
+    Route::get(SESSIONS, Read(sessions::list)).says("sessions", "List the sessions, the one used last first").asks(&page::PARAMETERS).gives(Many(&sessions::SESSION)),
     Route::get(SESSION, Memory(sessions::show)).says("sessions", "Show a session").gives(One(&sessions::SESSION)),
     Route::delete(SESSION, Memory(sessions::delete)).says("sessions", "End a session: its next call draws a channel by chance"),
 
     Route::get(HEALTH, Memory(health::list)).says("gateway", "List the health of all channels").gives(Many(&health::HEALTH)),
-    Route::get(HISTORY, Memory(history::show)).says("gateway", "Show the figures of the last minutes, in all and by channel").asks(&history::PARAMETERS).gives(One(&history::HISTORY)),
+    Route::get(HISTORY, Read(history::show)).says("gateway", "Show the figures of the last minutes, in all and by channel").asks(&history::PARAMETERS).gives(One(&history::HISTORY)),
     Route::get(EVENTS, Read(events::listen)).says("gateway", "Hear what happens as it happens: rates, health, exchange, dropped, config and reset, as server-sent events").gives(Events),
     Route::get(STATUS, Read(status::show)).says("gateway", "Show the gateway at a glance").gives(One(&status::STATUS)),
     Route::get(CONFIG, Memory(config::show)).says("gateway", "Show the configuration in force and how the last reload went").gives(One(&config::CONFIG)),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use gateway_domain::UnixMillis;
@@ -25,26 +26,36 @@ const MAX_SIGN_INS: usize = 1000;
 /// this memory lets nobody in.
 #[derive(Debug, Default)]
 pub(crate) struct SignIns {
-    known: Mutex<HashMap<[u8; 32], Known>>,
+    known: Mutex<HashMap<[u8; 32], Arc<Use>>>,
 }
 
+/// When a sign-in was used last.
 #[derive(Debug)]
-struct Known {
-    used_at: UnixMillis,
-    /// Goes with the sign-in; whoever was let in by it holds the other end.
-    held: Arc<()>,
-}
+struct Use(AtomicI64);
 
-/// A sign-in that let somebody in. What lasts longer than one answer asks now and then whether it still does.
+/// A sign-in that let somebody in. What lasts longer than one answer asks now and then whether it is still good.
 #[derive(Clone, Debug)]
-pub(crate) struct SignIn(Weak<()>);
+pub(crate) struct SignIn(Weak<Use>);
 
 // === impl SignIn ===
 
 impl SignIn {
-    /// Whether it was ended, by its owner or for want of room.
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.strong_count() == 0
+    /// Whether it was ended, by its owner or for want of room, or has been unused for too long.
+    pub(crate) fn is_over(&self, now: UnixMillis) -> bool {
+        self.0.upgrade().is_none_or(|last| !last.is_fresh(now))
+    }
+}
+
+// === impl Use ===
+
+impl Use {
+    fn at(&self) -> UnixMillis {
+        UnixMillis(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Either way round: a clock that was set back makes no sign-in last longer.
+    fn is_fresh(&self, now: UnixMillis) -> bool {
+        self.at().0.abs_diff(now.0) < IDLE_MILLIS
     }
 }
 
@@ -60,14 +71,13 @@ impl SignIns {
             text
         });
         let mut known = self.known();
-        known.retain(|_, known| is_fresh(known.used_at, now));
+        known.retain(|_, last| last.is_fresh(now));
         if known.len() >= MAX_SIGN_INS
-            && let Some(oldest) =
-                known.iter().min_by_key(|(_, known)| known.used_at).map(|(digest, _)| *digest)
+            && let Some(oldest) = known.iter().min_by_key(|(_, last)| last.at()).map(|(digest, _)| *digest)
         {
             known.remove(&oldest);
         }
-        known.insert(digest_of(&value), Known { used_at: now, held: Arc::new(()) });
+        known.insert(digest_of(&value), Arc::new(Use(now.0.into())));
         Ok(value)
     }
 
@@ -78,11 +88,11 @@ impl SignIns {
 
     /// What the caller has signed in with; prolonged, too.
     pub(crate) fn find(&self, headers: &HeaderMap, now: UnixMillis) -> Option<SignIn> {
-        let mut known = self.known();
+        let known = self.known();
         given(headers).find_map(|value| {
-            let known = known.get_mut(&digest_of(value)).filter(|known| is_fresh(known.used_at, now))?;
-            known.used_at = now;
-            Some(SignIn(Arc::downgrade(&known.held)))
+            let last = known.get(&digest_of(value)).filter(|last| last.is_fresh(now))?;
+            last.0.store(now.0, Ordering::Relaxed);
+            Some(SignIn(Arc::downgrade(last)))
         })
     }
 
@@ -94,14 +104,9 @@ impl SignIns {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<Use>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Either way round: a clock that was set back makes no sign-in last longer.
-fn is_fresh(used_at: UnixMillis, now: UnixMillis) -> bool {
-    used_at.0.abs_diff(now.0) < IDLE_MILLIS
 }
 
 fn digest_of(value: &str) -> [u8; 32] {

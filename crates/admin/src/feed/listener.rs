@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use gateway_domain::UnixMillis;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::{Shared, State};
@@ -24,8 +25,8 @@ pub(crate) struct Listener {
     /// The number of the event that comes next.
     cursor: u64,
     opening: Option<Bytes>,
-    /// With this the feed ends, too.
-    sign_in: Option<SignIn>,
+    /// With this the feed ends, too; and the clock that tells when.
+    sign_in: Option<(SignIn, fn() -> UnixMillis)>,
     silence: Pin<Box<Sleep>>,
 }
 
@@ -39,14 +40,14 @@ impl Listener {
     }
 
     /// Listens no longer than what let it in is good for: from then on it hears nothing, and its next wake is its end.
-    pub(crate) fn as_long_as(mut self, sign_in: Option<SignIn>) -> Self {
-        self.sign_in = sign_in;
+    pub(crate) fn as_long_as(mut self, sign_in: Option<SignIn>, clock: fn() -> UnixMillis) -> Self {
+        self.sign_in = sign_in.map(|sign_in| (sign_in, clock));
         self
     }
 
     /// What comes next; `None`: the feed has ended.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.sign_in.as_ref().is_some_and(SignIn::is_over) {
+        if self.sign_in.as_ref().is_some_and(|(sign_in, clock)| sign_in.is_over(clock())) {
             return Poll::Ready(None);
         }
         if let Some(opening) = self.opening.take() {

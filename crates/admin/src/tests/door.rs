@@ -41,6 +41,20 @@ async fn the_token_becomes_a_cookie_that_opens_every_route() {
 }
 
 #[tokio::test]
+async fn what_a_proxy_asks_for_does_not_stand_in_the_way_of_the_cookie() {
+    let gateway = Gateway::new();
+    let cookie = signed_in(&gateway).await;
+    let with = |authorization: &'static str| {
+        page(&gateway, "GET", "/api/channels")
+            .header("cookie", &cookie)
+            .header("authorization", authorization)
+    };
+    assert_eq!(with("Basic dXNlcjpwYXNz").send().await.status, 200);
+    with("Bearer wrong").send().await.refused(401, "invalid_admin_token");
+    with("bearer").send().await.refused(401, "invalid_admin_token");
+}
+
+#[tokio::test]
 async fn the_page_learns_how_it_stands() {
     let gateway = Gateway::new();
     let stranger = page(&gateway, "GET", "/api/session").send().await.ok();
