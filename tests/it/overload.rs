@@ -1,6 +1,8 @@
 //! More than the gateway may carry: whoever is one too many is told so at once, and everybody else notices nothing.
 
 use gateway_tests::{Answer, Gate, Gateway, Raw, Upstream, all, chat, eventually, in_good_time, soon, sse};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::manners::request;
@@ -129,6 +131,31 @@ async fn on_connections_beyond_the_limit_calls_are_refused_and_probes_are_answer
         (gw.chat("m").say("hi").send().await.status == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_http_2_connection_beyond_the_limit_ends_however_often_its_client_asks_again() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).set("server.max_connections", 1).start().await;
+    let mut held = Raw::connect(gw.address()).await;
+    held.send(request()).await;
+    assert_eq!(held.answer().await.map(|answer| answer.status), Some(200));
+
+    let io = TokioIo::new(TcpStream::connect(gw.address()).await.expect("a connection"));
+    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
+    let (mut sender, connection) = handshake.expect("HTTP/2 is spoken");
+    let connection = tokio::spawn(connection);
+    let mut refused = 0;
+    loop {
+        let uri = format!("http://{}/v1/models", gw.address());
+        let request = http::Request::get(uri).body(String::new()).expect("a request");
+        let Ok(answer) = sender.send_request(request).await else { break };
+        assert_eq!(answer.status(), 503);
+        refused += 1;
+        assert!(refused < 1000, "the connection goes on for ever");
+    }
+    assert!(refused > 0, "nobody was told anything");
+    soon("the connection ends", connection).await.expect("no panic").expect("in order");
 }
 
 #[tokio::test]

@@ -84,6 +84,18 @@ impl Share {
         }
     }
 
+    /// The body takes this much from now on, be it more than before or less.
+    pub(crate) fn hold(&mut self, room: &Arc<Room>, length: usize) -> Result<(), ProxyError> {
+        if let Some((room, own)) = &mut self.taken
+            && length < *own
+        {
+            room.taken.fetch_sub(*own - length, Ordering::Relaxed);
+            *own = length;
+            return Ok(());
+        }
+        self.grow(room, length)
+    }
+
     /// The body as it is kept.
     pub(crate) fn keep(self, bytes: Bytes) -> Bytes {
         if self.taken.is_none() { bytes } else { Bytes::from_owner(Shared { bytes, _share: self }) }
@@ -154,6 +166,18 @@ mod tests {
         share.grow(&room, 2 * MIB).unwrap();
         share.grow(&room, 5 * MIB).unwrap();
         assert!(room.share(MIB as u64, MIB).is_err());
+    }
+
+    #[test]
+    fn what_has_left_the_memory_is_given_back() {
+        let room = room();
+        let mut share = room.share(0, 2 * MIB).unwrap();
+        share.hold(&room, 2 * MIB).unwrap();
+        share.hold(&room, MIB / 2).unwrap();
+        assert_eq!(room.taken.load(Ordering::Relaxed), MIB / 2);
+        room.share(0, 2 * MIB).unwrap().grow(&room, MIB).unwrap();
+        drop(share);
+        assert_eq!(room.taken.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -78,9 +78,11 @@ impl SpoolWriter {
         Self { memory: BytesMut::new(), above, file: None, written: 0, share }
     }
 
-    /// Fails where there is no room for so many bytes more. What is in the file needs none.
+    /// Fails where there is no room for so many bytes more. What is in the file needs none; what is on its way there,
+    /// about two pieces.
     pub(crate) fn make_room(&mut self, room: &Arc<Room>, more: usize) -> Result<(), ProxyError> {
-        if self.file.is_some() { Ok(()) } else { self.share.grow(room, self.memory.len() + more) }
+        let held = if self.file.is_some() { 2 * PIECE } else { self.memory.len() + more };
+        self.share.hold(room, held)
     }
 
     /// How many bytes have come.

@@ -19,6 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 
 use super::activity::{Activity, Call, Leaving};
 use super::guarded_io::{GuardedIo, Limits};
@@ -61,6 +62,9 @@ pub(super) struct Closing {
     pub life: LifeWatch,
     pub at: Life,
     pub leaving: Leaving,
+    /// Told when a connection beyond the limit has been answered: on HTTP/2 nothing else ends it while its peer asks again
+    /// and again.
+    pub enough: Option<Arc<Notify>>,
 }
 
 /// An answer's body that keeps its connection informed, and whose panics end the connection instead of the thread.
@@ -115,7 +119,8 @@ pub(super) async fn serve(
         // Boxed, like everything here that most connections are not: what they keep is room for the largest.
         Some(acceptor) => {
             Box::pin(async move {
-                let handshake = tokio::time::timeout(limits.head, acceptor.accept(socket));
+                let mut closing = closing;
+                let handshake = tokio::time::timeout(limits.head, closing.bounds(acceptor.accept(socket)));
                 match handshake.await {
                     Ok(Ok(socket)) => speak(socket, (peer, crowded), stand, limits, closing).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
@@ -146,11 +151,20 @@ async fn speak<S>(
             return;
         }
     };
+    closing.enough = (crowded && http2).then(Arc::default);
+    let enough = closing.enough.clone();
     let service = service_fn(|request: Request<Incoming>| {
         let call = activity.begin(request.version());
         let door = Arc::clone(&stand.door);
         // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
-        Box::pin(async move { Ok::<_, Infallible>(answer(&door, request, (peer, crowded), call).await) })
+        let enough = enough.clone();
+        Box::pin(async move {
+            let answer = answer(&door, request, (peer, crowded), call).await;
+            if let Some(enough) = enough {
+                enough.notify_one();
+            }
+            Ok::<_, Infallible>(answer)
+        })
     });
     let io = TokioIo::new(io);
     let ended = if http2 {
@@ -206,9 +220,17 @@ async fn answer(
 
 impl Closing {
     async fn begins(&mut self) {
-        self.life.reaches(self.at).await;
-        // The listener says so itself, but perhaps not before this connection has looked for the last time.
-        self.leaving.now();
+        let enough = async {
+            match &self.enough {
+                Some(enough) => enough.notified().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // The listener says so itself, but perhaps not before this connection has looked for the last time.
+            () = self.life.reaches(self.at) => self.leaving.now(),
+            () = enough => {}
+        }
     }
 
     /// What is waited for before anything is under way: not much longer than until the listener closes.

@@ -99,13 +99,15 @@ pub(crate) async fn accept(
         }
     };
     let graceful = GracefulShutdown::new();
-    let closing = Closing { life: life.clone(), at: closes_at, leaving: stand.leaving.clone() };
+    let closing = Closing { life: life.clone(), at: closes_at, leaving: stand.leaving.clone(), enough: None };
     let mut end = life.clone();
     let mut struggling = false;
     loop {
         tokio::select! {
             biased;
             () = end.reaches(closes_at) => break,
+            // Counted here already, and waiting longer than what comes.
+            Some(handed) = member.handed() => take_over(handed, &stand, &graceful, &closing),
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
                     struggling = false;
@@ -120,7 +122,6 @@ pub(crate) async fn accept(
                     tokio::time::sleep(REST).await;
                 }
             },
-            Some(handed) = member.handed() => take_over(handed, &stand, &graceful, &closing),
         }
     }
     take_in_waiting(&listener, &member, &stand, &graceful, &closing).await;
