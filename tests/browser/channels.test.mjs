@@ -41,6 +41,7 @@ test("a channel is disabled and enabled, drained and undrained", async (t) => {
   await eventually("it is off", async () => !(await shown(one.id)).enabled);
   await on.check();
   await eventually("it is on", async () => (await shown(one.id)).enabled);
+  await row(page, "one").getByText("Disabled").waitFor({ state: "detached" });
   await visit(page, `channels/${one.id}`);
   await button(page, "Drain").click();
   await page.getByText("Drained").first().waitFor();

@@ -37,6 +37,7 @@ test("a model is made, mapped with a backend name and weights, and its shares ar
   await page.getByLabel("Weight of one").fill("heavy");
   await button(page, "Unmap two").click();
   await button(page, "Save").click();
+  await toast(page, "1 change could not be saved");
   await row(page, "one").getByRole("alert").waitFor();
   assert.equal(await page.getByLabel("Weight of one").inputValue(), "heavy");
   assert.equal((await mappings()).length, 1);

@@ -27,6 +27,7 @@ for (const [place, title, extra] of [["channels", "Add channel", "probe_kind"], 
       if (!(await form.isVisible())) {
         await visit(page, "overview");
         await visit(page, `${place}?new=1`);
+        await form.waitFor();
         await form.locator("details").evaluateAll((folds) => folds.forEach((fold) => (fold.open = true)));
       }
       // The fields that only some choices bring.

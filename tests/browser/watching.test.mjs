@@ -13,7 +13,8 @@ const SEEN_WITHIN = 2000;
 
 test("a channel's death is seen on every page that shows its health within two seconds, and its return too", async (t) => {
   const up = await upstream(t, ["m"]);
-  const { gateway, context, page } = await stage(t);
+  // Two seconds are what the pages may take; a probe's second is not theirs.
+  const { gateway, context, page } = await stage(t, { settings: { health_check: { interval: "500ms", timeout: "500ms" } } });
   const channel = await gateway.channel("mortal", up, ["m"]);
   await gateway.user("somebody");
   await gateway.healthy(channel.id);
@@ -110,9 +111,10 @@ test("a gateway that is gone is told, and the page goes on when it is back", asy
   await page.getByText("All is well").waitFor();
   const { port } = new URL(gateway.url);
   await gateway.end("SIGKILL");
-  await page.getByText("The gateway does not answer").waitFor();
+  const banner = page.locator(".banner", { hasText: "The gateway does not answer" });
+  await banner.waitFor();
   await gateway.write({ ...gateway.settings, server: { port: Number(port) } });
   await gateway.run();
-  await page.getByText("The gateway does not answer").waitFor({ state: "detached" });
+  await banner.waitFor({ state: "detached" });
   await eventually("the figures move again", () => page.getByText("All is well").isVisible());
 });

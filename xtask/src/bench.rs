@@ -17,7 +17,7 @@ mod targets;
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
 use crate::shell::{self, cargo, say};
@@ -96,6 +96,16 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
         rounds::measure(&bench, &mut report)?;
     }
     say(&report.text());
+    if options.quick && report.rows.is_empty() {
+        bail!("nothing was measured");
+    }
+    if let Some(row) = report.rows.iter().find(|row| options.quick && row.has_failures()) {
+        bail!(
+            "{} at {}: not every request was answered, or not every stream was whole",
+            row.scenario.name,
+            row.target
+        );
+    }
     let folder = bench.folder.display();
     std::fs::write(bench.folder.join("report.json"), serde_json::to_string_pretty(&report.json())?)?;
     std::fs::write(bench.folder.join("report.svg"), picture::draw(&report))?;

@@ -36,7 +36,7 @@ pub(crate) fn run(name: Option<&str>) -> anyhow::Result<()> {
     let pictures = folder.join("pictures");
     let began = Instant::now();
     let passed = Step::new("node")
-        .args(["--test", "--test-reporter=spec", "--test-concurrency=2"])
+        .args(["--test", "--test-reporter=spec", "--test-concurrency=2", "--test-timeout=180000"])
         .args(files)
         .env("GATEWAY_SERVER", target_directory()?.join("debug").join("gateway-server"))
         .env("GATEWAY_BROWSER", chromium)

@@ -6,8 +6,18 @@ export const PAGES = ["overview", "requests", "routing", "sessions", "channels",
 export async function visit(page, place = "overview") {
   const here = new URL(page.url());
   if (here.protocol === "about:") await page.goto(`/#/${place}`);
-  else await page.evaluate((hash) => void (location.hash = hash), `#/${place}`);
+  else await page.evaluate(arrive, `#/${place}`);
   await settled(page);
+}
+
+/** Goes there, and waits until the page has heard of it: its own listener came before this one. @param {string} hash */
+function arrive(hash) {
+  return new Promise((done) => {
+    const was = location.href;
+    addEventListener("hashchange", () => setTimeout(done), { once: true });
+    location.hash = hash;
+    if (location.href === was) setTimeout(done);
+  });
 }
 
 /** Waits until nothing is being loaded for the first time. @param {import("playwright-core").Page} page */

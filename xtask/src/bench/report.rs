@@ -92,6 +92,15 @@ impl Row {
     }
 }
 
+// === impl Row ===
+
+impl Row {
+    /// Whether any request went wrong, or a stream broke.
+    pub(super) fn has_failures(&self) -> bool {
+        self.rounds.iter().any(|figures| figures.errors + figures.lost > 0.0)
+    }
+}
+
 // === impl Report ===
 
 impl Report {

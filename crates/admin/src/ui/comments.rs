@@ -76,9 +76,10 @@ impl Stripper<'_> {
     fn code(&mut self, next: char, depth: usize, places: &mut Vec<Place>) {
         let script = self.language == Language::Script;
         match next {
-            '/' if self.rest.starts_with("/*") && !self.rest.starts_with("/*!") => {
-                let end = self.rest.find("*/").map_or(self.rest.len(), |at| at + 2);
-                self.skip(end);
+            '/' if self.rest.starts_with("/*") => {
+                let (_, inside) = self.rest.split_at(2);
+                let end = inside.find("*/").map_or(self.rest.len(), |at| at + 4);
+                if inside.starts_with('!') { self.copy_bytes(end) } else { self.skip(end) }
             }
             '/' if script && self.rest.starts_with("//") => {
                 self.skip(self.rest.find('\n').unwrap_or(self.rest.len()));
@@ -105,7 +106,10 @@ impl Stripper<'_> {
 
     /// Copies so many characters.
     fn copy(&mut self, count: usize) {
-        let end = self.rest.char_indices().nth(count).map_or(self.rest.len(), |(at, _)| at);
+        self.copy_bytes(self.rest.char_indices().nth(count).map_or(self.rest.len(), |(at, _)| at));
+    }
+
+    fn copy_bytes(&mut self, end: usize) {
         let (copied, rest) = self.rest.split_at(end);
         self.out.push_str(copied);
         self.rest = rest;
@@ -122,7 +126,9 @@ impl Stripper<'_> {
             self.out.truncate(line);
         } else if lines == 0 && !rest.starts_with('\n') {
             let apart = self.out.ends_with(char::is_whitespace) || rest.starts_with(char::is_whitespace);
-            self.out.push_str(if apart { "" } else { " " });
+            // In a style a blank between two selectors means something; a comment does not.
+            let between = if self.language == Language::Style { "/**/" } else { " " };
+            self.out.push_str(if apart { "" } else { between });
         }
         self.out.extend(std::iter::repeat_n('\n', lines));
     }
@@ -180,6 +186,10 @@ mod tests {
         );
         assert_eq!(script("  /* in */ f(/** @type {any} */ x, a/**/b)"), " f( x, a b)");
         assert_eq!(script("/*! kept */a"), "/*! kept */a");
+        // What is kept is no code: nothing in it begins or ends anything.
+        let notice = "/*! see https://a.example ` ' */\nb();";
+        assert_eq!(script(&format!("{notice} // gone")), format!("{notice} "));
+        assert_eq!(script("/*/ gone */a"), "a");
         assert_eq!(script("a /* never closed"), "a ");
     }
 

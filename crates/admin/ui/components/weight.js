@@ -6,7 +6,12 @@ export function Weight({ value, label, disabled = false, save }) {
   const [text, setText] = useState(String(value));
   const work = useAction();
   const given = useRef(false);
-  useEffect(() => setText(String(value)), [value]);
+  const was = useRef(value);
+  useEffect(() => {
+    // What is being typed is nobody else's to change.
+    setText((now) => (now === String(was.current) ? String(value) : now));
+    was.current = value;
+  }, [value]);
   const keep = () => {
     if (given.current || text.trim() === String(value)) return;
     given.current = true;

@@ -16,6 +16,9 @@ export const feed = cell(/** @type {State} */ ("off"));
 /** The feed ends this long after the tab was hidden, so that a glance elsewhere costs nothing. */
 const HIDDEN_FOR = 15_000;
 
+/** A feed that has been silent for so long is taken for lost. */
+const SILENCE = 40_000;
+
 /** @type {Map<string, Set<(data: any) => void>>} */
 const listeners = new Map();
 /** @type {AbortController | null} */
@@ -72,7 +75,7 @@ async function listen(signal) {
         continue;
       }
       if (answer.ok && answer.body) {
-        const missed = feed.get() === "lost" && !lastId;
+        const missed = !lastId;
         feed.set("open");
         pause = 500;
         // What happened in between is not known, so everything is asked again.
@@ -94,7 +97,9 @@ async function read(body) {
   const reader = body.pipeThrough(/** @type {any} */ (new TextDecoderStream())).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read();
+    // A path that broke without a word says nothing; the gateway says something every 15 s.
+    const silent = setTimeout(() => void reader.cancel(), SILENCE);
+    const { done, value } = await reader.read().finally(() => clearTimeout(silent));
     if (done) return;
     rest += value;
     const blocks = rest.split("\n\n");
@@ -112,12 +117,7 @@ function take(block) {
     else if (line.startsWith("event:")) kind = line.slice(6).trim();
     else if (line.startsWith("data:")) data += line.slice(5);
   }
-  if (!data) return;
-  try {
-    tell(kind, JSON.parse(data));
-  } catch {
-    // An event that is no JSON is not ours.
-  }
+  if (data) tell(kind, JSON.parse(data));
 }
 
 /** @param {string} kind @param {any} data */

@@ -28,7 +28,7 @@ const drafted = (row) => {
  * @param {any[]} props.channels
  * @param {any} props.pool
  * @param {boolean} props.locked
- * @param {() => void} props.onSaved
+ * @param {() => Promise<unknown>} props.onSaved
  */
 export function MappingEditor({ model, rows, channels, pool, locked, onSaved }) {
   const [drafts, setDrafts] = useState(() => rows.map(drafted));
@@ -65,11 +65,12 @@ export function MappingEditor({ model, rows, channels, pool, locked, onSaved }) 
           edit(draft.channel, { fault: outdated ? "Somebody else changed this mapping meanwhile. Discard your changes to see it as it is now." : words(error) });
         }
       }
+      // Also where some failed: those that were saved must not be saved again.
+      await onSaved();
       if (failed) {
         toast("bad", `${plural(failed, "change")} could not be saved; see the rows.`);
       } else {
         toast("good", `${plural(changes.length, "change")} saved`);
-        onSaved();
       }
     });
   return html`
@@ -102,16 +103,16 @@ export function MappingEditor({ model, rows, channels, pool, locked, onSaved }) 
                         <td data-label="State">${channel && html`<${Standing} channel=${channel} />`}</td>
                         <td data-label="Called there">
                           <div class="grow">
-                            <input class="input small" aria-label=${`What ${name} calls it`} aria-invalid=${draft.fault ? "true" : undefined} list=${`offer-${draft.channel}`} value=${draft.backend} disabled=${locked || draft.gone} onFocus=${() => void offer(draft.channel)} onInput=${(/** @type {any} */ event) => edit(draft.channel, { backend: event.target.value })} />
+                            <input class="input small" aria-label=${`What ${name} calls it`} aria-invalid=${draft.fault ? "true" : undefined} list=${`offer-${draft.channel}`} value=${draft.backend} disabled=${locked || draft.gone || saving.busy} onFocus=${() => void offer(draft.channel)} onInput=${(/** @type {any} */ event) => edit(draft.channel, { backend: event.target.value })} />
                             <datalist id=${`offer-${draft.channel}`}>${(offers[draft.channel] ?? []).map((offered) => html`<option value=${offered}></option>`)}</datalist>
                             ${draft.fault && html`<div class="field"><div class="error" role="alert"><${Icon} name="circle-alert" /><span>${draft.fault}</span></div></div>`}
                           </div>
                         </td>
-                        <td class="num" data-label="Weight"><input class="input small weight" inputmode="numeric" aria-label=${`Weight of ${name}`} value=${draft.weight} disabled=${locked || draft.gone} onInput=${(/** @type {any} */ event) => edit(draft.channel, { weight: event.target.value })} /></td>
+                        <td class="num" data-label="Weight"><input class="input small weight" inputmode="numeric" aria-label=${`Weight of ${name}`} value=${draft.weight} disabled=${locked || draft.gone || saving.busy} onInput=${(/** @type {any} */ event) => edit(draft.channel, { weight: event.target.value })} /></td>
                         <td data-label="Will be"><div class="share"><div class="meter"><i style=${{ width: `${share * 100}%` }}></i></div><span>${percent(share)}</span></div></td>
                         <td class="num" data-label="Now">${percent(now?.share)}</td>
                         <td class="actions"><div>
-                          ${!locked && html`<${Button} kind="plain small" icon=${draft.gone ? "plus" : "x"} label=${draft.gone ? `Keep ${name}` : `Unmap ${name}`} onClick=${() => (draft.was ? edit(draft.channel, { gone: !draft.gone }) : setDrafts(drafts.filter((other) => other !== draft)))} />`}
+                          ${!locked && html`<${Button} kind="plain small" disabled=${saving.busy} icon=${draft.gone ? "plus" : "x"} label=${draft.gone ? `Keep ${name}` : `Unmap ${name}`} onClick=${() => (draft.was ? edit(draft.channel, { gone: !draft.gone }) : setDrafts(drafts.filter((other) => other !== draft)))} />`}
                         </div></td>
                       </tr>
                     `;
@@ -131,10 +132,10 @@ export function MappingEditor({ model, rows, channels, pool, locked, onSaved }) 
   `;
 }
 
-/** Discarding also reads anew: what somebody else changed shall be seen. @param {() => void} undo @param {() => void} read */
+/** Discarding also reads anew: what somebody else changed shall be seen. @param {() => void} undo @param {() => Promise<unknown>} read */
 const onSavedOr = (undo, read) => () => {
   undo();
-  read();
+  void read();
 };
 
 /**

@@ -46,7 +46,7 @@ export function Model({ id, models }) {
                 channels=${channels.data}
                 pool=${(pools.data ?? []).find((/** @type {any} */ pool) => pool.name === row.name)}
                 locked=${locked}
-                onSaved=${() => void Promise.all([mappings.reload(), models.reload(), pools.reload()])}
+                onSaved=${() => Promise.all([mappings.reload(), models.reload(), pools.reload()])}
               />`}
       <//>
     </div>

@@ -93,7 +93,8 @@ export function Playground() {
         if (!answer) {
           // What was typed is not lost with the answer.
           setTurns(turns);
-          setText(text);
+          // The next one may have been begun meanwhile.
+          setText((now) => (now ? `${text}\n${now}` : text));
         }
       }
       tell({ raw: raw.join("\n"), total: performance.now() - began });

@@ -57,7 +57,7 @@ function Tail({ query }) {
     const leaving = new AbortController();
     void read(leaving.signal);
     return () => leaving.abort();
-  }, [asked, live]);
+  }, [asked]);
   useLive("reset", () => void read(new AbortController().signal));
   useLive("exchange", (exchange) => {
     if (!fits(exchange, filter)) return;
@@ -72,8 +72,11 @@ function Tail({ query }) {
     if (!oldest) return;
     setMore({ any: true, busy: true });
     setLive(false);
+    const mine = round.current;
     try {
       const page = await get(`/api/exchanges?limit=${PAGE}&before=${oldest.id}&${asked}`);
+      // Other calls were asked for meanwhile.
+      if (mine !== round.current) return;
       setRows((old) => [...(old ?? []), ...page.filter((/** @type {any} */ row) => !old?.some((known) => known.id === row.id))]);
       setMore({ any: page.length === PAGE, busy: false });
     } catch (error) {
@@ -86,7 +89,7 @@ function Tail({ query }) {
   return html`
     <${Head} title="Requests" lead="Finished calls, newest first. Prompts and answers are never kept.">
       <span role="status" class="quiet small">${!live && missed ? `${count(missed)} newer` : ""}</span>
-      <${Button} icon=${live ? "pause" : "play"} onClick=${() => setLive(!live)}>${live ? "Pause" : "Go on live"}<//>
+      <${Button} icon=${live ? "pause" : "play"} onClick=${() => { setLive(!live); if (!live) void read(new AbortController().signal); }}>${live ? "Pause" : "Go on live"}<//>
     <//>
     <section class="card">
       <form class="filters" role="search" onSubmit=${(/** @type {Event} */ event) => { event.preventDefault(); if (id.trim()) go(to("requests", id.trim())); }}>
