@@ -144,7 +144,8 @@ async fn an_http_2_connection_beyond_the_limit_ends_however_often_its_client_ask
     let io = TokioIo::new(TcpStream::connect(gw.address()).await.expect("a connection"));
     let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
     let (mut sender, connection) = handshake.expect("HTTP/2 is spoken");
-    let connection = tokio::spawn(connection);
+    let mut connections = JoinSet::new();
+    connections.spawn(connection);
     let mut refused = 0;
     loop {
         let uri = format!("http://{}/v1/models", gw.address());
@@ -155,7 +156,8 @@ async fn an_http_2_connection_beyond_the_limit_ends_however_often_its_client_ask
         assert!(refused < 1000, "the connection goes on for ever");
     }
     assert!(refused > 0, "nobody was told anything");
-    soon("the connection ends", connection).await.expect("no panic").expect("in order");
+    let ended = soon("the connection ends", connections.join_next()).await.expect("it was there");
+    ended.expect("no panic").expect("in order");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// `GET /api/events`.
 pub(crate) fn listen(parts: &Parts, call: &Call) -> Answered {
     let last = call.headers.get(&LAST_EVENT_ID).map(|id| id.to_str().unwrap_or_default());
-    let listener = news::listen(parts, last)?.as_long_as(call.sign_in.clone(), parts.clock);
+    let listener = news::listen(parts, last)?.while_signed_in(call.sign_in.clone(), parts.clock);
     let headers = vec![(X_ACCEL_BUFFERING, "no".to_owned())];
     Ok(Answer { body: Body::feed(listener), headers, ..Answer::default() })
 }

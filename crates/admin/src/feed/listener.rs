@@ -40,7 +40,7 @@ impl Listener {
     }
 
     /// Listens no longer than what let it in is good for: from then on it hears nothing, and its next wake is its end.
-    pub(crate) fn as_long_as(mut self, sign_in: Option<SignIn>, clock: fn() -> UnixMillis) -> Self {
+    pub(crate) fn while_signed_in(mut self, sign_in: Option<SignIn>, clock: fn() -> UnixMillis) -> Self {
         self.sign_in = sign_in.map(|sign_in| (sign_in, clock));
         self
     }

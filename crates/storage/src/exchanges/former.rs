@@ -10,15 +10,32 @@ use super::{FULL, Segment, StoredAttempt, StoredExchange, Written, insert_behind
 use crate::Result;
 use crate::tx::{moment, unreadable, unsigned};
 
+/// A former table.
+struct Former {
+    name: &'static str,
+    check: &'static str,
+    steps_aside: &'static str,
+}
+
 /// The former tables, those that refer to others first.
-const TABLES: [&str; 2] = ["exchange_channels", "exchanges"];
+const TABLES: [Former; 2] = [
+    Former {
+        name: "exchange_channels",
+        check: "PRAGMA quick_check('exchange_channels')",
+        steps_aside: "ALTER TABLE exchange_channels RENAME TO damaged_exchange_channels",
+    },
+    Former {
+        name: "exchanges",
+        check: "PRAGMA quick_check('exchanges')",
+        steps_aside: "ALTER TABLE exchanges RENAME TO damaged_exchanges",
+    },
+];
 
 /// Has damaged tables of past calls step aside, and puts empty ones in their place: history must not keep the gateway from
 /// starting. To be called outside of a transaction, for damage that is met inside of one spoils all of it.
 pub(crate) fn set_aside_if_damaged(conn: &mut Connection) -> Result<()> {
-    for table in TABLES {
-        let said =
-            conn.query_row(&format!("PRAGMA quick_check('{table}')"), [], |row| row.get::<_, String>(0));
+    for Former { name: table, check, steps_aside } in TABLES {
+        let said = conn.query_row(check, [], |row| row.get::<_, String>(0));
         let damage = match said {
             Ok(said) if said == "ok" => continue,
             Ok(said) => said,
@@ -28,7 +45,8 @@ pub(crate) fn set_aside_if_damaged(conn: &mut Connection) -> Result<()> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let sql: String =
             tx.query_row("SELECT sql FROM sqlite_schema WHERE name = ?1", [table], |row| row.get(0))?;
-        tx.execute_batch(&format!("ALTER TABLE {table} RENAME TO damaged_{table}; {sql}"))?;
+        tx.execute_batch(steps_aside)?;
+        tx.execute_batch(&sql)?;
         // Numbers go on where they were.
         tx.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, seq FROM sqlite_sequence WHERE name = 'damaged_' || ?1",
