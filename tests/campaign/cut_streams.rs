@@ -95,7 +95,7 @@ async fn a_stream_that_is_cut_at_any_byte_never_ends_as_if_it_were_whole() {
         wrong[..wrong.len().min(5)].join("\n")
     );
     assert_eq!(cuts.upstream.count(), cuts.streams.len(), "every stream was asked for, and none twice");
-    for (spot, fate) in [(Spot::Nowhere, Fate::Whole), (Spot::AfterFinish, Fate::Closed)] {
+    for (spot, fate) in [(Spot::Nowhere, Fate::Whole), (Spot::Unclosed, Fate::Closed)] {
         assert!(
             counts.contains_key(&format!("{spot:?} → {fate:?}")),
             "no {fate:?} of {spot:?}: nothing was shown"

@@ -36,13 +36,16 @@ pub enum Spot {
     Boundary,
     /// Behind the finish, at the latest in the framing behind `[DONE]`.
     AfterFinish,
+    /// Right behind the finish, by an upstream that takes this for the end: the body ends with its connection, which is
+    /// closed. Usage and `[DONE]` are never sent.
+    Unclosed,
     /// At any byte behind the head.
     Anywhere,
     /// Nowhere: all of it is sent.
     Nowhere,
 }
 
-const SPOTS: [Spot; 16] = [
+const SPOTS: [Spot; 17] = [
     Spot::Head,
     Spot::Character,
     Spot::Character,
@@ -55,6 +58,7 @@ const SPOTS: [Spot; 16] = [
     Spot::AfterFinish,
     Spot::AfterFinish,
     Spot::AfterFinish,
+    Spot::Unclosed,
     Spot::Anywhere,
     Spot::Anywhere,
     Spot::Anywhere,
@@ -67,7 +71,8 @@ impl CutStream {
     /// Stream, framing, place and manner of the cut, all drawn by chance.
     pub fn draw(chance: &mut Chance) -> Self {
         let meant = Meant::draw(chance);
-        let chunked = chance.percent(60);
+        let mut spot = chance.one_of(&SPOTS);
+        let chunked = spot != Spot::Unclosed && chance.percent(60);
         let framing = if chunked { "transfer-encoding: chunked" } else { "connection: close" };
         let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n{framing}\r\n\r\n");
         let body = meant.bytes();
@@ -98,7 +103,6 @@ impl CutStream {
             .filter(|at| body.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80))
             .map(place)
             .collect();
-        let mut spot = chance.one_of(&SPOTS);
         let at = match spot {
             Spot::Head => chance.below(head.len()),
             Spot::Character if !inside.is_empty() => chance.one_of(&inside),
@@ -110,6 +114,7 @@ impl CutStream {
                 chance.one_of(&behind)
             }
             Spot::AfterFinish => chance.between(place(meant.finished()), wire.len()),
+            Spot::Unclosed => place(meant.finished()),
             Spot::Nowhere => wire.len(),
             Spot::Character | Spot::ChunkHeader | Spot::Anywhere => {
                 spot = Spot::Anywhere;
@@ -118,7 +123,8 @@ impl CutStream {
         };
         let mut segments: Vec<usize> = (0..chance.below(5)).map(|_| chance.below(at.max(1))).collect();
         segments.sort_unstable();
-        Self { meant, chunked, wire, ends, at, spot, reset: chance.percent(50), segments }
+        let reset = spot != Spot::Unclosed && chance.percent(50);
+        Self { meant, chunked, wire, ends, at, spot, reset, segments }
     }
 
     /// Where it is cut.
