@@ -1,8 +1,7 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use gateway_domain::{
-    ById, Channel, ChannelId, Inventory, KeyDigest, Model, UnixMillis, User, UserId, UserKey,
+    ById, Channel, ChannelId, Inventory, KeyDigest, Known, Model, UnixMillis, User, UserId, UserKey,
 };
 
 use crate::Settings;
@@ -18,11 +17,11 @@ pub struct Snapshot {
     /// All channels, enabled or not.
     pub channels: ById<ChannelId, Arc<Channel>>,
     /// All models, by the name clients give.
-    pub models: HashMap<Arc<str>, Arc<Model>>,
+    pub models: Known<Arc<str>, Arc<Model>>,
     /// All users, enabled or not.
     pub users: ById<UserId, Arc<User>>,
     /// The keys of known users.
-    keys: HashMap<KeyDigest, UserKey>,
+    keys: Known<KeyDigest, UserKey>,
     /// Enabled channels that serve any model, by id.
     wildcards: Vec<Arc<Channel>>,
     /// Where calls go that name no model.

@@ -1,8 +1,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use foldhash::fast::RandomState;
+
 /// A map whose keys are ids of rows. Nobody outside chooses them, so finding one takes a multiplication and no secret.
 pub type ById<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// A map whose keys the operator has chosen or the program itself, and which others only look things up in: whatever they
+/// look for, they cannot make two keys meet, so finding one takes a fast hash and no secret one.
+pub type Known<K, V> = HashMap<K, V, RandomState>;
 
 /// Hashes the number that an id is.
 #[derive(Clone, Copy, Debug, Default)]

@@ -24,7 +24,7 @@ mod user;
 
 pub use attempts::Attempts;
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use by_id::{ById, IdHasher};
+pub use by_id::{ById, IdHasher, Known};
 pub use channel::{Channel, ChannelTuning, DEFAULT_WEIGHT, ManagedBy, ProbePlan};
 pub use exchange::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome};
 pub use health::{HealthReport, HealthStatus, ModelTrouble};

@@ -121,7 +121,7 @@ pub(crate) async fn attempt(
         let refused = refusal::read(response, key, limits.first_byte, mapped, call.endpoint.asks());
         return Err(Box::pin(refused).await.of_call(call));
     }
-    let exhausted = retry_after::exhausted(response.headers(), SystemTime::now());
+    let exhausted = retry_after::exhausted(response.headers(), SystemTime::now);
     let (status, headers, mut content) = content::take(response, call, route, limits, pace).await?;
     if let Content::Coming(coming) = &mut content {
         coming.deadline = Some(limits.deadline);

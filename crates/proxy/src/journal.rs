@@ -183,8 +183,14 @@ impl Entry {
         self.0.explanation.as_deref()
     }
 
-    /// An attempt begins; a `hedge` beside one that is under way.
-    pub(crate) fn begin(&mut self, route: &Arc<Route>, decision: Decision, hedge: bool) -> AttemptNumber {
+    /// An attempt begins at this moment; a `hedge` beside one that is under way.
+    pub(crate) fn begin(
+        &mut self,
+        route: &Arc<Route>,
+        decision: Decision,
+        hedge: bool,
+        began: Micros,
+    ) -> AttemptNumber {
         let open = &mut *self.0;
         let channel = route.target.channel();
         let number = AttemptNumber(open.exchange.attempts.len());
@@ -200,12 +206,7 @@ impl Entry {
             health: rounded(decision.health),
             hedge,
         });
-        let trying = Trying {
-            number,
-            route: Arc::clone(route),
-            began: open.journal.clock.now(),
-            ticket: decision.ticket,
-        };
+        let trying = Trying { number, route: Arc::clone(route), began, ticket: decision.ticket };
         if let Some(free) = open.trying.iter_mut().find(|place| place.is_none()) {
             *free = Some(trying);
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gateway_domain::{AttemptOutcome, Usage, UsageSource};
+use gateway_domain::{AttemptOutcome, Known, Usage, UsageSource};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, Recorder};
 
 /// How much the newest attempt weighs in `gateway_channel_error_rate`.
@@ -29,7 +29,7 @@ pub struct Metrics(Arc<Inner>);
 
 struct Inner {
     recorder: Arc<dyn Recorder + Send + Sync>,
-    endpoints: ArcSwap<HashMap<MethodAndEndpoint, Arc<EndpointMetrics>>>,
+    endpoints: ArcSwap<Known<MethodAndEndpoint, Arc<EndpointMetrics>>>,
     channels: Mutex<HashMap<Arc<str>, Arc<ChannelMetrics>>>,
     routes: Mutex<HashMap<ChannelAndModel, Arc<RouteMetrics>>>,
     /// Requests and streams under way: counted here, where they can be read, and shown by the gauges when asked for.
@@ -124,7 +124,7 @@ impl Metrics {
         });
         // Of two workers at the same first request one counts with what is not kept; the series are the same.
         self.0.endpoints.rcu(|known| {
-            let mut more = HashMap::clone(known);
+            let mut more = Known::clone(known);
             more.entry((method, endpoint)).or_insert_with(|| Arc::clone(&made));
             more
         });

@@ -1,11 +1,10 @@
 //! A snapshot made ready for carrying calls: pools, prepared channels and metric handles that fit together.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_config::{ProxySettings, Snapshot};
-use gateway_domain::{ById, Channel, ChannelId, Hedge, ModelTuning, Policy};
+use gateway_domain::{ById, Channel, ChannelId, Hedge, Known, ModelTuning, Policy};
 use gateway_routing::{ChannelSpec, Params, PolicyKind, Pool, PoolSpec, Pools, stable_hash};
 
 use crate::budget::Budget;
@@ -27,7 +26,7 @@ const ADMINISTRATION: &str = "\u{1}administration";
 #[derive(Debug)]
 pub(crate) struct Plane {
     pub snapshot: Arc<Snapshot>,
-    models: HashMap<Arc<str>, Arc<Served>>,
+    models: Known<Arc<str>, Arc<Served>>,
     /// Who serves names without mappings.
     any: Option<Arc<Served>>,
     /// Who serves calls that name no model.
@@ -92,7 +91,7 @@ impl Plane {
         let drafts = drafts_of(&snapshot, &targets);
         let specs: Vec<PoolSpec> = drafts.iter().map(|draft| draft.pool(settings)).collect();
         let pools = pools.adopt(&specs)?;
-        let mut models: HashMap<Arc<str>, Arc<Served>> = drafts
+        let mut models: Known<Arc<str>, Arc<Served>> = drafts
             .into_iter()
             .filter_map(|draft| {
                 let name = Arc::clone(&draft.name);

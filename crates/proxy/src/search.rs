@@ -101,7 +101,7 @@ impl Search<'_> {
         let now = entry.now();
         self.served.budget.request(now, self.hedge_percent());
         entry.promised(self.call.promise.clone());
-        let mut spent = Spent::new(self.schedule());
+        let mut spent = Spent::new(self.schedule(self.worker.clock().instant(now)));
         let mut leg = match self.first_leg(&mut spent, entry, now).await {
             Ok(leg) => leg,
             Err(no_route) => return Err(spent.failures.or(&no_route, self.call)),
@@ -202,7 +202,7 @@ impl Search<'_> {
         let tried = spent.attempts;
         let explain = |account| explain(&account, self.served, self.call.session_source, tried);
         let hedge = purpose == Purpose::Beside;
-        let began = Instant::now();
+        let began = clock.instant(now);
         let after = |span: Option<Micros>| span.map(|span| began + Duration::from_micros(span.0));
         let hedge_after = self.served.hedge.and_then(|hedge| match hedge.after {
             HedgeAfter::Learned => after(decision.hedge_after),
@@ -217,7 +217,7 @@ impl Search<'_> {
             explanation: account.map(explain),
             cut_at: after(decision.first_token_deadline).filter(|_| !hedge),
             hedge_at: hedge_after.filter(|_| !hedge),
-            number: entry.begin(route, decision, hedge),
+            number: entry.begin(route, decision, hedge, now),
         };
         Ok(leg)
     }
@@ -387,12 +387,13 @@ impl Search<'_> {
         Allowance { percent: settings.retry_percent, floor: settings.retry_floor }
     }
 
-    fn schedule(&self) -> Schedule {
+    /// Of a call that is searched for since this moment.
+    fn schedule(&self, now: Instant) -> Schedule {
         let settings = self.settings();
         let own = if self.call.is_long() { settings.stream_timeout } else { settings.total_timeout };
         // A stream's client waits for the next byte, not for the last.
         let patience = self.call.patience.filter(|patience| !self.call.is_long() && *patience < own);
-        let (now, sending) = (Instant::now(), self.call.time_to_send());
+        let sending = self.call.time_to_send();
         Schedule {
             deadline: now + patience.unwrap_or(own + sending),
             commit: (self.call.stream && !settings.commit_after.is_zero())

@@ -1,7 +1,6 @@
-use std::collections::hash_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
 
-use gateway_domain::{ChannelId, SessionId, UnixMillis};
+use gateway_domain::{ById, ChannelId, SessionId, UnixMillis};
 
 use crate::redraw::Redraws;
 use crate::{Place, Session, SessionKey};
@@ -17,7 +16,7 @@ pub(crate) struct Shard {
     /// Oldest first: what is swept and what is shed stands in front.
     by_age: BTreeMap<Age, SessionKey>,
     /// Living sessions that differ from their row.
-    dirty: HashMap<SessionId, SessionKey>,
+    dirty: ById<SessionId, SessionKey>,
     /// Rows of sessions that live no more.
     gone: Vec<SessionId>,
     /// Keys without a session because an administrator ended it.
@@ -70,25 +69,27 @@ impl Shard {
         idle: u64,
         new_id: impl FnOnce() -> SessionId,
     ) -> SessionId {
-        if self.entries.get(key).is_some_and(|entry| entry.age.is_idle(age.last_used_at, idle)) {
-            self.remove(key);
-        }
-        let entry = match self.entries.entry(key.clone()) {
-            Slot::Occupied(slot) => {
-                let entry = slot.into_mut();
+        let id = match self.entries.get_mut(key) {
+            Some(entry) if !entry.age.is_idle(age.last_used_at, idle) => {
                 self.by_age.remove(&entry.age);
                 entry.channel = channel;
                 entry.age = age;
-                entry
+                entry.id
             }
-            Slot::Vacant(slot) => {
+            over => {
+                if over.is_some() {
+                    self.remove(key);
+                }
                 self.redraws.clear(key);
-                slot.insert(Entry { id: new_id(), channel, created_at: age.last_used_at, age, stored: false })
+                let entry = Entry { id: new_id(), channel, created_at: age.last_used_at, age, stored: false };
+                let id = entry.id;
+                self.entries.insert(key.clone(), entry);
+                id
             }
         };
         self.by_age.insert(age, key.clone());
-        self.dirty.entry(entry.id).or_insert_with(|| key.clone());
-        entry.id
+        self.dirty.entry(id).or_insert_with(|| key.clone());
+        id
     }
 
     /// Takes in a row. Of two rows with one key the one used last lives, the other is removed from storage.

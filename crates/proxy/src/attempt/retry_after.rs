@@ -32,23 +32,24 @@ pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 /// For rate limits without a `retry-after`: until every bucket that is empty has been filled again. A bucket whose rest
 /// is not told counts as empty.
 pub(super) fn until_reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    longest_reset(headers, now, |rest| rest.is_none_or(|rest| rest <= 0.0))
+    longest_reset(headers, || now, |rest| rest.is_none_or(|rest| rest <= 0.0))
 }
 
 /// Whether a good answer says that it was the last for a while, and for how long: the next call would be refused.
-pub(super) fn exhausted(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(super) fn exhausted(headers: &HeaderMap, now: impl FnOnce() -> SystemTime) -> Option<Duration> {
     longest_reset(headers, now, |rest| rest.is_some_and(|rest| rest <= 0.0))
 }
 
 fn longest_reset(
     headers: &HeaderMap,
-    now: SystemTime,
+    now: impl FnOnce() -> SystemTime,
     is_empty: impl Fn(Option<f64>) -> bool,
 ) -> Option<Duration> {
     // Looking for each name costs more than looking at all that there are, and most answers have none of them.
     if !headers.keys().any(|name| name.as_str().contains("-ratelimit-")) {
         return None;
     }
+    let now = now();
     BUCKETS
         .iter()
         .filter_map(|[remaining, reset]| {
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn a_good_answer_tells_of_an_empty_bucket_only_when_it_says_so() {
         let now = SystemTime::UNIX_EPOCH;
-        let said = |pairs: &[_]| exhausted(&headers(pairs), now);
+        let said = |pairs: &[_]| exhausted(&headers(pairs), || now);
         let reset = ("x-ratelimit-reset-requests", "20s");
         assert_eq!(said(&[reset]), None);
         assert_eq!(said(&[("x-ratelimit-remaining-requests", "1"), reset]), None);
@@ -182,7 +183,7 @@ mod tests {
                 ("anthropic-ratelimit-input-tokens-remaining", "0"),
                 ("anthropic-ratelimit-input-tokens-reset", reset),
             ];
-            exhausted(&headers(&pairs), now)
+            exhausted(&headers(&pairs), || now)
         };
         assert_eq!(wait("1970-01-01T00:01:07Z"), Some(Duration::from_secs(7)));
         assert_eq!(wait("1970-01-01T00:00:01Z"), Some(Duration::ZERO));

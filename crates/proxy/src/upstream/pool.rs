@@ -1,7 +1,7 @@
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use gateway_domain::Known;
 use tokio::time::Instant;
 
 use super::http1::Wire;
@@ -28,7 +28,7 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Kept {
-    origins: HashMap<Arc<str>, Origin>,
+    origins: Known<Arc<str>, Origin>,
     /// Whether a task is looking after connections that grow too old.
     swept: bool,
 }

@@ -1,8 +1,8 @@
 //! Which row of the table a request is for.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use gateway_domain::Known;
 use http::Method;
 
 use super::path::{fits, is_plain};
@@ -78,8 +78,8 @@ pub fn endpoints() -> impl Iterator<Item = &'static Endpoint> {
 
 /// The rows whose paths have no parameters, by their paths below the version: nearly every request is for one of them,
 /// and finds it without a look at any other.
-static FIXED: LazyLock<HashMap<&'static str, Vec<&'static Endpoint>>> = LazyLock::new(|| {
-    let mut fixed: HashMap<_, Vec<_>> = HashMap::new();
+static FIXED: LazyLock<Known<&'static str, Vec<&'static Endpoint>>> = LazyLock::new(|| {
+    let mut fixed: Known<_, Vec<_>> = Known::default();
     for row in endpoints().filter(|row| !row.template.contains('{')) {
         fixed.entry(below_version(row)).or_default().push(row);
     }
