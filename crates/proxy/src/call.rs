@@ -7,10 +7,11 @@ use bytes::Bytes;
 use gateway_domain::User;
 use gateway_routing::ChannelSet;
 use gateway_sessions::{SessionKey, Source};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderValue, Method};
 
 use crate::affinity::Pull;
 use crate::commit::Promise;
+use crate::headers::Passed;
 use crate::openai::{AnswerEdits, BackendModel, Edit, Endpoint, Gives, PathParams, pieces, rename, uri};
 use crate::plane::Route;
 use crate::socket::Client;
@@ -31,7 +32,7 @@ pub(crate) struct Call {
     /// What stood after `?`.
     pub query: Option<String>,
     /// The headers that go up, without the channel's key.
-    pub headers: HeaderMap,
+    pub headers: Passed,
     /// The body as the client sent it.
     pub body: Payload,
     /// The model's name and where it stands; `None` when the call names none.

@@ -1,6 +1,10 @@
 //! Which headers pass, in either direction. What is not named here passes unchanged.
 
+mod passed;
+
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+pub(crate) use passed::Passed;
 
 use crate::request_id::REQUEST_ID;
 use crate::scrub::holds;
@@ -57,20 +61,16 @@ static NOT_FOR_CLIENT: [HeaderName; 7] = [
 
 /// The client's headers as the upstream gets them; the channel's own key is added by the attempt. One that repeats the
 /// client's `key` stays behind, whatever its name.
-pub(crate) fn for_upstream(client: &HeaderMap, key: &str) -> HeaderMap {
+pub(crate) fn for_upstream(client: &HeaderMap, key: &str) -> Passed {
     let named = connection_named(client);
-    let mut passed = HeaderMap::with_capacity(client.len() + 3);
-    for (name, value) in client {
-        let stays = HOP_BY_HOP.contains(name)
+    let stays = |name: &HeaderName, value: &HeaderValue| {
+        HOP_BY_HOP.contains(name)
             || NOT_FOR_UPSTREAM.contains(name)
             || name.as_str().starts_with("x-gateway-")
             || named.contains(name)
-            || holds(value.as_bytes(), key);
-        if !stays {
-            passed.append(name.clone(), value.clone());
-        }
-    }
-    passed
+            || holds(value.as_bytes(), key)
+    };
+    client.iter().filter(|(name, value)| !stays(name, value)).collect()
 }
 
 /// The client's query as the upstream gets it: without what repeats the client's `key`.
@@ -165,7 +165,7 @@ mod tests {
             ("x-goog-api-key", "sk-user-key"),
         ]);
         assert_eq!(
-            names(&for_upstream(&client, "sk-user-key")),
+            names(&for_upstream(&client, "sk-user-key").to_map()),
             ["idempotency-key", "openai-beta", "x-stainless-lang", "x-unheard-of"]
         );
     }

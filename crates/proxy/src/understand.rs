@@ -88,7 +88,9 @@ pub(crate) fn understand(
     let (session, session_source) = SessionKey::named(user.id, name, &naming);
     let mut headers = headers::for_upstream(&head.headers, key);
     if socket.is_some() {
-        prepare(&mut headers, &head.headers);
+        let mut offered = headers.to_map();
+        prepare(&mut offered, &head.headers);
+        headers = offered.iter().collect();
     }
     let asked = seen.stream || (head.method == Method::GET && asks_for_events(query.as_deref()));
     Ok(Call {

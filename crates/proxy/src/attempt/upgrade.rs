@@ -94,7 +94,7 @@ fn check(answer: &HeaderMap, key: &str, call: &Call) -> Result<(), Failure> {
         return Err(fits("switched extensions on that nobody had offered"));
     }
     let chosen = protocols(answer).next();
-    if chosen.is_some_and(|chosen| !protocols(&call.headers).any(|offered| offered == chosen)) {
+    if chosen.is_some_and(|chosen| !protocols(&call.headers.to_map()).any(|offered| offered == chosen)) {
         return Err(fits("chose a subprotocol that nobody had offered"));
     }
     Ok(())

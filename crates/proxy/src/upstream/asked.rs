@@ -1,9 +1,10 @@
 use std::borrow::Cow;
 
 use http::uri::InvalidUri;
-use http::{HeaderMap, HeaderValue, Method, Request, Version};
+use http::{HeaderValue, Method, Request, Version};
 
 use super::{Outgoing, Target};
+use crate::headers::Passed;
 
 /// What a channel is asked, in parts. Towards HTTP/1.1 they are written as they are, one behind the other; only HTTP/2 and
 /// whoever wants another protocol need a request that owns what it is made of.
@@ -15,7 +16,7 @@ pub(crate) struct Asked<'c> {
     /// What stands after `?`.
     pub query: Option<Cow<'c, str>>,
     /// Those of the client that go up. Neither the host nor a key nor a length is among them.
-    pub headers: &'c HeaderMap,
+    pub headers: &'c Passed,
     /// What goes up in place of the channel's key.
     pub secret: Option<&'c HeaderValue>,
     pub body: Outgoing,
@@ -36,7 +37,7 @@ impl Asked<'_> {
         version: Version,
     ) -> Result<Request<Outgoing>, InvalidUri> {
         let query = self.query.as_deref();
-        let mut headers = self.headers.clone();
+        let mut headers = self.headers.to_map();
         target.address(&mut headers, self.authorization(target), version);
         let uri = target.uri(&self.path, query, version)?;
         let mut request = Request::new(self.body);

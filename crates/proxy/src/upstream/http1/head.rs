@@ -64,7 +64,7 @@ pub(super) fn write(asked: &Asked<'_>, target: &Target, length: u64, into: &mut 
     }
     into.put_slice(b" HTTP/1.1\r\n");
     header(&HOST, target.host_header(), into);
-    for (name, value) in asked.headers {
+    for (name, value) in asked.headers.iter() {
         header(name, value, into);
     }
     if let Some(key) = asked.authorization(target) {
@@ -118,7 +118,6 @@ fn why(error: httparse::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
     use proptest::prelude::*;
 
     use super::*;
@@ -158,7 +157,8 @@ mod tests {
     #[test]
     fn a_request_is_written_with_the_length_of_its_body() {
         let target = target_of("http://up:8000/base");
-        let headers = HeaderMap::from_iter([(HeaderName::from_static("x-a"), HeaderValue::from_static("1"))]);
+        let headers =
+            [(&HeaderName::from_static("x-a"), &HeaderValue::from_static("1"))].into_iter().collect();
         let secret = HeaderValue::from_static("Bearer secret");
         let written = |method: &Method, query: Option<&'static str>, length| {
             let asked = Asked {
