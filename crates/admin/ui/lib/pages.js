@@ -13,6 +13,31 @@ const TYPED = 150;
 /** @typedef {{ rows: any[], total: number, next: string | null }} Page */
 /** @typedef {import("./resource.js").Resource & { total: number, more: import("../components/table.js").More }} Pages */
 
+/** From so many characters on, a word may be a key that somebody pasted. */
+const SECRET_FROM = 12;
+
+/** What the gateway keeps of a key: at most a third of it, at most six characters, and the last four. @param {string[]} parts One key, which blanks may have broken. */
+function kept(parts) {
+  const length = parts.join("").length;
+  const head = (parts[0] ?? "").slice(0, Math.min(6, Math.floor(length / 3)));
+  return length < SECRET_FROM ? head : `${head} ${(parts[parts.length - 1] ?? "").slice(-4)}`;
+}
+
+/**
+ * What is asked for, so that no secret stands in an address: of what may be a key only its ends. Whatever holds the whole
+ * holds its ends, so nothing is missed. From `sk-` or behind `Bearer` all is one key, which blanks may have broken.
+ * @param {string} typed
+ */
+export function asked(typed) {
+  // The gateway itself shows a key with its middle left out.
+  const told = typed.replace(/["'`,;…]/g, " ").trim();
+  const text = told.replace(/^(?:authorization\s*:\s*)?bearer\s+/i, "");
+  const at = text === told ? text.search(/(?<![\p{L}\p{N}_-])sk-/iu) : 0;
+  const key = at < 0 ? [] : text.slice(at).split(/\s+/);
+  if (key.join("").length >= SECRET_FROM) return kept(key);
+  return text.split(/\s+/).map((word) => (word.length >= SECRET_FROM || /^sk-.{4}/i.test(word) ? kept([word]) : word)).join(" ");
+}
+
 /** @param {string} path @param {import("./api.js").Options} [options] @returns {Promise<Page>} */
 async function read(path, options) {
   const { data, next, total } = await call("GET", path, options);
@@ -26,11 +51,12 @@ async function read(path, options) {
  * @returns {Pages}
  */
 export function usePages(path, wanted, options = {}) {
-  const [settled, settle] = useState(wanted);
+  const sought = asked(wanted);
+  const [settled, settle] = useState(sought);
   useEffect(() => {
-    const clock = setTimeout(() => settle(wanted), TYPED);
+    const clock = setTimeout(() => settle(sought), TYPED);
     return () => clearTimeout(clock);
-  }, [wanted]);
+  }, [sought]);
   const at = `${path}?limit=${ROWS}&q=${encodeURIComponent(settled)}`;
   const first = useResource(at, { ...options, read });
   const [rest, setRest] = useState(/** @type {{ at: string, rows: any[], next: string | null }[]} */ ([]));
