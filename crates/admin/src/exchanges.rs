@@ -33,7 +33,7 @@ pub(crate) static EXCHANGE: Schema = Schema {
         Field::text("endpoint", "The endpoint's template.").required(),
         Field::text("model", "The public model name.").required().nullable(),
         Field::flag("streamed", "Whether the answer was a stream.").required(),
-        Field::word("outcome", &OUTCOMES, "How it ended, as the client saw it.").required(),
+        Field::word("outcome", &ExchangeOutcome::WORDS, "How it ended, as the client saw it.").required(),
         Field::integer("status", "The status the client got; 499: it left first.").required(),
         Field::integer("first_byte_ms", "To the first byte of the answer's body.").required().nullable(),
         Field::integer("total_ms", "To the end.").required(),
@@ -56,7 +56,7 @@ static USAGE: Schema = Schema {
     fields: &[
         Field::word(
             "source",
-            &SOURCES,
+            &UsageSource::WORDS,
             "upstream: it said so itself; counted: it did not, so the gateway estimated the prompt by its bytes and \
              counted the events of the answer; none: nothing is known.",
         )
@@ -90,18 +90,6 @@ static ATTEMPT: Schema = Schema {
         Field::flag("hedge", "Whether it ran beside another, slow attempt of the same call.").required(),
     ],
 };
-
-const OUTCOMES: [&str; 6] = [
-    ExchangeOutcome::Ok.as_str(),
-    ExchangeOutcome::ClientError.as_str(),
-    ExchangeOutcome::UpstreamError.as_str(),
-    ExchangeOutcome::GatewayError.as_str(),
-    ExchangeOutcome::Interrupted.as_str(),
-    ExchangeOutcome::ClientGone.as_str(),
-];
-
-const SOURCES: [&str; 3] =
-    [UsageSource::None.as_str(), UsageSource::Upstream.as_str(), UsageSource::Counted.as_str()];
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ExchangeOut<'a> {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::worded::worded;
 use crate::{Attempts, ChannelId, KeyId, UnixMillis, Usage, UserId};
 
 /// The finished story of one client request.
@@ -68,97 +69,63 @@ pub struct Attempt {
     pub hedge: bool,
 }
 
-/// How one try ended. The words are used as metric labels and in logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AttemptOutcome {
-    /// A whole, good answer.
-    Ok,
-    /// The upstream refused what the client asked (400, 404, 413, 422 …): the client's own fault.
-    CallerError,
-    /// 429.
-    RateLimited,
-    /// 401 or 403: the channel's key is refused.
-    Credentials,
-    /// The account's money or quota is gone; waiting a moment does not help.
-    Quota,
-    /// The channel does not have this model; blames neither it nor the client.
-    Unserved,
-    /// 5xx.
-    ServerError,
-    /// No connection: refused, reset, DNS, TLS, connect timeout.
-    Connect,
-    /// No first byte, or no next one, in time.
-    Timeout,
-    /// Closed or reset before the answer was whole.
-    Broken,
-    /// An answer that is none: HTML, an empty body, broken framing, a redirect.
-    BadAnswer,
-    /// The client left, or the gateway stopped.
-    Cancelled,
-    /// Given up by the gateway: its first token was late, and another channel was much faster.
-    Cut,
-    /// Another attempt of the same call answered first.
-    Superseded,
+worded! {
+    /// How one try ended. The words are used as metric labels and in logs.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum AttemptOutcome {
+        /// A whole, good answer.
+        Ok = "ok",
+        /// The upstream refused what the client asked (400, 404, 413, 422 …): the client's own fault.
+        CallerError = "caller_error",
+        /// 429.
+        RateLimited = "rate_limited",
+        /// 401 or 403: the channel's key is refused.
+        Credentials = "credentials",
+        /// The account's money or quota is gone; waiting a moment does not help.
+        Quota = "quota",
+        /// The channel does not have this model; blames neither it nor the client.
+        Unserved = "unserved",
+        /// 5xx.
+        ServerError = "server_error",
+        /// No connection: refused, reset, DNS, TLS, connect timeout.
+        Connect = "connect",
+        /// No first byte, or no next one, in time.
+        Timeout = "timeout",
+        /// Closed or reset before the answer was whole.
+        Broken = "broken",
+        /// An answer that is none: HTML, an empty body, broken framing, a redirect.
+        BadAnswer = "bad_answer",
+        /// The client left, or the gateway stopped.
+        Cancelled = "cancelled",
+        /// Given up by the gateway: its first token was late, and another channel was much faster.
+        Cut = "cut",
+        /// Another attempt of the same call answered first.
+        Superseded = "superseded",
+    }
 }
 
-/// How the exchange ended, as the client saw it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ExchangeOutcome {
-    /// A whole, good answer.
-    Ok,
-    /// An error answer that is the client's own fault (4xx).
-    ClientError,
-    /// An error answer because no channel could serve.
-    UpstreamError,
-    /// An error answer because the gateway itself failed.
-    GatewayError,
-    /// The answer began and broke off.
-    Interrupted,
-    /// The client left first.
-    ClientGone,
+worded! {
+    /// How the exchange ended, as the client saw it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum ExchangeOutcome {
+        /// A whole, good answer.
+        Ok = "ok",
+        /// An error answer that is the client's own fault (4xx).
+        ClientError = "client_error",
+        /// An error answer because no channel could serve.
+        UpstreamError = "upstream_error",
+        /// An error answer because the gateway itself failed.
+        GatewayError = "gateway_error",
+        /// The answer began and broke off.
+        Interrupted = "interrupted",
+        /// The client left first.
+        ClientGone = "client_gone",
+    }
 }
 
 // === impl AttemptOutcome ===
 
 impl AttemptOutcome {
-    /// Every outcome, in the order of its declaration.
-    pub const ALL: [Self; 14] = [
-        Self::Ok,
-        Self::CallerError,
-        Self::RateLimited,
-        Self::Credentials,
-        Self::Quota,
-        Self::Unserved,
-        Self::ServerError,
-        Self::Connect,
-        Self::Timeout,
-        Self::Broken,
-        Self::BadAnswer,
-        Self::Cancelled,
-        Self::Cut,
-        Self::Superseded,
-    ];
-
-    /// The word for it in metrics, logs and the admin API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::CallerError => "caller_error",
-            Self::RateLimited => "rate_limited",
-            Self::Credentials => "credentials",
-            Self::Quota => "quota",
-            Self::Unserved => "unserved",
-            Self::ServerError => "server_error",
-            Self::Connect => "connect",
-            Self::Timeout => "timeout",
-            Self::Broken => "broken",
-            Self::BadAnswer => "bad_answer",
-            Self::Cancelled => "cancelled",
-            Self::Cut => "cut",
-            Self::Superseded => "superseded",
-        }
-    }
-
     /// Whether the channel is to blame. The client's own errors and its leaving never count against a channel, nor do
     /// attempts that the gateway itself gave up.
     pub const fn blames_channel(self) -> bool {
@@ -177,22 +144,6 @@ impl AttemptOutcome {
             | Self::Timeout
             | Self::Broken
             | Self::BadAnswer => true,
-        }
-    }
-}
-
-// === impl ExchangeOutcome ===
-
-impl ExchangeOutcome {
-    /// The word for it in metrics, logs and the admin API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::ClientError => "client_error",
-            Self::UpstreamError => "upstream_error",
-            Self::GatewayError => "gateway_error",
-            Self::Interrupted => "interrupted",
-            Self::ClientGone => "client_gone",
         }
     }
 }

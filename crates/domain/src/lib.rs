@@ -21,6 +21,7 @@ mod secret;
 mod time;
 mod usage;
 mod user;
+mod worded;
 
 pub use attempts::Attempts;
 pub use base_url::{BaseUrl, BaseUrlError};

@@ -1,3 +1,5 @@
+use crate::worded::worded;
+
 /// Tokens of one call. `None` is "not known", which is not zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Usage {
@@ -17,16 +19,18 @@ pub struct Usage {
     pub source: UsageSource,
 }
 
-/// Who counted the tokens of a call. The words are used as metric labels, in logs and in the admin API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum UsageSource {
-    /// Nobody: nothing is known.
-    #[default]
-    None,
-    /// The upstream.
-    Upstream,
-    /// The gateway, because the upstream did not say: close to what was used, but not what is billed.
-    Counted,
+worded! {
+    /// Who counted the tokens of a call. The words are used as metric labels, in logs and in the admin API.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+    pub enum UsageSource {
+        /// Nobody: nothing is known.
+        #[default]
+        None = "none",
+        /// The upstream.
+        Upstream = "upstream",
+        /// The gateway, because the upstream did not say: close to what was used, but not what is billed.
+        Counted = "counted",
+    }
 }
 
 // === impl Usage ===
@@ -49,22 +53,6 @@ impl Usage {
     /// Whether anything is known at all.
     pub const fn is_known(&self) -> bool {
         self.prompt.is_some() || self.completion.is_some()
-    }
-}
-
-// === impl UsageSource ===
-
-impl UsageSource {
-    /// Every source, in the order of its declaration.
-    pub const ALL: [Self; 3] = [Self::None, Self::Upstream, Self::Counted];
-
-    /// The word for it in metrics, logs and the admin API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Upstream => "upstream",
-            Self::Counted => "counted",
-        }
     }
 }
 

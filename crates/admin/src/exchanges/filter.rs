@@ -3,7 +3,6 @@
 use gateway_domain::{ChannelId, ExchangeOutcome, KeyId, UnixMillis, UserId};
 use gateway_storage::{ExchangeFilter, MAX_EXCHANGES_PER_QUERY};
 
-use super::OUTCOMES;
 use crate::clock::parse_rfc3339;
 use crate::error::ApiError;
 use crate::query::Query;
@@ -32,7 +31,7 @@ pub(super) fn read(query: Option<&str>) -> Result<ExchangeFilter, ApiError> {
     let limit = query.parsed("limit", "a number from 1 to 500", |text| {
         text.parse().ok().filter(|limit| (1..=MAX_EXCHANGES_PER_QUERY).contains(limit))
     })?;
-    let wanted = format!("one of {}", OUTCOMES.join(", "));
+    let wanted = format!("one of {}", ExchangeOutcome::WORDS.join(", "));
     let moment = "a moment like 2030-01-31T10:00:00Z, or milliseconds since 1970";
     Ok(ExchangeFilter {
         limit: limit.unwrap_or_else(|| ExchangeFilter::default().limit),
@@ -43,19 +42,13 @@ pub(super) fn read(query: Option<&str>) -> Result<ExchangeFilter, ApiError> {
         model: query.text("model").map(str::to_owned),
         endpoint: query.text("endpoint").map(str::to_owned),
         channel: query.parsed("channel_id", "a number", number)?.map(ChannelId),
-        outcome: query.parsed("outcome", &wanted, outcome_of)?,
+        outcome: query.parsed("outcome", &wanted, ExchangeOutcome::from_word)?,
         status: query.parsed("status", "an HTTP status", |text| text.parse().ok())?,
         request_id: query.text("request_id").map(str::to_owned),
         streamed: query.parsed("streamed", "true or false", |text| text.parse().ok())?,
         since: query.parsed("since", moment, moment_of)?,
         until: query.parsed("until", moment, moment_of)?,
     })
-}
-
-fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
-    use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
-    let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
-    all.into_iter().find(|outcome| outcome.as_str() == word)
 }
 
 fn moment_of(text: &str) -> Option<UnixMillis> {

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use flate2::read::GzDecoder;
+use gateway_domain::ExchangeOutcome;
 
 use super::gateway::{Gateway, Reply};
 use crate::ui;
@@ -181,4 +182,14 @@ async fn whoever_works_on_the_pages_sees_the_folder_as_it_is() {
     for name in [".hidden.js", "notes.txt", "../outside.js", "b.js"] {
         show(&gateway, &path.replace("a.js", name)).await.refused(404, "not_found");
     }
+}
+
+#[test]
+fn the_pages_know_every_outcome_and_no_other() {
+    let script = include_str!("../../ui/components/outcome.js");
+    let table =
+        script.split_once("const OUTCOMES = {").and_then(|(_, rest)| rest.split_once("\n};")).unwrap().0;
+    let words: Vec<_> =
+        table.lines().filter_map(|line| line.trim().split_once(": {")).map(|(word, _)| word).collect();
+    assert_eq!(words, ExchangeOutcome::WORDS);
 }

@@ -129,7 +129,7 @@ fn read(row: &Row<'_>) -> Result<StoredExchange> {
         source: UsageSource::None,
     };
     usage.source = match row.get::<_, Option<String>>(22)? {
-        Some(word) => source_of(&word).ok_or_else(|| unreadable(row, 22))?,
+        Some(word) => UsageSource::from_word(&word).ok_or_else(|| unreadable(row, 22))?,
         None if usage.is_known() => UsageSource::Upstream,
         None => UsageSource::None,
     };
@@ -143,7 +143,7 @@ fn read(row: &Row<'_>) -> Result<StoredExchange> {
         model: row.get(6)?,
         streamed: row.get(7)?,
         attempts: attempts_of(&row.get::<_, String>(8)?).ok_or_else(|| unreadable(row, 8))?,
-        outcome: outcome_of(&outcome).ok_or_else(|| unreadable(row, 9))?,
+        outcome: ExchangeOutcome::from_word(&outcome).ok_or_else(|| unreadable(row, 9))?,
         status: row.get(10)?,
         first_byte: count(11)?.map(Duration::from_millis),
         total: Duration::from_millis(unsigned(row.get(12)?)),
@@ -154,16 +154,6 @@ fn read(row: &Row<'_>) -> Result<StoredExchange> {
     })
 }
 
-fn outcome_of(word: &str) -> Option<ExchangeOutcome> {
-    use ExchangeOutcome::{ClientError, ClientGone, GatewayError, Interrupted, Ok, UpstreamError};
-    let all = [Ok, ClientError, UpstreamError, GatewayError, Interrupted, ClientGone];
-    all.into_iter().find(|outcome| outcome.as_str() == word)
-}
-
-fn source_of(word: &str) -> Option<UsageSource> {
-    UsageSource::ALL.into_iter().find(|source| source.as_str() == word)
-}
-
 fn attempts_of(text: &str) -> Option<Vec<StoredAttempt>> {
     let list: Value = serde_json::from_str(text).ok()?;
     list.as_array()?.iter().map(attempt_of).collect()
@@ -172,7 +162,6 @@ fn attempts_of(text: &str) -> Option<Vec<StoredAttempt>> {
 fn attempt_of(attempt: &Value) -> Option<StoredAttempt> {
     let number = |name: &str| attempt.get(name).and_then(Value::as_i64);
     let text = |name: &str| attempt.get(name).and_then(Value::as_str);
-    let word = text("outcome")?;
     Some(StoredAttempt {
         channel: ChannelId(number("channel")?),
         channel_name: text("name")?.to_owned(),
@@ -180,7 +169,7 @@ fn attempt_of(attempt: &Value) -> Option<StoredAttempt> {
         status: number("status").and_then(|status| u16::try_from(status).ok()),
         first_byte: number("first_byte_ms").map(|ms| Duration::from_millis(unsigned(ms))),
         total: Duration::from_millis(unsigned(number("total_ms")?)),
-        outcome: AttemptOutcome::ALL.into_iter().find(|outcome| outcome.as_str() == word)?,
+        outcome: AttemptOutcome::from_word(text("outcome")?)?,
         home: number("home").map(ChannelId),
         health: number("health_permille").map(of_thousandths),
         hedge: attempt.get("hedge").and_then(Value::as_bool).unwrap_or(false),

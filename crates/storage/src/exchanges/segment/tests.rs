@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use gateway_domain::{Attempts, ExchangeOutcome, Usage, UsageSource};
+use gateway_domain::{AttemptOutcome, Attempts, ExchangeOutcome, Usage, UsageSource};
 use proptest::prelude::*;
 
 use super::*;
@@ -58,6 +58,20 @@ fn what_is_cut_off_is_no_segment() {
         }
     }
     assert_eq!(found, [0, 1, 2], "only between two exchanges is there an end");
+}
+
+#[test]
+fn every_word_comes_back_from_its_number() {
+    for (place, outcome) in (0..).zip(ExchangeOutcome::ALL) {
+        assert_eq!((words::of_outcome(outcome), words::outcome(place)), (place, Some(outcome)));
+    }
+    for (place, outcome) in (0..).zip(AttemptOutcome::ALL) {
+        assert_eq!((words::of_attempt(outcome), words::attempt(place)), (place, Some(outcome)));
+    }
+    for (place, source) in (0..).zip(UsageSource::ALL) {
+        assert_eq!((words::of_source(source), words::source(place)), (place, Some(source)));
+    }
+    assert_eq!((words::outcome(255), words::attempt(255), words::source(255)), (None, None, None));
 }
 
 proptest! {

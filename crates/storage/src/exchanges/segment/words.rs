@@ -2,16 +2,6 @@
 
 use gateway_domain::{AttemptOutcome, ExchangeOutcome, UsageSource};
 
-/// Every outcome, and the number for it as its place.
-const OUTCOMES: [ExchangeOutcome; 6] = [
-    ExchangeOutcome::Ok,
-    ExchangeOutcome::ClientError,
-    ExchangeOutcome::UpstreamError,
-    ExchangeOutcome::GatewayError,
-    ExchangeOutcome::Interrupted,
-    ExchangeOutcome::ClientGone,
-];
-
 pub(super) const fn of_outcome(outcome: ExchangeOutcome) -> u8 {
     match outcome {
         ExchangeOutcome::Ok => 0,
@@ -24,7 +14,7 @@ pub(super) const fn of_outcome(outcome: ExchangeOutcome) -> u8 {
 }
 
 pub(super) fn outcome(number: u8) -> Option<ExchangeOutcome> {
-    OUTCOMES.into_iter().find(|outcome| of_outcome(*outcome) == number)
+    ExchangeOutcome::ALL.into_iter().find(|outcome| of_outcome(*outcome) == number)
 }
 
 pub(super) const fn of_attempt(outcome: AttemptOutcome) -> u8 {
