@@ -5,6 +5,7 @@ import { useCell } from "./lib/cell.js";
 import { begin, end, feed, useLive } from "./lib/live.js";
 import { to, usePlace } from "./lib/router.js";
 import { forgetAll, useResource } from "./lib/resource.js";
+import { anyUnsaved, mayDiscard, releaseAll } from "./lib/unsaved.js";
 import { html, render, useEffect, useRef, useState } from "./lib/view.js";
 import { Button } from "./components/button.js";
 import { Questions } from "./components/dialog.js";
@@ -137,10 +138,12 @@ function Side({ page, open }) {
   );
   const down = (status.data?.channels ?? []).filter((/** @type {any} */ row) => row.enabled && !row.health.usable).length;
   const leave = async () => {
+    if (anyUnsaved() && !(await mayDiscard())) return;
     try {
       await call("POST", "/api/logout");
       end("off");
       forgetAll();
+      releaseAll();
       location.reload();
     } catch (error) {
       toast("bad", words(error));

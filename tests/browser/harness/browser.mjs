@@ -51,6 +51,8 @@ export class Watch {
   faults = [];
   /** Expected failures of the gateway's own API make the browser complain in its console, too. */
   requests = 0;
+  /** How often the browser asked whether the page may be left. */
+  held = 0;
 
   async over(context, gateway) {
     await context.exposeFunction(CANARY, (what) => this.faults.push(`ran: ${what}`));
@@ -75,6 +77,11 @@ export class Watch {
       if (["error", "warning"].includes(message.type()) && !message.text().startsWith("Failed to load resource")) this.faults.push(`complained: ${message.text()}`);
     });
     context.on("dialog", (dialog) => {
+      if (dialog.type() === "beforeunload") {
+        this.held += 1;
+        void dialog.accept();
+        return;
+      }
       this.faults.push(`opened a dialog of the browser: ${dialog.message()}`);
       void dialog.dismiss();
     });

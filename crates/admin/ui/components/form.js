@@ -4,8 +4,9 @@
 import { ApiError, call, get, words } from "../lib/api.js";
 import { html, useRef, useState } from "../lib/view.js";
 import { useAction } from "../lib/action.js";
+import { mayDiscard, useUnsaved } from "../lib/unsaved.js";
 import { Button } from "./button.js";
-import { confirm, Dialog } from "./dialog.js";
+import { Dialog } from "./dialog.js";
 import { Field } from "./fields.js";
 import { Note } from "./states.js";
 
@@ -42,10 +43,10 @@ export function Form({ title, groups, initial, path, method, version, read, wire
   const specs = groups.flatMap((group) => group.fields);
   const dirty = specs.filter((spec) => !same(values[spec.name], base[spec.name]));
 
+  const changed = dirty.length > 0 && !locked;
+  useUnsaved(changed);
   const leave = async () => {
-    const stays = dirty.length > 0 && !locked;
-    if (stays && !(await confirm({ title: "Discard what you typed?", text: "The changes in this form are not saved.", action: "Discard", danger: true }))) return;
-    onClose();
+    if (!changed || (await mayDiscard())) onClose();
   };
   const take = (/** @type {ApiError} */ error) => {
     const { at, rest } = sorted(error, specs);

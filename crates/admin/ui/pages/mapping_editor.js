@@ -5,6 +5,7 @@ import { ApiError, call, words } from "../lib/api.js";
 import { useAction } from "../lib/action.js";
 import { percent, plural } from "../lib/format.js";
 import { to } from "../lib/router.js";
+import { useUnsaved } from "../lib/unsaved.js";
 import { html, useEffect, useMemo, useState } from "../lib/view.js";
 import { Button } from "../components/button.js";
 import { Standing } from "../components/health.js";
@@ -39,6 +40,7 @@ export function MappingEditor({ model, rows, channels, pool, locked, onSaved }) 
   const free = channels.filter((channel) => !drafts.some((draft) => draft.channel === channel.id));
   const shares = useMemo(() => sharesOf(drafts, channels), [drafts, channels]);
   const changes = drafts.filter(isChanged);
+  useUnsaved(changes.length > 0);
   const edit = (/** @type {number} */ channel, /** @type {Partial<Draft>} */ part) =>
     setDrafts((old) => old.map((draft) => (draft.channel === channel ? { ...draft, fault: null, ...part } : draft)));
   const offer = async (/** @type {number} */ channel) => {

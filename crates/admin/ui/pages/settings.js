@@ -4,6 +4,7 @@ import { ApiError, post, words } from "../lib/api.js";
 import { useAction } from "../lib/action.js";
 import { ago, day, plural, spaced } from "../lib/format.js";
 import { useResource } from "../lib/resource.js";
+import { useUnsaved } from "../lib/unsaved.js";
 import { html, useState } from "../lib/view.js";
 import { Button } from "../components/button.js";
 import { Icon } from "../components/icon.js";
@@ -95,13 +96,16 @@ function where(problem) {
 /** Tries a file without putting it in force. */
 function Check() {
   const [text, setText] = useState("");
+  const [tried, setTried] = useState("");
   const [verdict, setVerdict] = useState(/** @type {any} */ (null));
   const work = useAction();
+  useUnsaved(text !== tried && text.trim() !== "");
   const ask = (/** @type {Event} */ event) => {
     event.preventDefault();
     void work.run(async (signal) => {
       try {
         setVerdict(await post("/api/config/check", { toml: text }, { signal }));
+        setTried(text);
       } catch (error) {
         throw new Error(words(error));
       }
