@@ -26,6 +26,20 @@ test("a reload shows every problem with its place, changes nothing, and works on
   assert.equal(await problems.count(), 0);
 });
 
+test("a refusal is shown until a reload succeeds, whoever asks for that one", async (t) => {
+  const { gateway, page } = await stage(t);
+  await visit(page, "settings");
+  await gateway.write({ proxy: { max_attempts: 99 } });
+  await button(page, "Reload the file").click();
+  const refused = page.locator("header .tag", { hasText: "Refused" });
+  await refused.waitFor();
+  await gateway.write({ proxy: { max_attempts: 7 } });
+  await gateway.admin("POST", "/api/config/reload");
+  await row(page, "proxy.max_attempts").getByText("7", { exact: true }).waitFor();
+  await refused.waitFor({ state: "detached" });
+  assert.equal(await page.getByLabel("Problems").count(), 0);
+});
+
 test("a file is tried without being put in force", async (t) => {
   const { gateway, page } = await stage(t);
   await visit(page, "settings");

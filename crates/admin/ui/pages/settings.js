@@ -14,17 +14,15 @@ import { toast } from "../components/toast.js";
 
 export function Settings() {
   const config = useResource("/api/config", { every: 15_000 });
-  const [problems, setProblems] = useState(/** @type {any[] | null} */ (null));
   const work = useAction();
   const reload = () =>
     work.run(async (signal) => {
-      setProblems(null);
       try {
         const done = await post("/api/config/reload", undefined, { signal });
         toast("good", `The file was read; configuration ${done.version} is in force`);
       } catch (error) {
+        // What is wrong with the file is told with the last reload, whoever asked for it, until the next one.
         if (!(error instanceof ApiError) || error.problems.length === 0) throw error;
-        setProblems(error.problems);
       }
       await config.reload();
     });
@@ -36,7 +34,7 @@ export function Settings() {
       ${(/** @type {any} */ data) => html`
         <div class="stack">
           <div class="grid-2">
-            <${LastReload} data=${data} refused=${problems} />
+            <${LastReload} data=${data} />
             <${Check} />
           </div>
           <${Values} settings=${data.settings} restart=${data.restart_needed} />
@@ -46,11 +44,10 @@ export function Settings() {
   `;
 }
 
-/** @param {{ data: any, refused: any[] | null }} props */
-function LastReload({ data, refused }) {
+/** @param {{ data: any }} props */
+function LastReload({ data }) {
   const { last_reload: last, restart_needed: restart } = data;
-  const problems = refused ?? last.problems;
-  const ok = last.ok && !refused;
+  const { ok, problems } = last;
   return html`
     <section class="card">
       <header><h2>Last reload</h2><span class=${`tag ${ok ? "good" : "bad"}`}><${Icon} name=${ok ? "check" : "circle-x"} />${ok ? "In force" : "Refused"}</span></header>
