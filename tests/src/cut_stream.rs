@@ -79,9 +79,9 @@ impl CutStream {
         let mut wire = head.clone().into_bytes();
         // Where each byte of the body lies on the wire, and which bytes of the wire tell lengths.
         let (mut places, mut lengths) = (Vec::with_capacity(body.len()), Vec::new());
-        let mut rest = &body[..];
-        while !rest.is_empty() {
-            let (chunk, after) = rest.split_at(chance.between(1, 400).min(rest.len()));
+        let mut left = &body[..];
+        while !left.is_empty() {
+            let (chunk, after) = left.split_at(chance.between(1, 400).min(left.len()));
             if chunked {
                 let line = format!("{:x}\r\n", chunk.len());
                 lengths.extend(wire.len()..wire.len() + line.len());
@@ -92,7 +92,7 @@ impl CutStream {
             if chunked {
                 wire.extend_from_slice(b"\r\n");
             }
-            rest = after;
+            left = after;
         }
         if chunked {
             wire.extend_from_slice(b"0\r\n\r\n");
