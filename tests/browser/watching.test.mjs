@@ -118,3 +118,22 @@ test("a gateway that is gone is told, and the page goes on when it is back", asy
   await banner.waitFor({ state: "detached" });
   await eventually("the figures move again", () => page.getByText("All is well").isVisible());
 });
+
+test("figures whose first reading failed are read again", async (t) => {
+  const up = await upstream(t, ["m"]);
+  const { gateway, page } = await stage(t);
+  await gateway.channel("one", up, ["m"]);
+  await gateway.user("somebody");
+  // The feed is open by then, so that nothing but the failure is a reason to read again.
+  const feed = page.waitForResponse("**/api/events");
+  await visit(page, "connect");
+  await feed;
+  let asked = 0;
+  await page.route("**/api/history?*", (route) => {
+    asked += 1;
+    return asked === 1 ? route.fulfill({ status: 503, json: { error: { message: "Not now." } } }) : route.continue();
+  });
+  await visit(page, "overview");
+  await page.getByRole("region", { name: "Figures" }).getByText("Requests", { exact: true }).waitFor();
+  assert.ok(asked > 1);
+});

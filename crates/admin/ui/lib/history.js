@@ -7,6 +7,9 @@ import { useEffect, useRef, useState } from "./view.js";
 /** @typedef {(number | null)[]} Line */
 /** @typedef {{ step: number, from: number, total: Record<string, Line>, channels: Record<string, Record<string, Line>> }} History Times in milliseconds. */
 
+/** How soon a first reading that failed is tried again. */
+const TRY_AGAIN = 2000;
+
 /**
  * The last so many seconds; null until they were read.
  * @param {number} seconds
@@ -24,7 +27,15 @@ export function useHistory(seconds) {
       held.current = { step, from: Date.parse(from), total, channels };
       draw({});
     };
-    const trying = () => void read().catch(() => {});
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let later;
+    const trying = () => {
+      clearTimeout(later);
+      read().catch(() => {
+        // Old figures go on with the feed; without any there is nothing to show.
+        if (!left && !held.current) later = setTimeout(trying, TRY_AGAIN);
+      });
+    };
     trying();
     const end = hear("reset", trying);
     // Coarse steps are not told second by second.
@@ -32,6 +43,7 @@ export function useHistory(seconds) {
     return () => {
       left = true;
       end();
+      clearTimeout(later);
       clearInterval(clock);
     };
   }, [seconds]);
