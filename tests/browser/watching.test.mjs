@@ -8,6 +8,13 @@ import { stage, upstream, withBrowser } from "./harness/stage.mjs";
 
 withBrowser();
 
+/** Something that is told once. */
+function signal() {
+  let tell = (_) => {};
+  const told = new Promise((done) => (tell = done));
+  return { told, tell };
+}
+
 /** From the death of a channel to the word of it on the page, in milliseconds. */
 const SEEN_WITHIN = 2000;
 
@@ -136,4 +143,36 @@ test("figures whose first reading failed are read again", async (t) => {
   await visit(page, "overview");
   await page.getByRole("region", { name: "Figures" }).getByText("Requests", { exact: true }).waitFor();
   assert.ok(asked > 1);
+});
+
+test("of two readings that overlap the one that was asked last is shown, whichever is answered last", async (t) => {
+  const up = await upstream(t, ["m"]);
+  const { gateway, page } = await stage(t);
+  const one = await gateway.channel("one", up, ["m"], { weight: 11 });
+  await visit(page, "channels");
+  const weight = page.getByLabel("Weight of one", { exact: true });
+  await weight.waitFor();
+  const listed = async (value) => eventually(`the weight is ${value}`, async () => (await weight.inputValue()) === String(value));
+  // The first reading has its answer already when the second is asked, and brings it only behind that one's.
+  let asked = 0;
+  const [answered, overtaken, late] = [signal(), signal(), signal()];
+  await page.route("**/api/channels", async (route) => {
+    asked += 1;
+    if (asked > 1) return route.continue();
+    const answer = await route.fetch();
+    answered.tell();
+    await overtaken.told;
+    await route.fulfill({ response: answer });
+    return late.tell(route.request());
+  });
+  await gateway.admin("PATCH", `/api/channels/${one.id}`, { weight: 22 });
+  await answered.told;
+  await gateway.admin("PATCH", `/api/channels/${one.id}`, { weight: 33 });
+  await listed(33);
+  overtaken.tell();
+  const request = await late.told;
+  await (await request.response()).finished();
+  // What the page does with the answer, it has done two frames later.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))));
+  assert.equal(await weight.inputValue(), "33");
 });

@@ -26,21 +26,25 @@ export const forgetAll = () => seen.clear();
  */
 export function useResource(path, { on = ["config"], every = 0, read = get } = {}) {
   const [, draw] = useState({});
-  const state = useRef({ path: /** @type {string | null} */ (null), data: /** @type {any} */ (null), error: /** @type {unknown} */ (null), loading: true });
+  const state = useRef({ path: /** @type {string | null} */ (null), data: /** @type {any} */ (null), error: /** @type {unknown} */ (null), loading: true, asked: 0, taken: 0 });
   if (state.current.path !== path) {
-    state.current = { path, data: path ? (seen.get(path) ?? null) : null, error: null, loading: path !== null };
+    state.current = { path, data: path ? (seen.get(path) ?? null) : null, error: null, loading: path !== null, asked: 0, taken: 0 };
   }
   const reload = useCallback(
     async (/** @type {AbortSignal | undefined} */ signal) => {
       if (path === null) return;
       const current = state.current;
+      const mine = (current.asked += 1);
+      // An answer that was overtaken is older than what is shown.
+      const late = () => mine < current.taken;
       try {
         const data = await read(path, signal ? { signal } : {});
+        if (late()) return;
         seen.set(path, data);
-        Object.assign(current, { data, error: null, loading: false });
+        Object.assign(current, { data, error: null, loading: false, taken: mine });
       } catch (error) {
-        if (isAbort(error)) return;
-        Object.assign(current, { error, loading: false });
+        if (isAbort(error) || late()) return;
+        Object.assign(current, { error, loading: false, taken: mine });
       }
       if (current === state.current) draw({});
     },
