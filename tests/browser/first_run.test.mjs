@@ -51,3 +51,46 @@ test("an empty gateway leads to a channel, models, a user and the first streamed
   assert.equal(call.body.stream, true);
   assert.equal(call.key, "Bearer sk-canary-first");
 });
+
+test("a model whose mapping was refused is mapped by trying again, not made twice", async (t) => {
+  const up = await upstream(t, ["typed-one"]);
+  const { gateway, page } = await stage(t);
+  await gateway.channel("first", up, []);
+  await page.goto("/");
+  await page.getByText("Or type one").click();
+  await refuseMapping(page, 1);
+  await field(page, "model").fill("typed-one");
+  await button(page, "Add").click();
+  await page.locator('[data-error="model"]').getByText("Not this time.").waitFor();
+  assert.deepEqual((await gateway.admin("GET", "/api/models")).map(({ name, channels_count: count }) => [name, count]), [["typed-one", 0]]);
+  await button(page, "Add").click();
+  await field(page, "user").waitFor();
+  assert.deepEqual((await gateway.admin("GET", "/api/models")).map(({ name, channels_count: count }) => [name, count]), [["typed-one", 1]]);
+});
+
+test("of several chosen models those that failed are tried again, and the step waits for them", async (t) => {
+  const up = await upstream(t, ["a", "b", "c"]);
+  const { gateway, page } = await stage(t);
+  await gateway.channel("first", up, []);
+  await page.goto("/");
+  await button(page, "Fetch models from first").click();
+  const offer = dialog(page, "Models of first");
+  await button(offer, "All").click();
+  await refuseMapping(page, 2);
+  await button(offer, "Map 3 models").click();
+  await offer.getByText("b: Not this time.").waitFor();
+  await button(offer, "Map 1 model").click();
+  await offer.waitFor({ state: "detached" });
+  await field(page, "user").waitFor();
+  assert.deepEqual((await gateway.admin("GET", "/api/channels"))[0].models.toSorted(), ["a", "b", "c"]);
+});
+
+/** Refuses one mapping, by its number, and no other. */
+async function refuseMapping(page, which) {
+  let asked = 0;
+  await page.route("**/api/models/*/channels", (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    asked += 1;
+    return asked === which ? route.fulfill({ status: 409, json: { error: { message: "Not this time." } } }) : route.continue();
+  });
+}

@@ -1,6 +1,6 @@
 // What an upstream offers, and which of it the gateway shall offer under the same names.
 
-import { call, get, isAbort, post, words } from "../lib/api.js";
+import { get, isAbort, post, words } from "../lib/api.js";
 import { plural } from "../lib/format.js";
 import { html, useEffect, useState } from "../lib/view.js";
 import { useAction } from "../lib/action.js";
@@ -16,7 +16,8 @@ export function Offer({ row, onClose, onDone }) {
   const [failure, setFailure] = useState(/** @type {unknown} */ (null));
   const [chosen, setChosen] = useState(/** @type {Set<string>} */ (new Set()));
   const [wanted, setWanted] = useState("");
-  const [done, setDone] = useState(/** @type {{ at: number, failed: string[] } | null} */ (null));
+  const [done, setDone] = useState(/** @type {Told | null} */ (null));
+  const [mapped, setMapped] = useState(/** @type {Set<string>} */ (new Set()));
   const asking = useAction();
   const adding = useAction();
   const ask = () =>
@@ -29,19 +30,28 @@ export function Offer({ row, onClose, onDone }) {
       }
     });
   useEffect(() => void ask(), []);
-  const fresh = (names ?? []).filter((name) => !row.models.includes(name));
+  const has = (/** @type {string} */ name) => row.models.includes(name) || mapped.has(name);
+  const fresh = (names ?? []).filter((name) => !has(name));
   const found = (names ?? []).filter((name) => name.toLowerCase().includes(wanted.toLowerCase()));
   const add = () =>
     adding.run(async (signal) => {
-      const failed = await mapAll(row.id, [...chosen], signal, (at, so) => setDone({ at, failed: so }));
-      if (failed.length === 0) onDone(chosen.size);
+      const { failed, mapped: now } = await mapAll(row.id, [...chosen], signal, setDone);
+      const all = new Set([...mapped, ...now]);
+      if (failed.length === 0) {
+        onDone(all.size);
+        return;
+      }
+      // Only what failed is tried again.
+      setMapped(all);
+      setChosen(new Set([...chosen].filter((name) => !all.has(name))));
     });
+  const close = () => (mapped.size ? onDone(mapped.size) : onClose());
   return html`
     <${Dialog}
       title=${`Models of ${row.name}`}
-      onClose=${onClose}
+      onClose=${close}
       footer=${html`
-        <${Button} onClick=${onClose}>Cancel<//>
+        <${Button} onClick=${close}>${mapped.size ? "Close" : "Cancel"}<//>
         <${Button} kind="main" busy=${adding.busy} disabled=${chosen.size === 0} onClick=${add}>
           ${adding.busy ? `Mapping ${done?.at ?? 0} of ${chosen.size}` : chosen.size ? `Map ${plural(chosen.size, "model")}` : "Map models"}
         <//>
@@ -59,10 +69,10 @@ export function Offer({ row, onClose, onDone }) {
           </div>
           <ul class="picks">
             ${found.slice(0, 500).map((name) => {
-              const has = row.models.includes(name);
+              const there = has(name);
               return html`
                 <li key=${name}>
-                  <label><input type="checkbox" checked=${has || chosen.has(name)} disabled=${has} onChange=${() => setChosen(toggled(chosen, name))} /><span class="break">${name}</span>${has && html`<span class="tag">mapped</span>`}</label>
+                  <label><input type="checkbox" checked=${there || chosen.has(name)} disabled=${there} onChange=${() => setChosen(toggled(chosen, name))} /><span class="break">${name}</span>${there && html`<span class="tag">mapped</span>`}</label>
                 </li>
               `;
             })}
@@ -81,26 +91,33 @@ function toggled(set, name) {
   return next;
 }
 
+/** @typedef {{ at: number, failed: string[], mapped: string[] }} Told How far it is, what failed and why, and what is mapped. */
+
 /**
- * Maps models to a channel under their own names; they are made where they do not exist.
- * @param {number} channel @param {string[]} names @param {AbortSignal} signal @param {(at: number, failed: string[]) => void} tell
- * @returns {Promise<string[]>} What failed.
+ * Maps models to a channel under their own names; they are made where they do not exist. What an earlier try has done is
+ * not done again.
+ * @param {number} channel @param {string[]} names @param {AbortSignal} signal @param {(told: Told) => void} tell
+ * @returns {Promise<Told>}
  */
 export async function mapAll(channel, names, signal, tell) {
-  /** @type {string[]} */
-  const failed = [];
-  const models = await get("/api/models", { signal });
-  for (const [index, name] of names.entries()) {
-    tell(index + 1, failed);
+  /** @type {Told} */
+  const told = { at: 0, failed: [], mapped: [] };
+  const [models, { models: there }] = await Promise.all([get("/api/models", { signal }), get(`/api/channels/${channel}`, { signal })]);
+  for (const name of names) {
+    told.at += 1;
+    tell({ ...told });
     try {
-      const known = models.find((/** @type {any} */ model) => model.name === name);
-      const { id } = known ?? (await call("POST", "/api/models", { body: { name }, signal })).data;
-      await post(`/api/models/${id}/channels`, { channel_id: channel, backend_model_name: name }, { signal });
+      if (!there.includes(name)) {
+        const known = models.find((/** @type {any} */ model) => model.name === name);
+        const { id } = known ?? (await post("/api/models", { name }, { signal }));
+        await post(`/api/models/${id}/channels`, { channel_id: channel, backend_model_name: name }, { signal });
+      }
+      told.mapped.push(name);
     } catch (error) {
       if (isAbort(error)) throw error;
-      failed.push(`${name}: ${words(error)}`);
-      tell(index + 1, failed);
+      told.failed.push(`${name}: ${words(error)}`);
+      tell({ ...told });
     }
   }
-  return failed;
+  return told;
 }

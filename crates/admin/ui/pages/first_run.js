@@ -1,6 +1,6 @@
 // From an empty gateway to the first streamed answer: channel, model, user, call.
 
-import { post, words } from "../lib/api.js";
+import { isAbort, post, words } from "../lib/api.js";
 import { cell, useCell } from "../lib/cell.js";
 import { useAction } from "../lib/action.js";
 import { plural } from "../lib/format.js";
@@ -14,7 +14,7 @@ import { Icon } from "../components/icon.js";
 import { Head, Note } from "../components/states.js";
 import { toast } from "../components/toast.js";
 import { ChannelForm } from "./channel_form.js";
-import { Offer } from "./channel_offer.js";
+import { mapAll, Offer } from "./channel_offer.js";
 import { playKey } from "./play_key.js";
 
 /** Whether somebody is on the way, or has had enough of it. */
@@ -36,14 +36,17 @@ export function FirstRun({ counts }) {
   const models = useResource("/api/models");
   const users = useResource("/api/users?limit=20");
   const key = useCell(playKey);
+  const [choosing, setChoosing] = useState(false);
   const rows = channels.data ?? [];
-  const made = { channel: rows.length > 0, model: (models.data ?? []).length > 0, user: (users.data ?? []).length > 0 };
+  // A model whose mapping was refused serves nobody yet; and whoever still chooses is not done with the first one.
+  const mapped = (models.data ?? []).filter((/** @type {any} */ model) => model.channels_count > 0);
+  const made = { channel: rows.length > 0, model: mapped.length > 0 && !choosing, user: (users.data ?? []).length > 0 };
   const reload = () => void Promise.all([channels.reload(), models.reload(), users.reload()]);
   const steps = [
     { title: "Add a channel", text: "An account at an upstream: its base URL and its key.", done: made.channel, told: rows.map((/** @type {any} */ row) => row.name).join(", "), body: html`<${ChannelStep} reload=${reload} />` },
-    { title: "Choose models", text: "The names that clients will ask for.", done: made.channel && made.model, told: plural(counts.models || (models.data ?? []).length, "model"), body: html`<${ModelStep} channel=${rows[0]} reload=${reload} />` },
+    { title: "Choose models", text: "The names that clients will ask for.", done: made.channel && made.model, told: plural(counts.models || (models.data ?? []).length, "model"), body: html`<${ModelStep} channel=${rows[0]} open=${choosing} setOpen=${setChoosing} reload=${reload} />` },
     { title: "Add a user", text: "It gets a gateway key, which clients send in place of an upstream's.", done: made.user, told: (users.data ?? []).map((/** @type {any} */ user) => user.name).join(", "), body: html`<${UserStep} reload=${reload} />` },
-    { title: "Get the first answer", text: "A streamed chat through the gateway itself.", done: false, told: "", body: html`<${AnswerStep} model=${(models.data ?? [])[0]?.name} />` },
+    { title: "Get the first answer", text: "A streamed chat through the gateway itself.", done: false, told: "", body: html`<${AnswerStep} model=${mapped[0]?.name} />` },
   ];
   const at = steps.findIndex((step) => !step.done);
   return html`
@@ -79,23 +82,22 @@ function ChannelStep({ reload }) {
   `;
 }
 
-/** @param {{ channel: any, reload: () => void }} props */
-function ModelStep({ channel, reload }) {
-  const [open, setOpen] = useState(false);
+/** @param {{ channel: any, open: boolean, setOpen: (open: boolean) => void, reload: () => void }} props */
+function ModelStep({ channel, open, setOpen, reload }) {
   const [name, setName] = useState("");
   const [fault, setFault] = useState(/** @type {string | undefined} */ (undefined));
   const work = useAction();
   if (!channel) return null;
   const add = (/** @type {Event} */ event) => {
     event.preventDefault();
-    void work.run(async () => {
+    void work.run(async (signal) => {
       setFault(undefined);
       try {
-        const model = await post("/api/models", { name: name.trim() });
-        await post(`/api/models/${model.id}/channels`, { channel_id: channel.id, backend_model_name: name.trim() });
-        reload();
+        const { failed } = await mapAll(channel.id, [name.trim()], signal, () => {});
+        setFault(failed[0]);
+        if (failed.length === 0) reload();
       } catch (error) {
-        setFault(words(error));
+        if (!isAbort(error)) setFault(words(error));
       }
     });
   };
