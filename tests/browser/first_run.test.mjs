@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TOKEN } from "./harness/gateway.mjs";
-import { button, dialog, field } from "./harness/pages.mjs";
+import { button, dialog, field, visit } from "./harness/pages.mjs";
 import { stage, upstream, withBrowser } from "./harness/stage.mjs";
 
 withBrowser();
@@ -41,6 +41,12 @@ test("an empty gateway leads to a channel, models, a user and the first streamed
   const key = await page.locator("[data-secret]").textContent();
   assert.match(key, /^sk-/);
   assert.equal((await gateway.admin("GET", "/api/users"))[0].name, "me");
+  // Whoever goes elsewhere and comes back sees the key again, so it is not said that it is shown this once.
+  await visit(page, "channels");
+  await visit(page, "overview");
+  assert.equal(await page.locator("[data-secret]").textContent(), key);
+  await page.getByText("This page holds the key until it is closed or loaded anew").waitFor();
+  assert.equal(await page.getByText("only time").count(), 0);
 
   await button(page, "Open the playground").click();
   await page.getByLabel("Message", { exact: true }).fill("Hello!");

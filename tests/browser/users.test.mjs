@@ -19,6 +19,7 @@ test("a key is shown once with a button to copy it, rotated with an overlap, and
   await button(form, "Add user").click();
   const secret = page.locator("[data-secret]");
   const first = await secret.textContent();
+  await page.getByText("This is the only time the key is shown.").waitFor();
   await button(page, "Copy").click();
   await eventually("the key is copied", async () => (await page.evaluate(() => navigator.clipboard.readText())) === first);
   assert.equal(await works(first), 200);

@@ -12,12 +12,13 @@ export function Code({ text, label, fold = false }) {
   `;
 }
 
-/** A secret that is shown this once. @param {{ secret: string, what: string }} props */
-export function Secret({ secret, what }) {
+/** A secret that is shown this once, or for as long as the page holds it. @param {{ secret: string, what: string, held?: boolean }} props */
+export function Secret({ secret, what, held = false }) {
+  const told = held ? `This page holds the ${what} until it is closed or loaded anew; then nobody can show it again.` : `This is the only time the ${what} is shown.`;
   return html`
     <div class="stack tight">
       <div class="secret"><code data-secret>${secret}</code><${CopyButton} text=${secret} kind="main small" label=${`Copy the ${what}`}>Copy<//></div>
-      <p class="note warn small"><${Icon} name="triangle-alert" /><span>This is the only time the ${what} is shown. The gateway keeps no copy of it.</span></p>
+      <p class="note warn small"><${Icon} name="triangle-alert" /><span>${told} The gateway keeps no copy of it.</span></p>
     </div>
   `;
 }

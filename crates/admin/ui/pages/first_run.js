@@ -63,7 +63,7 @@ export function FirstRun({ counts }) {
                 <h2>${step.title}${step.done && html`<span class="unseen"> (done)</span>`}</h2>
                 <p class="quiet break">${step.done ? step.told : step.text}</p>
               </div>
-              ${step.title === "Add a user" && key && step.done && html`<${Secret} secret=${key} what="key" />`}
+              ${step.title === "Add a user" && key && step.done && html`<${Secret} secret=${key} what="key" held />`}
               ${index === at && step.body}
             </div>
           </li>
