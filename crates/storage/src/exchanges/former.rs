@@ -6,7 +6,8 @@ use gateway_domain::{AttemptOutcome, ChannelId, ExchangeOutcome, KeyId, Usage, U
 use rusqlite::{Connection, ErrorCode, Row, TransactionBehavior};
 use serde_json::Value;
 
-use super::{FULL, Segment, StoredAttempt, StoredExchange, Written, insert_behind};
+use super::segment::{Facts, Try};
+use super::{FULL, Segment, Written, insert_behind};
 use crate::Result;
 use crate::tx::{moment, unreadable, unsigned};
 
@@ -75,17 +76,16 @@ pub(crate) fn carry_over(conn: &Connection) -> Result<()> {
     let mut rows = statement.query([])?;
     let (mut segment, mut written, mut last, mut unread) = (Segment::default(), Written::default(), 0, 0_u64);
     while let Some(row) = rows.next()? {
-        let Ok(exchange) = read(row) else {
+        let Ok(id) = write_down(row, &mut written) else {
             unread += 1;
             continue;
         };
-        let behind = segment.len() > 0 && exchange.id == last + 1;
+        let behind = segment.len() > 0 && id == last + 1;
         if segment.len() == FULL || !behind {
             keep(conn, &mut segment, last)?;
         }
-        written.write_stored(&exchange);
         segment.push(&written);
-        last = exchange.id;
+        last = id;
     }
     keep(conn, &mut segment, last)?;
     if unread > 0 {
@@ -116,8 +116,10 @@ fn keep(conn: &Connection, segment: &mut Segment, last: i64) -> Result<()> {
     Ok(())
 }
 
-fn read(row: &Row<'_>) -> Result<StoredExchange> {
-    let outcome: String = row.get(9)?;
+/// Writes a row down as exchanges are kept now, and says which number it has.
+fn write_down(row: &Row<'_>, written: &mut Written) -> Result<i64> {
+    let text = |column: usize| row.get_ref(column)?.as_str().map_err(|_| unreadable(row, column));
+    let or_none = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(|_| unreadable(row, column));
     let count = |column: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(unsigned));
     let mut usage = Usage {
         prompt: count(15)?,
@@ -128,55 +130,51 @@ fn read(row: &Row<'_>) -> Result<StoredExchange> {
         audio_out: count(21)?,
         source: UsageSource::None,
     };
-    usage.source = match row.get::<_, Option<String>>(22)? {
-        Some(word) => UsageSource::from_word(&word).ok_or_else(|| unreadable(row, 22))?,
+    usage.source = match or_none(22)? {
+        Some(word) => UsageSource::from_word(word).ok_or_else(|| unreadable(row, 22))?,
         None if usage.is_known() => UsageSource::Upstream,
         None => UsageSource::None,
     };
-    Ok(StoredExchange {
-        id: row.get(0)?,
-        request_id: row.get(1)?,
+    let facts = Facts {
+        request_id: text(1)?,
         started_at: moment(row, 2)?,
         user: row.get::<_, Option<i64>>(3)?.map(UserId),
         key: row.get::<_, Option<i64>>(4)?.map(KeyId),
-        endpoint: row.get(5)?,
-        model: row.get(6)?,
+        endpoint: text(5)?,
+        model: or_none(6)?,
         streamed: row.get(7)?,
-        attempts: attempts_of(&row.get::<_, String>(8)?).ok_or_else(|| unreadable(row, 8))?,
-        outcome: ExchangeOutcome::from_word(&outcome).ok_or_else(|| unreadable(row, 9))?,
+        outcome: ExchangeOutcome::from_word(text(9)?).ok_or_else(|| unreadable(row, 9))?,
         status: row.get(10)?,
         first_byte: count(11)?.map(Duration::from_millis),
         total: Duration::from_millis(unsigned(row.get(12)?)),
         bytes_in: unsigned(row.get(13)?),
         bytes_out: unsigned(row.get(14)?),
         usage,
-        session_source: row.get(19)?,
-    })
+        session_source: text(19)?,
+    };
+    let list: Option<Value> = serde_json::from_str(text(8)?).ok();
+    let attempts = list.as_ref().and_then(attempts_of).ok_or_else(|| unreadable(row, 8))?;
+    written.write_facts(&facts, attempts.into_iter());
+    Ok(row.get(0)?)
 }
 
-fn attempts_of(text: &str) -> Option<Vec<StoredAttempt>> {
-    let list: Value = serde_json::from_str(text).ok()?;
+fn attempts_of(list: &Value) -> Option<Vec<Try<'_>>> {
     list.as_array()?.iter().map(attempt_of).collect()
 }
 
-fn attempt_of(attempt: &Value) -> Option<StoredAttempt> {
+fn attempt_of(attempt: &Value) -> Option<Try<'_>> {
     let number = |name: &str| attempt.get(name).and_then(Value::as_i64);
     let text = |name: &str| attempt.get(name).and_then(Value::as_str);
-    Some(StoredAttempt {
+    Some(Try {
         channel: ChannelId(number("channel")?),
-        channel_name: text("name")?.to_owned(),
-        reason: text("reason")?.to_owned(),
+        channel_name: text("name")?,
+        reason: text("reason")?,
         status: number("status").and_then(|status| u16::try_from(status).ok()),
         first_byte: number("first_byte_ms").map(|ms| Duration::from_millis(unsigned(ms))),
         total: Duration::from_millis(unsigned(number("total_ms")?)),
         outcome: AttemptOutcome::from_word(text("outcome")?)?,
         home: number("home").map(ChannelId),
-        health: number("health_permille").map(of_thousandths),
+        health: number("health_permille").and_then(|count| u16::try_from(count.clamp(0, 1000)).ok()),
         hedge: attempt.get("hedge").and_then(Value::as_bool).unwrap_or(false),
     })
-}
-
-#[expect(clippy::cast_precision_loss, reason = "0 to 1000 is exact")]
-fn of_thousandths(count: i64) -> f32 {
-    count as f32 / 1000.0
 }

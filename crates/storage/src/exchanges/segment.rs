@@ -11,10 +11,8 @@ use std::ops::Range;
 
 use gateway_domain::{Exchange, UnixMillis};
 
-pub(super) use self::entry::Entry;
-use self::entry::{Facts, Try};
+pub(super) use self::entry::{Entry, Facts, Try};
 use self::numbers::Numbers;
-use crate::exchanges::StoredExchange;
 
 /// How many exchanges a segment has at most: some 70 KB.
 pub(crate) const FULL: usize = 512;
@@ -91,12 +89,8 @@ impl Written {
         self.write_facts(&Facts::of(exchange), exchange.attempts.iter().map(Try::of));
     }
 
-    /// Writes down once more what was kept in another way.
-    pub(super) fn write_stored(&mut self, exchange: &StoredExchange) {
-        self.write_facts(&Facts::of_stored(exchange), exchange.attempts.iter().map(Try::of_stored));
-    }
-
-    fn write_facts<'a>(&mut self, facts: &Facts<'a>, attempts: impl Iterator<Item = Try<'a>>) {
+    /// The same for one whose texts lie elsewhere.
+    pub(super) fn write_facts<'a>(&mut self, facts: &Facts<'a>, attempts: impl Iterator<Item = Try<'a>>) {
         self.started_at = facts.started_at;
         self.bytes.clear();
         self.bytes.extend_from_slice(&[0; LENGTH]);

@@ -199,3 +199,38 @@ fn rows_of_past_calls_come_into_segments_under_their_numbers_and_no_number_is_gi
     wait_until_written(&store.recorder(), 1);
     assert_eq!(store.exchange("next").unwrap().map(|next| next.id), Some(1501));
 }
+
+#[test]
+fn a_row_of_a_past_call_becomes_the_bytes_that_such_calls_are_kept_as() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gateway.db");
+    at_version_six(&path);
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch(
+        r#"DELETE FROM exchanges;
+           INSERT INTO exchanges (id, request_id, started_at, user_id, key_id, endpoint, model, streamed, attempts, outcome,
+                   status, first_byte_ms, total_ms, bytes_in, bytes_out, prompt_tokens, completion_tokens, cached_tokens,
+                   reasoning_tokens, session_source, audio_in_tokens, audio_out_tokens, usage_source)
+               VALUES (2000, 'req-1', 1700000000000, 1, 200, '/v1/embeddings', 'm', 1, '[
+                   {"channel":7,"name":"é","reason":"home","status":503,"first_byte_ms":12,"total_ms":340,
+                       "outcome":"server_error","home":-3,"health_permille":250,"hedge":true},
+                   {"channel":7,"name":"","reason":"retry","total_ms":340,"outcome":"superseded","health_permille":5000}]',
+                   'interrupted', 502, 56, 300, 4000, 0, 1, 2, 3, 4, 'header', 5, 600, 'counted');
+           INSERT INTO exchanges (id, request_id, started_at, endpoint, streamed, attempts, outcome, status, total_ms,
+                   bytes_in, bytes_out)
+               VALUES (2001, 'req-2', -1, '/v1/models', 0, '[]', 'client_error', 401, 0, 0, 0);"#,
+    )
+    .unwrap();
+    drop(conn);
+    drop(Store::open(&path, &key()).unwrap());
+    let conn = Connection::open(&path).unwrap();
+    let (last, bytes): (i64, String) = conn
+        .query_row("SELECT last, lower(hex(exchanges)) FROM exchange_segments", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let first = "5d000000ff070402f6010068e5cf8b010000029003057265712d310e2f76312f656d62656464696e6773016d0668656164657238\
+                 ac02a01f000102030405d8041f060e02c3a904686f6d6505f703fa010cd402100d0e00057265747279e807d402";
+    let second = "23000000000001009101ffffffffffffffff057265712d320a2f76312f6d6f64656c7300000000";
+    assert_eq!((last, bytes), (2001, format!("01{first}{second}")));
+}

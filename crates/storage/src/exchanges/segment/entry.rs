@@ -35,16 +35,16 @@ pub(in crate::exchanges) struct Facts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::exchanges) struct Try<'a> {
     pub(in crate::exchanges) channel: ChannelId,
-    channel_name: &'a str,
-    reason: &'a str,
-    status: Option<u16>,
-    first_byte: Option<Duration>,
-    total: Duration,
-    outcome: AttemptOutcome,
-    home: Option<ChannelId>,
+    pub(in crate::exchanges) channel_name: &'a str,
+    pub(in crate::exchanges) reason: &'a str,
+    pub(in crate::exchanges) status: Option<u16>,
+    pub(in crate::exchanges) first_byte: Option<Duration>,
+    pub(in crate::exchanges) total: Duration,
+    pub(in crate::exchanges) outcome: AttemptOutcome,
+    pub(in crate::exchanges) home: Option<ChannelId>,
     /// In thousandths: three decimals are enough for people.
-    health: Option<u16>,
-    hedge: bool,
+    pub(in crate::exchanges) health: Option<u16>,
+    pub(in crate::exchanges) hedge: bool,
 }
 
 /// An exchange that is read as far as it was asked about.
@@ -101,26 +101,6 @@ impl<'a> Facts<'a> {
             endpoint: exchange.endpoint,
             model: exchange.model.as_deref(),
             session_source: exchange.session_source,
-            first_byte: exchange.first_byte,
-            total: exchange.total,
-            bytes_in: exchange.bytes_in,
-            bytes_out: exchange.bytes_out,
-            usage: exchange.usage,
-        }
-    }
-
-    pub(super) fn of_stored(exchange: &'a StoredExchange) -> Self {
-        Self {
-            outcome: exchange.outcome,
-            status: exchange.status,
-            streamed: exchange.streamed,
-            started_at: exchange.started_at,
-            user: exchange.user,
-            key: exchange.key,
-            request_id: &exchange.request_id,
-            endpoint: &exchange.endpoint,
-            model: exchange.model.as_deref(),
-            session_source: &exchange.session_source,
             first_byte: exchange.first_byte,
             total: exchange.total,
             bytes_in: exchange.bytes_in,
@@ -221,21 +201,6 @@ impl<'a> Try<'a> {
             outcome: attempt.outcome,
             home: attempt.home,
             health: Some(thousandths(attempt.health)),
-            hedge: attempt.hedge,
-        }
-    }
-
-    pub(super) fn of_stored(attempt: &'a StoredAttempt) -> Self {
-        Self {
-            channel: attempt.channel,
-            channel_name: &attempt.channel_name,
-            reason: &attempt.reason,
-            status: attempt.status,
-            first_byte: attempt.first_byte,
-            total: attempt.total,
-            outcome: attempt.outcome,
-            home: attempt.home,
-            health: attempt.health.map(thousandths),
             hedge: attempt.hedge,
         }
     }

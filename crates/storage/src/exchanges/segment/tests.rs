@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use gateway_domain::{AttemptOutcome, Attempts, ExchangeOutcome, Usage, UsageSource};
+use gateway_domain::{
+    Attempt, AttemptOutcome, Attempts, ChannelId, ExchangeOutcome, KeyId, Usage, UsageSource, UserId,
+};
 use proptest::prelude::*;
 
 use super::*;
@@ -58,6 +60,62 @@ fn what_is_cut_off_is_no_segment() {
         }
     }
     assert_eq!(found, [0, 1, 2], "only between two exchanges is there an end");
+}
+
+/// An exchange that has everything that one can have, and one that has nothing, as they lie in files.
+const WHOLE: &str = "66000000ff070402f6010068e5cf8b010000029003057265712d310e2f76312f656d62656464696e6773016d06686561646572\
+                     38ac02ffffffffffffffffff01000102030405d8041f060e02c3a904686f6d6505f703fa010cd40210060e02c3a904686f6d\
+                     65fa01d402";
+const BARE: &str = "2800000000000000c800ffffffffffffffff057265712d320e2f76312f656d62656464696e677300ac020000";
+
+fn whole() -> Exchange {
+    let first = Attempt {
+        channel: ChannelId(7),
+        channel_name: "é".into(),
+        reason: "home",
+        status: Some(503),
+        first_byte: Some(Duration::from_millis(12)),
+        total: Duration::from_millis(340),
+        outcome: AttemptOutcome::ServerError,
+        home: Some(ChannelId(-3)),
+        health: 0.25,
+        hedge: true,
+    };
+    let second = Attempt { status: None, first_byte: None, home: None, hedge: false, ..first.clone() };
+    Exchange {
+        user: Some(UserId(1)),
+        key: Some(KeyId(200)),
+        streamed: true,
+        attempts: [first, second].into_iter().collect(),
+        outcome: ExchangeOutcome::Interrupted,
+        status: 502,
+        first_byte: Some(Duration::from_millis(56)),
+        usage: Usage {
+            prompt: Some(1),
+            completion: Some(2),
+            cached: Some(3),
+            reasoning: Some(4),
+            audio_in: Some(5),
+            audio_out: Some(600),
+            source: UsageSource::Counted,
+        },
+        session_source: "header",
+        ..exchange(1, 1_700_000_000_000)
+    }
+}
+
+fn bare() -> Exchange {
+    Exchange { model: None, bytes_in: 0, usage: Usage::default(), ..exchange(2, -1) }
+}
+
+#[test]
+fn exchanges_are_written_as_they_lie_in_files() {
+    for (exchange, bytes) in [(whole(), WHOLE), (bare(), BARE)] {
+        let mut written = Written::default();
+        written.write(&exchange);
+        let hex = written.bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        assert_eq!(hex, bytes);
+    }
 }
 
 #[test]
