@@ -11,25 +11,26 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use crate::setup;
+use crate::ci::Done;
+use crate::setup::{self, Missing};
 use crate::shell::{Step, cargo, root, say, target_directory};
 
 /// Where the suite's sources are.
 const SUITE: &str = "tests/browser";
 
 /// Checks the types of the pages' scripts; nothing is run.
-pub(crate) fn types() -> anyhow::Result<()> {
+pub(crate) fn types() -> anyhow::Result<Done> {
     match prepared() {
-        Ok(folder) => pages::checked(&folder),
-        Err(error) => skip("the types of the web pages were not checked", error),
+        Ok(folder) => pages::checked(&folder).map(Done::from),
+        Err(error) => skip("the types of the web pages were not checked", error, required()),
     }
 }
 
 /// Runs the suite; `name` keeps only the files whose name holds it.
-pub(crate) fn run(name: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run(name: Option<&str>) -> anyhow::Result<Done> {
     let (chromium, folder) = match chromium::find().and_then(|found| Ok((found, prepared()?))) {
         Ok(both) => both,
-        Err(error) => return skip("the web pages were not tested in a browser", error),
+        Err(error) => return skip("the web pages were not tested in a browser", error, required()),
     };
     cargo(["build", "--locked", "--package", "gateway-server"]).run()?;
     let files = suite(&folder, name)?;
@@ -48,18 +49,24 @@ pub(crate) fn run(name: Option<&str>) -> anyhow::Result<()> {
     if !passed {
         bail!("the web pages failed in the browser");
     }
-    Ok(())
+    Ok(Done::Passed)
 }
 
-/// What a machine lacks is no failure of the pages; but nobody shall believe that they were looked at.
-fn skip(what: &str, why: anyhow::Error) -> anyhow::Result<()> {
-    if std::env::var("GATEWAY_BROWSER_REQUIRED").is_ok_and(|value| value == "1") {
+/// Whether a machine that lacks a browser fails.
+fn required() -> bool {
+    std::env::var("GATEWAY_BROWSER_REQUIRED").is_ok_and(|value| value == "1")
+}
+
+/// What a machine lacks is no failure of the pages; but nobody shall believe that they were looked at. Whatever else went
+/// wrong is a failure.
+fn skip(what: &str, why: anyhow::Error, required: bool) -> anyhow::Result<Done> {
+    if required || !why.is::<Missing>() {
         return Err(why.context(what.to_owned()));
     }
     say(&format!(
         "\nSKIPPED, NOT PASSED: {what}: {why:#}\n(GATEWAY_BROWSER_REQUIRED=1 makes this a failure.)"
     ));
-    Ok(())
+    Ok(Done::Skipped)
 }
 
 /// The folder of the suite below the target directory, with its packages installed.
@@ -106,4 +113,17 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_machine_lacks_is_skipped() {
+        let missing = || anyhow::Error::new(Missing("chromium".to_owned())).context("no Chromium");
+        assert_eq!(skip("not tested", missing(), false).unwrap(), Done::Skipped);
+        assert!(skip("not tested", missing(), true).is_err(), "where a browser is required");
+        assert!(skip("not tested", anyhow::anyhow!("`npm ci` failed"), false).is_err());
+    }
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 
+use crate::ci::Done;
 use crate::setup::debian;
 use crate::shell::{Step, cargo, exists, root, say, target_directory};
 
@@ -35,11 +36,11 @@ struct Fuzzer {
 }
 
 /// Drives each target whose name holds `name` for so many seconds. All are driven, also after one failed.
-pub(crate) fn run(seconds: u32, name: Option<&str>) -> anyhow::Result<()> {
+pub(crate) fn run(seconds: u32, name: Option<&str>) -> anyhow::Result<Done> {
     let targets: Vec<String> =
         targets()?.into_iter().filter(|target| name.is_none_or(|name| target.contains(name))).collect();
     ensure!(!targets.is_empty(), "no target is called so; each has a folder in tests/fuzz/seeds");
-    let Some(fuzzer) = Fuzzer::build()? else { return Ok(()) };
+    let Some(fuzzer) = Fuzzer::build()? else { return Ok(Done::Skipped) };
     let mut findings = Vec::new();
     for target in &targets {
         if !fuzzer.drive(target, seconds)? {
@@ -48,7 +49,7 @@ pub(crate) fn run(seconds: u32, name: Option<&str>) -> anyhow::Result<()> {
     }
     if findings.is_empty() {
         say(&format!("\n{} targets were driven for {seconds} s each, without a finding", targets.len()));
-        return Ok(());
+        return Ok(Done::Passed);
     }
     for file in &findings {
         say(&format!("finding: {}", file.display()));

@@ -1,11 +1,16 @@
 //! What programs of others need: set up below the target directory, once for what is pinned.
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 use crate::shell::{Step, exists};
+
+/// What a machine lacks, and what cannot be installed there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Missing(pub(crate) String);
 
 /// The Python of a virtual environment of our own.
 pub(crate) fn python(target: &Path) -> anyhow::Result<PathBuf> {
@@ -82,9 +87,9 @@ pub(crate) fn find(folder: &Path, ending: &str) -> Option<PathBuf> {
     None
 }
 
-/// Installs Debian packages, if this is Debian and we may.
+/// Installs Debian packages, if this is Debian and we may; otherwise they are [`Missing`].
 pub(crate) fn debian(packages: &[&str]) -> anyhow::Result<()> {
-    let missing = || format!("{} not installed, and cannot be installed from here", packages.join(" and "));
+    let missing = || Missing(packages.join(" and "));
     anyhow::ensure!(exists("apt-get"), missing());
     let user = Step::new("id").args(["-u"]).output().with_context(missing)?;
     anyhow::ensure!(user.trim() == "0", missing());
@@ -95,8 +100,20 @@ pub(crate) fn debian(packages: &[&str]) -> anyhow::Result<()> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .run()
     };
-    install().or_else(|_| Step::new("apt-get").args(["update", "--quiet"]).run().and_then(|()| install()))
+    install()
+        .or_else(|_| Step::new("apt-get").args(["update", "--quiet"]).run().and_then(|()| install()))
+        .with_context(missing)
 }
+
+// === impl Missing ===
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} not installed, and cannot be installed from here", self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
 
 #[cfg(test)]
 mod tests {
@@ -126,6 +143,20 @@ mod tests {
         .unwrap();
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(done, 3, "for a, for b, and for c when it worked at last");
+    }
+
+    #[test]
+    fn a_broken_lock_file_is_no_lack_of_the_machine() {
+        if !exists("npm") {
+            return;
+        }
+        let folder = std::env::temp_dir().join(format!("xtask-lock-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("package.json"), "{\"name\": \"broken\", \"version\": \"1.0.0\"}").unwrap();
+        fs::write(folder.join("package-lock.json"), "{ \"lockfileVersion\": 3, \"packages\"").unwrap();
+        let refused = npm(&folder, &folder.join("target"), &[]).unwrap_err();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(!refused.is::<Missing>(), "{refused:#}");
     }
 
     #[test]
