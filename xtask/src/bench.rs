@@ -37,7 +37,7 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
     /// Only the scenarios whose name holds this
-    #[arg(long)]
+    #[arg(long, value_parser = scenarios::some_are_called)]
     only: Option<String>,
     /// Beside them a gateway with three channels, a thousand users, and calls that belong to sessions
     #[arg(long)]
@@ -110,6 +110,9 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
     std::fs::write(bench.folder.join("report.json"), serde_json::to_string_pretty(&report.json())?)?;
     std::fs::write(bench.folder.join("report.svg"), picture::draw(&report))?;
     say(&format!("written: {folder}/report.json, {folder}/report.svg"));
+    if !report.faults.is_empty() {
+        bail!("{}", report.faults.join("; "));
+    }
     Ok(())
 }
 

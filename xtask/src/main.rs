@@ -132,3 +132,15 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_is_not_there_is_an_error_of_usage() {
+        let parse = |only| Arguments::try_parse_from(["xtask", "bench", "--only", only]);
+        assert!(parse("e-hold").is_ok());
+        assert_eq!(parse("e-hodl").map(drop).unwrap_err().exit_code(), 2);
+    }
+}

@@ -15,7 +15,8 @@ use crate::shell::say;
 
 /// What was seen while the streams were open.
 struct Held {
-    /// How many were open at a time.
+    /// How many were to be open at a time, and how many were.
+    wanted: f64,
     open: f64,
     /// Resident memory before, and with all of them open, in KB.
     before: u64,
@@ -26,10 +27,14 @@ struct Held {
 /// A fresh nginx and a fresh gateway, one after the other.
 pub(super) fn round(bench: &Bench, scenario: &'static Scenario, report: &mut Report) -> anyhow::Result<()> {
     if let Some(nginx) = bench.start_nginx()? {
-        report.add(scenario, NGINX, watch(bench, &nginx, &scenario_arguments(bench, scenario))?.figures());
+        let held = watch(bench, &nginx, &scenario_arguments(bench, scenario))?;
+        report.faults.extend(held.fault(NGINX));
+        report.add(scenario, NGINX, held.figures());
     }
     let gateway = bench.start_gateway(House::PLAIN, TARGET_CORE)?;
-    report.add(scenario, GATEWAY, watch(bench, &gateway, &scenario_arguments(bench, scenario))?.figures());
+    let held = watch(bench, &gateway, &scenario_arguments(bench, scenario))?;
+    report.faults.extend(held.fault(GATEWAY));
+    report.add(scenario, GATEWAY, held.figures());
     Ok(())
 }
 
@@ -37,12 +42,13 @@ pub(super) fn round(bench: &Bench, scenario: &'static Scenario, report: &mut Rep
 pub(super) fn measure(bench: &Bench, streams: u32, report: &mut Report) -> anyhow::Result<()> {
     let gateway = bench.start_gateway(House::PLAIN, TARGET_CORE)?;
     say(&format!("{streams} streams, opened over several seconds"));
-    let (pace, events) = if bench.options.quick { (streams, 2) } else { (1_500, 15 + streams / 1_500) };
-    let gap = if bench.options.quick { "300" } else { "1000" };
+    // Far longer than it takes to open them: the first must still be there when the last one comes.
+    let (pace, events) = if bench.options.quick { (500, 3) } else { (1_500, 15 + streams / 1_500) };
     let arguments = words(&format!(
-        "hold --streams {streams} --pace {pace} --events {events} --gap-ms {gap} --prompt 100"
+        "hold --streams {streams} --pace {pace} --events {events} --gap-ms 1000 --prompt 100"
     ));
     let held = watch(bench, &gateway, &arguments)?;
+    report.faults.extend(held.fault(GATEWAY));
     report.note(
         &format!("{streams} slow streams"),
         &format!(
@@ -58,7 +64,7 @@ pub(super) fn measure(bench: &Bench, streams: u32, report: &mut Report) -> anyho
 
 fn scenario_arguments(bench: &Bench, scenario: &Scenario) -> Vec<String> {
     if bench.options.quick {
-        return words("hold --streams 50 --pace 500 --events 2 --gap-ms 300");
+        return words("hold --streams 50 --pace 500 --events 3 --gap-ms 1000");
     }
     scenario.arguments.iter().map(ToString::to_string).collect()
 }
@@ -83,16 +89,22 @@ fn watch(bench: &Bench, target: &Child, arguments: &[String]) -> anyhow::Result<
     std::thread::sleep(Duration::from_millis(100));
     let during = target.memory_kb()?;
     let report: serde_json::Value = serde_json::from_str(&load.line()?)?;
-    let incomplete = report
-        .get("incomplete")
-        .and_then(serde_json::Value::as_f64)
-        .context("no incomplete in the report")?;
-    Ok(Held { open, before, during, incomplete })
+    let number = |name: &str| {
+        let number = report.get(name).and_then(serde_json::Value::as_f64);
+        number.with_context(|| format!("no {name} in the report"))
+    };
+    Ok(Held { wanted: number("streams")?, open, before, during, incomplete: number("incomplete")? })
 }
 
 // === impl Held ===
 
 impl Held {
+    /// What a stream costs is not known where fewer were open than asked for.
+    fn fault(&self, target: &str) -> Option<String> {
+        let Self { wanted, open, .. } = self;
+        (open < wanted).then(|| format!("{target}: {open:.0} of {wanted:.0} streams were open at a time"))
+    }
+
     fn figures(&self) -> Figures {
         let grown = kilo(self.during.saturating_sub(self.before)) * 1024.0;
         Figures {
@@ -103,5 +115,18 @@ impl Held {
             errors: 0.0,
             lost: self.incomplete,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_streams_than_were_asked_for_are_a_fault() {
+        let held = |open| Held { wanted: 2_000.0, open, before: 1, during: 2, incomplete: 0.0 };
+        assert_eq!(held(2_000.0).fault(GATEWAY), None);
+        let fault = held(1_950.0).fault(GATEWAY).unwrap();
+        assert!(fault.ends_with("1950 of 2000 streams were open at a time"), "{fault}");
     }
 }

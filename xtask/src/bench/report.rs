@@ -51,6 +51,8 @@ pub(super) struct Report {
     pub rows: Vec<Row>,
     tables: Vec<Table>,
     notes: Vec<(String, String)>,
+    /// What makes figures worthless.
+    pub faults: Vec<String>,
 }
 
 // === impl Figures ===

@@ -82,6 +82,15 @@ pub(super) const SCENARIOS: [Scenario; 6] = [
     },
 ];
 
+/// A part of a name, if any scenario has it; otherwise what they are called.
+pub(super) fn some_are_called(part: &str) -> Result<String, String> {
+    if SCENARIOS.iter().any(|scenario| scenario.name.contains(part)) {
+        return Ok(part.to_owned());
+    }
+    let names = SCENARIOS.map(|scenario| scenario.name).join(", ");
+    Err(format!("no scenario is called so; there are {names}"))
+}
+
 // === impl Cost ===
 
 impl Cost {
@@ -110,6 +119,13 @@ impl Goal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_no_scenario_has_is_refused_with_those_that_there_are() {
+        assert_eq!(some_are_called("hold"), Ok("hold".to_owned()));
+        let refused = some_are_called("e-hodl").unwrap_err();
+        assert!(SCENARIOS.iter().all(|scenario| refused.contains(scenario.name)), "{refused}");
+    }
 
     #[test]
     fn the_gateway_is_compared_by_what_the_goal_speaks_of() {
