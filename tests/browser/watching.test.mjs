@@ -36,14 +36,14 @@ test("a channel's death is seen on every page that shows its health within two s
     overview.getByText("mortal is down"),
     detail.locator("header .tag.bad", { hasText: "Down" }),
   ];
-  await up.die();
+  up.fail();
   const died = performance.now();
   await Promise.all(seen.map((word) => word.waitFor()));
   const took = Math.round(performance.now() - died);
   t.diagnostic(`a channel's death was seen on three pages after ${took} ms`);
   // What a probe needs to find out is not the page's doing: one may have just passed.
   assert.ok(took <= SEEN_WITHIN, `${took} ms`);
-  await up.revive();
+  up.recover();
   await row(page, "mortal").getByText("Healthy").waitFor();
   await overview.getByText("All is well").waitFor();
 });
@@ -111,16 +111,14 @@ test("a session is shown with its channel and removed from there", async (t) => 
 
 test("a gateway that is gone is told, and the page goes on when it is back", async (t) => {
   const up = await upstream(t, ["m"]);
-  const { gateway, page } = await stage(t, { settings: { admin: { auth: "none" } }, signIn: false });
+  const { gateway, page } = await stage(t, { settings: { admin: { auth: "none" } }, signIn: false, returns: true });
   await gateway.channel("one", up, ["m"]);
   await gateway.user("somebody");
   await page.goto("/#/overview");
   await page.getByText("All is well").waitFor();
-  const { port } = new URL(gateway.url);
   await gateway.end("SIGKILL");
   const banner = page.locator(".banner", { hasText: "The gateway does not answer" });
   await banner.waitFor();
-  await gateway.write({ ...gateway.settings, server: { port: Number(port) } });
   await gateway.run();
   await banner.waitFor({ state: "detached" });
   await eventually("the figures move again", () => page.getByText("All is well").isVisible());

@@ -19,9 +19,13 @@ const SETTINGS = {
 export class Gateway {
   log = [];
 
-  /** @param {Record<string, Record<string, unknown>>} [settings] Beside the usual ones, by section. */
-  static async start(settings = {}) {
+  /**
+   * @param {Record<string, Record<string, unknown>>} [settings] Beside the usual ones, by section.
+   * @param {import("./front.mjs").Front} [front] Keeps its address when it ends and runs again.
+   */
+  static async start(settings = {}, front = undefined) {
     const gateway = new Gateway();
+    gateway.front = front;
     gateway.settings = settings;
     gateway.folder = await mkdtemp(join(tmpdir(), "gateway-browser-"));
     await gateway.write(settings);
@@ -34,14 +38,15 @@ export class Gateway {
     if (!binary) throw new Error("GATEWAY_SERVER names no binary; run `cargo xtask browser`");
     const environment = { PATH: process.env.PATH, GATEWAY_ADMIN_TOKEN: TOKEN, ...(process.env.GATEWAY_UI_DIR && { GATEWAY_UI_DIR: process.env.GATEWAY_UI_DIR }) };
     this.process = spawn(binary, ["--config", join(this.folder, "gateway.toml")], { cwd: this.folder, env: environment, stdio: ["ignore", "pipe", "pipe"] });
-    this.url = undefined;
+    let url;
     const hear = (line) => {
       this.log.push(line);
-      if (!this.url && line.includes("listening")) this.url = address(line);
+      if (!url && line.includes("listening")) url = address(line);
     };
     for (const stream of [this.process.stdout, this.process.stderr]) createInterface({ input: stream }).on("line", hear);
-    await eventually("the gateway listens, or ends", () => this.url ?? this.process.exitCode !== null);
-    if (!this.url) throw new Error(`the gateway did not start:\n${this.log.join("\n")}`);
+    await eventually("the gateway listens, or ends", () => url ?? this.process.exitCode !== null);
+    if (!url) throw new Error(`the gateway did not start:\n${this.log.join("\n")}`);
+    this.url = this.front?.lead(url) ?? url;
   }
 
   /** Writes the file anew; `more` is TOML that follows the settings. */
@@ -97,6 +102,7 @@ export class Gateway {
   /** It has to leave with 0, without a panic and without having written a key to its log. */
   async stop() {
     const code = await this.end("SIGTERM");
+    await this.front?.end();
     await rm(this.folder, { recursive: true, force: true });
     const log = this.log.join("\n");
     if (code !== 0 || log.includes("panicked") || log.includes("sk-canary")) throw new Error(`the gateway ended with ${code}:\n${log}`);

@@ -3,6 +3,7 @@
 
 import { after, before } from "node:test";
 import { launch, person } from "./browser.mjs";
+import { Front } from "./front.mjs";
 import { Gateway, TOKEN } from "./gateway.mjs";
 import { Upstream } from "./upstream.mjs";
 
@@ -17,10 +18,11 @@ export function withBrowser() {
 
 /**
  * @param {import("node:test").TestContext} test
- * @param {{ settings?: Record<string, Record<string, unknown>>, signIn?: boolean, theme?: "light" | "dark", size?: "wide" | "narrow" }} [wishes]
+ * @param {{ settings?: Record<string, Record<string, unknown>>, signIn?: boolean, returns?: boolean, theme?: "light" | "dark", size?: "wide" | "narrow" }} [wishes] `returns`: the gateway
+ *   will end and run again at the same address.
  */
-export async function stage(test, { settings, ...wishes } = {}) {
-  const gateway = await Gateway.start(settings);
+export async function stage(test, { settings, returns = false, ...wishes } = {}) {
+  const gateway = await Gateway.start(settings, returns ? await Front.start() : undefined);
   /** @type {(() => Promise<void>)[]} */
   const ends = [() => gateway.stop()];
   // The pages close before their gateway does.

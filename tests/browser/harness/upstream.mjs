@@ -25,13 +25,15 @@ export class Upstream {
   asked = [];
   /** Streams that were left by the other side. */
   left = 0;
+  /** Whether it cuts every connection. */
+  #failing = false;
 
   /** @param {string[]} models @param {Script} [script] */
   static async start(models, script = {}) {
     const upstream = new Upstream();
     upstream.models = models;
     upstream.script = script;
-    await upstream.revive(0);
+    await upstream.#listen();
     return upstream;
   }
 
@@ -39,11 +41,21 @@ export class Upstream {
     return `http://127.0.0.1:${this.port}/v1`;
   }
 
-  /** Listens, again at the same port after `die`. */
-  async revive(port = this.port) {
+  async #listen() {
     this.server = createServer((request, response) => void this.#answer(request, response).catch(() => response.destroy()));
-    await new Promise((done, failed) => this.server.once("error", failed).listen(port, "127.0.0.1", done));
+    await new Promise((done, failed) => this.server.once("error", failed).listen(0, "127.0.0.1", done));
+    this.server.on("connection", (socket) => void (this.#failing && socket.destroy()));
     this.port = this.server.address().port;
+  }
+
+  /** Cuts connections, those that are open and those that come, until it recovers. Its port stays its own. */
+  fail() {
+    this.#failing = true;
+    this.server.closeAllConnections();
+  }
+
+  recover() {
+    this.#failing = false;
   }
 
   /** Refuses connections from now on, and cuts those that are open. */
