@@ -13,8 +13,11 @@ const TYPED = 150;
 /** @typedef {{ rows: any[], total: number, next: string | null }} Page */
 /** @typedef {import("./resource.js").Resource & { total: number, more: import("../components/table.js").More }} Pages */
 
-/** From so many characters on, a word may be a key that somebody pasted. */
+/** From so many characters on, what is marked as a key may be one. */
 const SECRET_FROM = 12;
+
+/** And any other word: a name that is shorter is looked for as it is. */
+const WORD_FROM = 18;
 
 /** What the gateway keeps of a key: at most a third of it, at most six characters, and the last four. @param {string[]} parts One key, which blanks may have broken. */
 function kept(parts) {
@@ -35,7 +38,7 @@ export function asked(typed) {
   const at = text === told ? text.search(/(?<![\p{L}\p{N}_-])sk-/iu) : 0;
   const key = at < 0 ? [] : text.slice(at).split(/\s+/);
   if (key.join("").length >= SECRET_FROM) return kept(key);
-  return text.split(/\s+/).map((word) => (word.length >= SECRET_FROM || /^sk-.{4}/i.test(word) ? kept([word]) : word)).join(" ");
+  return text.split(/\s+/).map((word) => (word.length >= WORD_FROM || /^sk-.{4}/i.test(word) ? kept([word]) : word)).join(" ");
 }
 
 /** @param {string} path @param {import("./api.js").Options} [options] @returns {Promise<Page>} */
