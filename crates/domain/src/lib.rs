@@ -8,13 +8,13 @@
 
 mod attempts;
 mod base_url;
-mod by_id;
 mod channel;
 mod exchange;
 mod health;
 mod id;
 mod inventory;
 mod key;
+mod maps;
 mod model;
 mod policy;
 mod secret;
@@ -25,13 +25,13 @@ mod worded;
 
 pub use attempts::Attempts;
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use by_id::{ById, IdHasher, Known};
 pub use channel::{Channel, ChannelTuning, DEFAULT_WEIGHT, ManagedBy, ProbePlan};
 pub use exchange::{Attempt, AttemptOutcome, Exchange, ExchangeOutcome};
 pub use health::{HealthReport, HealthStatus, ModelTrouble};
 pub use id::{ChannelId, KeyId, MappingId, ModelId, SessionId, UserId};
 pub use inventory::{Declaration, Inventory, NewChannel, NewMapping, NewModel, NewUser};
 pub use key::{KeyDigest, UserKey};
+pub use maps::{ById, IdHasher, Known};
 pub use model::{Hedge, HedgeAfter, Mapping, Model, ModelTuning};
 pub use policy::Policy;
 pub use secret::Secret;
