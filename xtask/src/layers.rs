@@ -1,6 +1,6 @@
 //! `cargo xtask layers`: who may depend on whom, as a table, compared with what the manifests say.
 //!
-//! Ranks: words (`domain`), machines (`routing`, `sessions`, `objects`, `health`, `config`, `storage`), conductors (`proxy`,
+//! Ranks: words (`domain`), machines (`routing`, `sessions`, `objects`, `health`, `config`, `http1`, `storage`), conductors (`proxy`,
 //! `admin`), root (`gateway-server`). Arrows point down only, never sideways. A new arrow is a decision: it is made by
 //! changing [`EDGES`], where a reviewer sees it.
 
@@ -12,13 +12,14 @@ use serde_json::Value;
 use crate::shell::{metadata, say};
 
 /// Every member of the workspace, and the members it depends on.
-const EDGES: [(&str, &[&str]); 16] = [
+const EDGES: [(&str, &[&str]); 17] = [
     ("gateway-domain", &[]),
     ("gateway-routing", &["gateway-domain"]),
     ("gateway-sessions", &["gateway-domain"]),
     ("gateway-objects", &["gateway-domain"]),
     ("gateway-health", &["gateway-domain"]),
     ("gateway-config", &["gateway-domain"]),
+    ("gateway-http1", &[]),
     ("gateway-storage", &["gateway-domain"]),
     (
         "gateway-proxy",
@@ -26,6 +27,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "gateway-config",
             "gateway-domain",
             "gateway-health",
+            "gateway-http1",
             "gateway-objects",
             "gateway-routing",
             "gateway-sessions",
@@ -49,6 +51,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "gateway-config",
             "gateway-domain",
             "gateway-health",
+            "gateway-http1",
             "gateway-objects",
             "gateway-proxy",
             "gateway-routing",
@@ -56,7 +59,7 @@ const EDGES: [(&str, &[&str]); 16] = [
             "gateway-storage",
         ],
     ),
-    ("gateway-fuzz-targets", &["gateway-config", "gateway-domain", "gateway-proxy"]),
+    ("gateway-fuzz-targets", &["gateway-config", "gateway-domain", "gateway-http1", "gateway-proxy"]),
     ("gateway-load", &[]),
     ("gateway-random-wire", &[]),
     ("gateway-routing-sim", &["gateway-routing"]),
@@ -101,13 +104,14 @@ const IMPURE: [&str; 32] = [
 ];
 
 /// What the charters forbid, checked along the whole way: a crate, and what it must not reach however far away.
-const FORBIDDEN: [(&str, &[&str]); 8] = [
+const FORBIDDEN: [(&str, &[&str]); 9] = [
     ("gateway-domain", &IMPURE),
     ("gateway-routing", &IMPURE),
     ("gateway-sessions", &IMPURE),
     ("gateway-objects", &IMPURE),
     ("gateway-health", &["rusqlite", "toml"]),
     ("gateway-config", &["hyper", "rusqlite", "rustls"]),
+    ("gateway-http1", &["hyper", "rustls", "serde", "tracing"]),
     ("gateway-storage", &["http", "hyper", "tokio", "toml"]),
     ("gateway-proxy", &["r2d2", "rusqlite"]),
 ];

@@ -10,12 +10,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use gateway_admin::{Admin, Caller};
 use gateway_config::Live;
-use gateway_proxy::{MayExplain, Proxy, RequestId, Worker, wants_explanation};
+use gateway_http1::Flaw;
+use gateway_proxy::{MayExplain, Proxy, RequestBody, RequestId, Worker, wants_explanation};
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use tokio::runtime::Handle;
 
 use crate::body::Body;
@@ -90,7 +90,7 @@ impl Door {
     /// many: its calls are refused, and probes and administrators are answered.
     pub(crate) async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: SocketAddr,
         crowded: bool,
     ) -> Response<Body> {
@@ -106,9 +106,14 @@ impl Door {
         }
     }
 
+    /// Answers what came where a request was expected, and is none.
+    pub(crate) fn refuse(&self, flaw: Flaw) -> Response<Body> {
+        own(Refusal::Head(flaw).answer(RequestId::fresh().as_str(), true))
+    }
+
     async fn route(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         (peer, crowded): (SocketAddr, bool),
         id: RequestId,
     ) -> Response<Body> {
@@ -146,7 +151,7 @@ impl Door {
     }
 
     /// Tells the data plane when an administrator asks it to explain itself; users it knows by itself.
-    fn introduce(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Request<Incoming> {
+    fn introduce(&self, mut request: Request<RequestBody>, peer: SocketAddr) -> Request<RequestBody> {
         if wants_explanation(request.headers()) && self.house.admin.vouches_for(request.headers(), peer.ip())
         {
             request.extensions_mut().insert(MayExplain);
@@ -157,7 +162,7 @@ impl Door {
     /// Reads the body here, within limits, and lets the control side answer.
     async fn carry_to_admin(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: SocketAddr,
         id: &RequestId,
     ) -> Response<Body> {
@@ -281,7 +286,7 @@ fn own(response: Response<Bytes>) -> Response<Body> {
 }
 
 /// Reads a body to its end; each silence is at most `patience`.
-async fn read(body: Incoming, patience: Duration) -> Result<Bytes, Refusal> {
+async fn read(body: RequestBody, patience: Duration) -> Result<Bytes, Refusal> {
     if body.size_hint().lower() > ADMIN_BODY as u64 {
         return Err(Refusal::TooLarge);
     }

@@ -100,7 +100,8 @@ mod tests {
             Refusal::Method => "method",
             Refusal::Host(_) => "host",
             Refusal::Expect => "expect",
-            Refusal::GetOnly
+            Refusal::Head(_)
+            | Refusal::GetOnly
             | Refusal::NotFound
             | Refusal::TooLarge
             | Refusal::BodyTimeout

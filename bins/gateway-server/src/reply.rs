@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use gateway_http1::Flaw;
 use gateway_proxy::REQUEST_ID;
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -14,6 +15,8 @@ const TOO_MANY_CONNECTIONS: &str =
 /// The wire shape is OpenAI's, because whoever asked may be an SDK that reads `error.code`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
+    /// What came is no request, or its head is too large.
+    Head(Flaw),
     /// CONNECT and TRACE: the gateway is no tunnel and no echo.
     Method,
     /// A GET-only address was asked with another method.
@@ -45,6 +48,7 @@ impl Refusal {
         match self {
             Self::Method | Self::GetOnly => StatusCode::METHOD_NOT_ALLOWED,
             Self::Host(_) | Self::BadBody => StatusCode::BAD_REQUEST,
+            Self::Head(flaw) => flaw.status(),
             Self::Expect => StatusCode::EXPECTATION_FAILED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -58,6 +62,9 @@ impl Refusal {
         match self {
             Self::Method | Self::GetOnly => "method_not_allowed",
             Self::Host(_) => "invalid_host",
+            Self::Head(Flaw::Malformed(_)) => "malformed_request",
+            Self::Head(Flaw::TargetTooLong) => "target_too_long",
+            Self::Head(Flaw::TooLarge) => "headers_too_large",
             Self::Expect => "expectation_failed",
             Self::NotFound => "unknown_url",
             Self::TooLarge => "request_too_large",
@@ -74,6 +81,9 @@ impl Refusal {
             Self::Method => "This method is not served here.",
             Self::GetOnly => "This address takes GET only.",
             Self::Host(why) => why,
+            Self::Head(Flaw::Malformed(what)) => what.0,
+            Self::Head(Flaw::TargetTooLong) => "The target of the request is too long.",
+            Self::Head(Flaw::TooLarge) => "The head of the request has too many headers, or too many bytes.",
             Self::Expect => "The only expectation that can be met is 100-continue.",
             Self::NotFound => "There is nothing at this path.",
             Self::TooLarge => "The body is larger than this path takes.",
@@ -94,6 +104,7 @@ impl Refusal {
             | Self::GetOnly
             | Self::NotFound
             | Self::Host(_)
+            | Self::Head(_)
             | Self::Expect
             | Self::TooLarge
             | Self::BodyTimeout
@@ -107,6 +118,7 @@ impl Refusal {
         match self {
             Self::Method
             | Self::Host(_)
+            | Self::Head(_)
             | Self::Expect
             | Self::TooLarge
             | Self::BodyTimeout
@@ -131,6 +143,7 @@ impl Refusal {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static(SOON));
             }
             Self::Host(_)
+            | Self::Head(_)
             | Self::Expect
             | Self::NotFound
             | Self::TooLarge

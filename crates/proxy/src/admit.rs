@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +12,6 @@ use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use http_body::Body;
-use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout_at};
 
@@ -20,6 +19,7 @@ use crate::call::Payload;
 use crate::error::ProxyError;
 use crate::headers;
 use crate::openai::{BatchLines, Endpoint, Gives, MultipartPeek, ObjectKind, Takes, is_multipart};
+use crate::request_body::Gather;
 use crate::room::Room;
 use crate::socket::key_in_protocols;
 use crate::upload;
@@ -113,7 +113,7 @@ pub(crate) async fn receive<B>(
     (settings, room): (&Settings, &Arc<Room>),
 ) -> Result<Received, ProxyError>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Gather,
 {
     refuse_coding(headers)?;
     let content_type = headers.get(CONTENT_TYPE);
@@ -155,7 +155,7 @@ fn refuse_coding(headers: &HeaderMap) -> Result<(), ProxyError> {
 /// Reads the whole body: it is needed whole to find the model, and kept whole so that another channel can be tried.
 async fn read_body<B>(mut body: B, limits: &ServerSettings, room: &Arc<Room>) -> Result<Bytes, ProxyError>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Gather,
 {
     let limit = limits.max_body_bytes as u64;
     let too_large = || ProxyError::BodyTooLarge { limit, key: "server.max_body_bytes" };
@@ -170,28 +170,28 @@ where
     let Some(first) = next_data(&mut body, 0, limits.read_timeout, &mut end).await? else {
         return Ok(Bytes::new());
     };
-    let come = first.len() as u64;
-    let Some(mut data) = next_data(&mut body, come, limits.read_timeout, &mut end).await? else {
-        // The common case: the body came in one piece, and is not copied.
-        if first.len() as u64 > limit {
-            return Err(too_large());
-        }
-        share.grow(room, first.len())?;
+    if first.len() as u64 > limit {
+        return Err(too_large());
+    }
+    share.grow(room, first.len())?;
+    // The common case: the body came in one piece, and is not copied.
+    if body.is_end_stream() {
         return Ok(share.keep(first));
-    };
+    }
     let reserve = usize::try_from(announced.unwrap_or(0).min(RESERVE_AT_MOST)).unwrap_or(0);
-    let mut whole = BytesMut::with_capacity(reserve.max(first.len() + data.len()));
+    let mut whole = BytesMut::with_capacity(reserve.max(first.len()));
     whole.extend_from_slice(&first);
+    drop(first);
     loop {
-        if (whole.len() + data.len()) as u64 > limit {
+        let come = whole.len() as u64;
+        let gather = |cx: &mut Context<'_>| body.poll_gather(cx, &mut whole);
+        if in_time(gather, come, limits.read_timeout, &mut end).await?.is_none() {
+            return Ok(share.keep(whole.freeze()));
+        }
+        if whole.len() as u64 > limit {
             return Err(too_large());
         }
-        share.grow(room, whole.len() + data.len())?;
-        whole.extend_from_slice(&data);
-        match next_data(&mut body, whole.len() as u64, limits.read_timeout, &mut end).await? {
-            Some(next) => data = next,
-            None => return Ok(share.keep(whole.freeze())),
-        }
+        share.grow(room, whole.len())?;
     }
 }
 
@@ -205,19 +205,26 @@ pub(crate) async fn next_data<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let frame = match poll_fn(|cx| Poll::Ready(Pin::new(&mut *body).poll_frame(cx))).await {
-        Poll::Ready(frame) => frame,
+    let frame = in_time(|cx| Pin::new(&mut *body).poll_frame(cx), come, idle, end).await?;
+    // Trailers are read and dropped: nothing below /v1 has any. Nothing stands behind them.
+    Ok(frame.and_then(|frame| frame.into_data().ok()))
+}
+
+/// What comes next of a body, if it comes in time.
+async fn in_time<T, E>(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<Option<Result<T, E>>>,
+    come: u64,
+    idle: Duration,
+    end: impl FnOnce() -> Instant,
+) -> Result<Option<T>, ProxyError> {
+    let polled = match poll_fn(|cx| Poll::Ready(poll(cx))).await {
+        Poll::Ready(polled) => polled,
         Poll::Pending => {
             let limit = end().min(Instant::now() + idle);
-            timeout_at(limit, body.frame()).await.map_err(|_| ProxyError::BodyTimeout { come })?
+            timeout_at(limit, poll_fn(poll)).await.map_err(|_| ProxyError::BodyTimeout { come })?
         }
     };
-    match frame {
-        // Trailers are read and dropped: nothing below /v1 has any. Nothing stands behind them.
-        Some(Ok(frame)) => Ok(frame.into_data().ok()),
-        Some(Err(_)) => Err(ProxyError::BodyBroken { come }),
-        None => Ok(None),
-    }
+    polled.transpose().map_err(|_| ProxyError::BodyBroken { come })
 }
 
 /// Whether the request asks why it goes where it goes. Not everybody gets an answer.

@@ -11,7 +11,6 @@ use gateway_health::Board;
 use gateway_sessions::Sessions;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::admit;
@@ -31,6 +30,7 @@ use crate::openai::{ADMINISTRATION, Endpoint, EndpointKind, Gives, Lookup, OTHER
 use crate::own_lists::{self, OwnList, Plan};
 use crate::plane::{Plane, Served};
 use crate::relay::{Relay, Setting};
+use crate::request_body::RequestBody;
 use crate::request_id::{REQUEST_ID, RequestId};
 use crate::respond::respond;
 use crate::room::Room;
@@ -74,7 +74,7 @@ impl Worker {
     ///
     /// Dropping the future, or the body of the answer, is how a client that leaves is noticed: the upstream call is
     /// cancelled with it, before the first token too.
-    pub async fn handle(&self, request: Request<Incoming>, id: RequestId) -> Response<Body> {
+    pub async fn handle(&self, request: Request<RequestBody>, id: RequestId) -> Response<Body> {
         let plane = self.shared.plane.load_full();
         let (head, body) = request.into_parts();
         let found = lookup(&head.method, head.uri.path());
@@ -100,7 +100,7 @@ impl Worker {
         plane: &Plane,
         found: Lookup,
         head: &http::request::Parts,
-        body: Incoming,
+        body: RequestBody,
         entry: &mut Entry,
     ) -> Result<Admitted, ProxyError> {
         let board = &self.shared.board;
@@ -135,7 +135,7 @@ impl Worker {
         plane: &Plane,
         found: (&'static Endpoint, PathParams),
         head: &http::request::Parts,
-        body: Incoming,
+        body: RequestBody,
         entry: &mut Entry,
     ) -> Result<Admitted, ProxyError> {
         // --- who, and what ---

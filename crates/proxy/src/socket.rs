@@ -75,8 +75,8 @@ impl Socket {
         let Opened { client, upstream, ear } = opened;
         let idle = client.idle();
         // The answer did not reach the client: the entry tells so by itself.
-        let Ok(client) = client.upgraded().await else { return };
-        let (client_reads, client_writes) = split(TokioIo::new(client));
+        let Some(client) = client.upgraded() else { return };
+        let (client_reads, client_writes) = split(client);
         let (upstream_reads, upstream_writes) = split(TokioIo::new(upstream));
         let wire = Wire {
             up: Pipe::new(Sender::Client, client_reads, upstream_writes, None),

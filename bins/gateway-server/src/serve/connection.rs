@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_config::ServerSettings;
-use gateway_proxy::BodyError;
+use gateway_proxy::{BodyError, RequestBody};
 use http::header::CONNECTION;
 use http::{HeaderValue, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -49,10 +49,11 @@ const STANDING: Duration = Duration::from_secs(2);
 /// How long a connection that has said nothing may still begin when its listener closes.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
-/// What speaks HTTP on a connection, with all limits that hyper knows.
+/// What bounds those who speak HTTP on a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Protocols {
-    http1: http1::Builder,
+    /// The largest head of an HTTP/1 request, in bytes.
+    max_head: usize,
     http2: http2::Builder<TokioExecutor>,
 }
 
@@ -77,13 +78,7 @@ pub(crate) struct Tracked<B> {
 
 /// The protocols of a listener.
 pub(super) fn protocols(settings: &ServerSettings) -> Protocols {
-    let (mut http1, mut http2) = (http1::Builder::new(), http2::Builder::new(TokioExecutor::new()));
-    http1
-        // `GuardedIo` times heads; two timers would only disagree.
-        .header_read_timeout(None)
-        // hyper's own limit of 100 headers is the one that is wanted; saying it aloud would cost an allocation per
-        // request.
-        .max_buf_size(settings.max_header_bytes.max(8 << 10));
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_CALLS)
@@ -93,7 +88,7 @@ pub(super) fn protocols(settings: &ServerSettings) -> Protocols {
         .max_send_buf_size(HTTP2_SEND_BUFFER)
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING);
-    Protocols { http1, http2 }
+    Protocols { max_head: settings.max_header_bytes.max(8 << 10), http2 }
 }
 
 /// Serves one accepted connection until it ends.
@@ -153,26 +148,33 @@ async fn speak<S>(
     };
     closing.enough = (crowded && http2).then(Arc::default);
     let enough = closing.enough.clone();
-    let service = service_fn(|request: Request<Incoming>| {
+    let answers = |request: Request<RequestBody>| {
         let call = activity.begin(request.version());
         let door = Arc::clone(&stand.door);
-        // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
+        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming.
         let enough = enough.clone();
         Box::pin(async move {
             let answer = answer(&door, request, (peer, crowded), call).await;
             if let Some(enough) = enough {
                 enough.notify_one();
             }
-            Ok::<_, Infallible>(answer)
+            answer
         })
-    });
-    let io = TokioIo::new(io);
+    };
     let ended = if http2 {
-        let connection = stand.protocols.http2.serve_connection(io, service);
-        Box::pin(run(connection, closing, http2::Connection::graceful_shutdown)).await
+        let service = service_fn(|request: Request<Incoming>| {
+            let call = answers(request.map(RequestBody::Http2));
+            async move { Ok::<_, Infallible>(call.await) }
+        });
+        let connection = stand.protocols.http2.serve_connection(TokioIo::new(io), service);
+        Box::pin(run(connection, closing, http2::Connection::graceful_shutdown))
+            .await
+            .map_err(BodyError::from)
     } else {
-        let connection = stand.protocols.http1.serve_connection(io, service).with_upgrades();
-        run(connection, closing, http1::UpgradeableConnection::graceful_shutdown).await
+        let refuses = |flaw| tracked(stand.door.refuse(flaw), activity.begin(Version::HTTP_11), &stand.door);
+        let answers = |request: Request<gateway_http1::Body>| answers(request.map(RequestBody::Http1));
+        let connection = gateway_http1::Connection::new(io, stand.protocols.max_head, answers, refuses);
+        run(connection, closing, |connection| connection.get_mut().wind_down()).await.map_err(BodyError::from)
     };
     if let Err(error) = ended {
         tracing::debug!(%peer, %error, "connection ended");
@@ -186,10 +188,11 @@ async fn speak<S>(
 }
 
 /// Speaks until the connection ends, or its listener closes and the calls that are under way have ended.
-async fn run<C>(connection: C, mut closing: Closing, wind_down: impl FnOnce(Pin<&mut C>)) -> hyper::Result<()>
-where
-    C: Future<Output = hyper::Result<()>>,
-{
+async fn run<C: Future>(
+    connection: C,
+    mut closing: Closing,
+    wind_down: impl FnOnce(Pin<&mut C>),
+) -> C::Output {
     let mut connection = pin!(connection);
     tokio::select! {
         biased;
@@ -201,7 +204,7 @@ where
 
 async fn answer(
     door: &Door,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     (peer, crowded): (SocketAddr, bool),
     call: Call,
 ) -> Response<Tracked<body::Body>> {
@@ -213,6 +216,10 @@ async fn answer(
     if crowded && http1 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    tracked(response, call, door)
+}
+
+fn tracked(response: Response<body::Body>, call: Call, door: &Door) -> Response<Tracked<body::Body>> {
     response.map(|body| Tracked { body, call, meters: Arc::clone(door.meters()) })
 }
 

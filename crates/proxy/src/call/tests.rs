@@ -23,6 +23,7 @@ use crate::admit;
 use crate::error::ProxyError;
 use crate::metrics::Metrics;
 use crate::openai::{BackendModel, Lookup, lookup};
+use crate::request_body::Gather;
 use crate::understand::{Caller, understand};
 use crate::upstream::{Timeouts, target_of};
 
@@ -40,6 +41,8 @@ impl Body for Coming {
         Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
     }
 }
+
+impl Gather for Coming {}
 
 /// A channel that calls every model by this name.
 fn route_to(backend: &str) -> Route {

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use gateway_domain::ChannelId;
+use gateway_http1::{OnUpgrade, Upgraded};
 use http::header::{
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION,
 };
 use http::{HeaderMap, HeaderValue};
-use hyper::upgrade::{OnUpgrade, Upgraded};
 
 use super::Pupil;
 use crate::affinity::Directory;
@@ -65,9 +65,9 @@ impl Client {
         Some(Pupil { directory, clock, channel, user: call.user.id })
     }
 
-    /// The connection, once the answer has gone out.
-    pub(super) async fn upgraded(self) -> Result<Upgraded, hyper::Error> {
-        self.upgrade.await
+    /// The connection, where the answer has gone out.
+    pub(super) fn upgraded(&self) -> Option<Upgraded> {
+        self.upgrade.take()
     }
 }
 

@@ -9,14 +9,13 @@
 
 mod body;
 mod call;
-mod chunked;
-mod framing;
 mod head;
-mod scratch;
 mod sending;
 mod wire;
 
 use std::io;
+
+use gateway_http1::Malformed;
 
 pub(super) use body::Body;
 pub(super) use call::call;
@@ -35,7 +34,7 @@ pub(crate) enum Error {
     Early,
     /// What came is not HTTP/1.1.
     #[error("{0}")]
-    Protocol(&'static str),
+    Protocol(#[from] Malformed),
     /// The request's own body could not be read: the gateway's doing.
     #[error("the request's body cannot be read: {0}")]
     Body(io::Error),

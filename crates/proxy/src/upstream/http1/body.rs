@@ -2,12 +2,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use gateway_http1::{Framing, Unframed, with_scratch};
 use http_body::{Frame, SizeHint};
 
-use super::framing::{Framing, Unframed};
+use super::Error;
 use super::sending::Sending;
 use super::wire::Wire;
-use super::{Error, scratch};
 use crate::upstream::pool::Home;
 
 /// The body of an answer, read off its connection by whoever asks for it. At its end the connection goes back to where
@@ -86,7 +86,7 @@ impl Body {
                 }
             }
         }
-        let read = scratch::with(|buffer| -> Poll<Result<Option<Arrived>, Error>> {
+        let read = with_scratch(|buffer| -> Poll<Result<Option<Arrived>, Error>> {
             let length = ready!(wire.poll_read(cx, buffer))?;
             let bytes = buffer.get_mut(..length).unwrap_or_default();
             if bytes.is_empty() {
@@ -94,7 +94,7 @@ impl Body {
             }
             let Unframed { data, read, flaw } = framing.read(bytes);
             let data = Bytes::copy_from_slice(bytes.get(..data).unwrap_or_default());
-            Poll::Ready(Ok(Some(Arrived { data, beyond: read < length, flaw })))
+            Poll::Ready(Ok(Some(Arrived { data, beyond: read < length, flaw: flaw.map(Error::from) })))
         });
         match ready!(read) {
             Ok(Some(Arrived { data, beyond, flaw })) => {

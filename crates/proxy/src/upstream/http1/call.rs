@@ -2,13 +2,13 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use gateway_http1::{Framing, Malformed, Unframed, keeps_alive, with_scratch};
 use http::{Method, Response, StatusCode};
 
 use super::body::{Arrived, Body};
-use super::framing::{Framing, Unframed, keeps_alive};
 use super::sending::Sending;
 use super::wire::Wire;
-use super::{Error, Failed, head, scratch};
+use super::{Error, Failed, head};
 use crate::upstream::pool::Home;
 use crate::upstream::{Asked, Target};
 
@@ -79,7 +79,7 @@ impl Waiting {
             }
         }
         loop {
-            let read = scratch::with(|buffer| -> Poll<Result<Option<Head>, Error>> {
+            let read = with_scratch(|buffer| -> Poll<Result<Option<Head>, Error>> {
                 let length = match ready!(wire.poll_read(cx, buffer)) {
                     Ok(0) => return Poll::Ready(Err(self.broken.take().unwrap_or(Error::Early))),
                     Ok(length) => length,
@@ -119,23 +119,27 @@ impl Waiting {
             };
             at += length;
             if head.status() == StatusCode::SWITCHING_PROTOCOLS {
-                return Err(Error::Protocol("the answer changes the protocol, which nobody asked for"));
+                return Err(Malformed("the answer changes the protocol, which nobody asked for").into());
             }
             if !head.status().is_informational() {
                 return Ok(Some((head, at)));
             }
             self.interim += length;
             if self.interim > MAX_INTERIM {
-                return Err(Error::Protocol("too many interim answers"));
+                return Err(Malformed("too many interim answers").into());
             }
         }
     }
 
     fn with_body(&self, response: Response<()>, behind: &mut [u8]) -> Result<Head, Error> {
-        let mut framing = Framing::of(&self.method, response.status(), response.headers())?;
+        let mut framing = Framing::of_answer(&self.method, response.status(), response.headers())?;
         let Unframed { data, read, flaw } = framing.read(behind);
         let data = Bytes::copy_from_slice(behind.get(..data).unwrap_or_default());
-        Ok(Head { response, framing, arrived: Arrived { data, beyond: read < behind.len(), flaw } })
+        Ok(Head {
+            response,
+            framing,
+            arrived: Arrived { data, beyond: read < behind.len(), flaw: flaw.map(Error::from) },
+        })
     }
 }
 
@@ -153,7 +157,7 @@ pub(in crate::upstream) fn read_answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8
             Some(framing) => {
                 let read = framing.read(&mut piece);
                 data.extend_from_slice(piece.get(..read.data).unwrap_or_default());
-                read.flaw
+                read.flaw.map(Error::from)
             }
             None => match waiting.read(&mut piece) {
                 Err(_) => return (status, data, false, true),

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use gateway_http1::{Malformed, put_decimal};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 
@@ -20,18 +21,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
     let mut parsed = httparse::Response::new(&mut []);
     let read = httparse::ParserConfig::default()
         .parse_response_with_uninit_headers(&mut parsed, bytes, &mut space)
-        .map_err(|error| Error::Protocol(why(error)))?;
+        .map_err(|error| Malformed(why(error)))?;
     let httparse::Status::Complete(length) = read else {
-        return if bytes.len() < MAX_HEAD { Ok(None) } else { Err(Error::Protocol(TOO_LARGE)) };
+        return if bytes.len() < MAX_HEAD { Ok(None) } else { Err(Malformed(TOO_LARGE).into()) };
     };
     if length > MAX_HEAD {
-        return Err(Error::Protocol(TOO_LARGE));
+        return Err(Malformed(TOO_LARGE).into());
     }
     let mut response = Response::new(());
     *response.status_mut() = parsed
         .code
         .and_then(|code| StatusCode::from_u16(code).ok())
-        .ok_or(Error::Protocol("the answer's status is none"))?;
+        .ok_or(Malformed("the answer's status is none"))?;
     *response.version_mut() = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     // One copy, which all values share.
     let head = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
@@ -39,11 +40,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
     headers.reserve(parsed.headers.len());
     for header in &*parsed.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())
-            .map_err(|_| Error::Protocol("the name of a header is none"))?;
+            .map_err(|_| Malformed("the name of a header is none"))?;
         let start = header.value.as_ptr().addr() - bytes.as_ptr().addr();
         let value = head.slice(start..start + header.value.len());
-        let value = HeaderValue::from_maybe_shared(value)
-            .map_err(|_| Error::Protocol("the value of a header is none"))?;
+        let value =
+            HeaderValue::from_maybe_shared(value).map_err(|_| Malformed("the value of a header is none"))?;
         headers.append(name, value);
     }
     Ok(Some((response, length)))
@@ -72,10 +73,9 @@ pub(super) fn write(asked: &Asked<'_>, target: &Target, length: u64, into: &mut 
     }
     // RFC 9110 §8.6: a body of no bytes is announced where one could be expected.
     if length > 0 || matches!(*asked.method, Method::POST | Method::PUT | Method::PATCH) {
-        let mut digits = [0_u8; 20];
         into.put_slice(CONTENT_LENGTH.as_str().as_bytes());
         into.put_slice(b": ");
-        into.put_slice(decimal(length, &mut digits));
+        put_decimal(length, into);
         into.put_slice(b"\r\n");
     }
     into.put_slice(b"\r\n");
@@ -86,20 +86,6 @@ fn header(name: &HeaderName, value: &HeaderValue, into: &mut BytesMut) {
     into.put_slice(b": ");
     into.put_slice(value.as_bytes());
     into.put_slice(b"\r\n");
-}
-
-/// The digits of a number. Formatting machinery would cost more than the rest of the head.
-fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
-    let mut start = digits.len();
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-        start -= 1;
-        if number == 0 {
-            break;
-        }
-    }
-    digits.get(start..).unwrap_or_default()
 }
 
 const TOO_LARGE: &str = "the answer's head is too large";

@@ -1,16 +1,20 @@
 //! Takes the chunks off a body (RFC 9112 §7.1).
 
-use super::Error;
-use super::framing::Unframed;
+use crate::Malformed;
+use crate::framing::Unframed;
 
 /// Extensions of chunks mean nothing to anybody. More of them in one chunk than this is an attack.
 const MAX_EXTENSION: usize = 4 << 10;
 /// Trailers are read and dropped, up to this size.
 const MAX_TRAILERS: usize = 16 << 10;
 
+/// The rest of a body that comes in chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunked(At);
+
 /// Where in the chunks a body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunked {
+enum At {
     /// In the digits of a size; how many there were.
     Size { size: u64, digits: u8 },
     /// Behind the size; how much of an extension there was.
@@ -37,19 +41,20 @@ pub(super) enum Chunked {
 
 impl Chunked {
     /// The beginning of a body.
-    pub(super) const fn new() -> Self {
-        Self::Size { size: 0, digits: 0 }
+    pub(crate) const fn new() -> Self {
+        Self(At::BEGINNING)
     }
 
-    pub(super) fn is_over(self) -> bool {
-        self == Self::Over
+    /// Whether nothing of the body is missing.
+    pub(crate) fn is_over(self) -> bool {
+        self.0 == At::Over
     }
 
     /// Reads what came, and moves the data in it to the front.
-    pub(super) fn read(&mut self, bytes: &mut [u8]) -> Unframed {
+    pub(crate) fn read(&mut self, bytes: &mut [u8]) -> Unframed {
         let (mut at, mut data) = (0, 0);
         while let Some(byte) = bytes.get(at).copied().filter(|_| !self.is_over()) {
-            if let Self::Data { left } = *self {
+            if let At::Data { left } = self.0 {
                 let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
                 if at > data {
                     bytes.copy_within(at..at + here, data);
@@ -57,10 +62,10 @@ impl Chunked {
                 at += here;
                 data += here;
                 let left = left - here as u64;
-                *self = if left == 0 { Self::DataEnd { return_seen: false } } else { Self::Data { left } };
+                self.0 = if left == 0 { At::DataEnd { return_seen: false } } else { At::Data { left } };
             } else {
-                match self.step(byte) {
-                    Ok(next) => *self = next,
+                match self.0.step(byte) {
+                    Ok(next) => self.0 = next,
                     Err(flaw) => return Unframed { data, read: at, flaw: Some(flaw) },
                 }
                 at += 1;
@@ -68,22 +73,28 @@ impl Chunked {
         }
         Unframed { data, read: at, flaw: None }
     }
+}
+
+// === impl At ===
+
+impl At {
+    const BEGINNING: Self = Self::Size { size: 0, digits: 0 };
 
     /// What follows from one byte that is no data.
-    fn step(self, byte: u8) -> Result<Self, Error> {
+    fn step(self, byte: u8) -> Result<Self, Malformed> {
         match (self, byte) {
             (Self::Size { size, digits }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 if digits >= 16 {
-                    return Err(Error::Protocol("the size of a chunk is too large"));
+                    return Err(Malformed("the size of a chunk is too large"));
                 }
                 Ok(Self::Size { size: size << 4 | digit, digits: digits + 1 })
             }
-            (Self::Size { digits: 0, .. }, _) => Err(Error::Protocol("a chunk begins without its size")),
+            (Self::Size { digits: 0, .. }, _) => Err(Malformed("a chunk begins without its size")),
             (Self::Size { size, .. } | Self::Extension { size, .. }, b'\r') => Ok(Self::SizeEnd { size }),
             (Self::Size { size, .. }, b';' | b' ' | b'\t') => Ok(Self::Extension { size, length: 0 }),
             (Self::Extension { length: MAX_EXTENSION, .. }, _) => {
-                Err(Error::Protocol("the extension of a chunk is too long"))
+                Err(Malformed("the extension of a chunk is too long"))
             }
             (Self::Extension { size, length }, _) if byte != b'\n' => {
                 Ok(Self::Extension { size, length: length + 1 })
@@ -91,10 +102,10 @@ impl Chunked {
             (Self::SizeEnd { size: 0 }, b'\n') => Ok(Self::Trailer { length: 0 }),
             (Self::SizeEnd { size }, b'\n') => Ok(Self::Data { left: size }),
             (Self::DataEnd { return_seen: false }, b'\r') => Ok(Self::DataEnd { return_seen: true }),
-            (Self::DataEnd { return_seen: true }, b'\n') => Ok(Self::new()),
+            (Self::DataEnd { return_seen: true }, b'\n') => Ok(Self::BEGINNING),
             (Self::Trailer { .. }, b'\r') => Ok(Self::LastEnd),
             (Self::Trailer { length } | Self::TrailerLine { length }, _) if length >= MAX_TRAILERS => {
-                Err(Error::Protocol("the trailers are too long"))
+                Err(Malformed("the trailers are too long"))
             }
             (Self::TrailerLine { length }, b'\r') => Ok(Self::TrailerEnd { length }),
             (Self::Trailer { length } | Self::TrailerLine { length }, _) if byte != b'\n' => {
@@ -114,7 +125,7 @@ impl Chunked {
                 | Self::LastEnd
                 | Self::Over,
                 _,
-            ) => Err(Error::Protocol("the chunks of the body are broken")),
+            ) => Err(Malformed("the chunks of the body are broken")),
         }
     }
 }
@@ -125,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    fn read(pieces: &[&[u8]]) -> Result<(Vec<u8>, Chunked, usize), Error> {
+    fn read(pieces: &[&[u8]]) -> Result<(Vec<u8>, Chunked, usize), Malformed> {
         let (mut state, mut data, mut unread) = (Chunked::new(), Vec::new(), 0);
         for piece in pieces {
             let mut piece = piece.to_vec();
@@ -180,7 +191,7 @@ mod tests {
             b"0\r\n\r\r\n",
             b"11112222333344445\r\n",
         ] {
-            assert!(matches!(read(&[body]), Err(Error::Protocol(_))), "{:?}", String::from_utf8_lossy(body));
+            assert!(matches!(read(&[body]), Err(Malformed(_))), "{:?}", String::from_utf8_lossy(body));
         }
         assert!(read(&[b"1;", &[b'x'; MAX_EXTENSION + 1]]).is_err());
         let trailer = [&b"0\r\n"[..], &b"x: y\r\n".repeat(MAX_TRAILERS / 4)].concat();

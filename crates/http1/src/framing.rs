@@ -1,16 +1,19 @@
-//! Where the body of an answer ends (RFC 9112 §6.3).
+//! Where the body of a message ends (RFC 9112 §6.3).
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 
-use super::Error;
-use super::chunked::Chunked;
+use crate::Malformed;
+use crate::chunked::Chunked;
+
+const TWO_ENDS: &str = "the head announces both a length and chunks";
 
 /// The rest of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub enum Framing {
     /// So many bytes; none is the end.
     Length(u64),
+    /// Until the last chunk.
     Chunked(Chunked),
     /// Until the connection is closed.
     ToTheEnd,
@@ -18,20 +21,40 @@ pub(super) enum Framing {
 
 /// What was read of some bytes.
 #[derive(Debug)]
-pub(super) struct Unframed {
+pub struct Unframed {
     /// So many bytes of data stand at the front now.
     pub data: usize,
     /// So many bytes were read; fewer than there were only where the body has ended, or is broken.
     pub read: usize,
     /// What is wrong behind the data.
-    pub flaw: Option<Error>,
+    pub flaw: Option<Malformed>,
 }
 
 // === impl Framing ===
 
 impl Framing {
+    /// How the body of a request is framed.
+    ///
+    /// # Errors
+    ///
+    /// The head could mean two ends, or chunks where there are none.
+    pub fn of_request(version: Version, headers: &HeaderMap) -> Result<Self, Malformed> {
+        match (transfer_coding(headers)?, content_length(headers)?) {
+            (true, _) if version < Version::HTTP_11 => {
+                Err(Malformed("chunks came before there were any, in HTTP/1.0"))
+            }
+            (true, Some(_)) => Err(Malformed(TWO_ENDS)),
+            (true, None) => Ok(Self::Chunked(Chunked::new())),
+            (false, length) => Ok(Self::Length(length.unwrap_or_default())),
+        }
+    }
+
     /// How the body of an answer to `method` is framed.
-    pub(super) fn of(method: &Method, status: StatusCode, headers: &HeaderMap) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// The head could mean two ends.
+    pub fn of_answer(method: &Method, status: StatusCode, headers: &HeaderMap) -> Result<Self, Malformed> {
         let coding = transfer_coding(headers)?;
         let length = content_length(headers)?;
         let has_none = *method == Method::HEAD
@@ -40,7 +63,7 @@ impl Framing {
         match (coding, length) {
             _ if has_none => Ok(Self::Length(0)),
             // Whoever sends both may be two who disagree.
-            (true, Some(_)) => Err(Error::Protocol("the answer has both a length and chunks")),
+            (true, Some(_)) => Err(Malformed(TWO_ENDS)),
             (true, None) => Ok(Self::Chunked(Chunked::new())),
             (false, Some(length)) => Ok(Self::Length(length)),
             (false, None) => Ok(Self::ToTheEnd),
@@ -48,7 +71,8 @@ impl Framing {
     }
 
     /// Whether nothing of the body is missing.
-    pub(super) fn is_over(self) -> bool {
+    #[must_use]
+    pub fn is_over(self) -> bool {
         match self {
             Self::Length(left) => left == 0,
             Self::Chunked(chunked) => chunked.is_over(),
@@ -57,7 +81,8 @@ impl Framing {
     }
 
     /// The length of the rest, where it is known.
-    pub(super) fn left(self) -> Option<u64> {
+    #[must_use]
+    pub fn left(self) -> Option<u64> {
         match self {
             Self::Length(left) => Some(left),
             Self::Chunked(_) | Self::ToTheEnd => None,
@@ -65,7 +90,7 @@ impl Framing {
     }
 
     /// Reads what came, and moves the data in it to the front.
-    pub(super) fn read(&mut self, bytes: &mut [u8]) -> Unframed {
+    pub fn read(&mut self, bytes: &mut [u8]) -> Unframed {
         match self {
             Self::Length(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
@@ -78,8 +103,9 @@ impl Framing {
     }
 }
 
-/// Whether the connection can be used again after an answer with this head.
-pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
+/// Whether the connection can be used again after a message with this head.
+#[must_use]
+pub fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
     let says = |word: &str| {
         let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(word))
@@ -88,23 +114,23 @@ pub(super) fn keeps_alive(version: Version, headers: &HeaderMap) -> bool {
 }
 
 /// Whether the body comes in chunks. There is no other coding that anybody may send to whoever did not ask for it.
-fn transfer_coding(headers: &HeaderMap) -> Result<bool, Error> {
+fn transfer_coding(headers: &HeaderMap) -> Result<bool, Malformed> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(false),
         (Some(coding), None) if coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(true),
-        (Some(_), _) => Err(Error::Protocol("the answer has a transfer coding other than chunked")),
+        (Some(_), _) => Err(Malformed("the head names a transfer coding other than chunked")),
     }
 }
 
 /// The announced length. The same one given several times is given once; two that differ are none.
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Error> {
+fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
     let mut found = None;
     let values = headers.get_all(CONTENT_LENGTH).iter();
     for value in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-        let length = digits(value.trim_ascii()).ok_or(Error::Protocol("the answer's length is no number"))?;
+        let length = digits(value.trim_ascii()).ok_or(Malformed("the content-length is no number"))?;
         if found.is_some_and(|found| found != length) {
-            return Err(Error::Protocol("the answer has two lengths"));
+            return Err(Malformed("the head announces two lengths"));
         }
         found = Some(length);
     }
@@ -132,7 +158,7 @@ mod tests {
     }
 
     fn framing(pairs: &[(&'static str, &'static str)]) -> Option<Framing> {
-        Framing::of(&Method::POST, StatusCode::OK, &headers(pairs)).ok()
+        Framing::of_answer(&Method::POST, StatusCode::OK, &headers(pairs)).ok()
     }
 
     #[test]
@@ -163,11 +189,24 @@ mod tests {
     }
 
     #[test]
+    fn a_request_without_any_word_of_a_body_has_none() {
+        let request = |version, pairs| Framing::of_request(version, &headers(pairs));
+        assert_eq!(request(Version::HTTP_11, &[]), Ok(Framing::Length(0)));
+        assert_eq!(request(Version::HTTP_10, &[("content-length", "3")]), Ok(Framing::Length(3)));
+        let chunks = [("transfer-encoding", "chunked")];
+        assert_eq!(request(Version::HTTP_11, &chunks), Ok(Framing::Chunked(Chunked::new())));
+        assert!(request(Version::HTTP_10, &chunks).is_err());
+        assert!(
+            request(Version::HTTP_11, &[("transfer-encoding", "chunked"), ("content-length", "3")]).is_err()
+        );
+    }
+
+    #[test]
     fn answers_without_a_body_have_none_whatever_they_announce() {
         let announced = headers(&[("content-length", "12")]);
         for (method, status) in [(Method::HEAD, 200), (Method::GET, 304), (Method::DELETE, 204)] {
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(Framing::of(&method, status, &announced).unwrap(), Framing::Length(0));
+            assert_eq!(Framing::of_answer(&method, status, &announced).unwrap(), Framing::Length(0));
         }
     }
 
