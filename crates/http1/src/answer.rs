@@ -85,8 +85,8 @@ pub(crate) fn write(
     }
     let length = match coding {
         Coding::Length(length) => Some(length),
-        // What a HEAD or an unchanged answer would have; nothing else without a body may tell a length.
-        Coding::None if asked.method == Method::HEAD || parts.status == StatusCode::NOT_MODIFIED => {
+        // What a GET would have.
+        Coding::None if asked.method == Method::HEAD => {
             announced(&parts).or_else(|| body.exact().filter(|length| *length > 0))
         }
         Coding::None | Coding::Chunked | Coding::ToTheEnd => None,
@@ -99,9 +99,10 @@ pub(crate) fn write(
     if coding == Coding::Chunked {
         into.put_slice(b"transfer-encoding: chunked\r\n");
     }
-    if !keep && !switches {
+    // Each version has its own habit, and only what departs from it is said.
+    if is_11 && !keep && !switches {
         into.put_slice(b"connection: close\r\n");
-    } else if !is_11 {
+    } else if !is_11 && keep {
         into.put_slice(b"connection: keep-alive\r\n");
     }
     if !dated {

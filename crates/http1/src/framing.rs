@@ -6,6 +6,7 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use crate::Malformed;
 use crate::chunked::Chunked;
 
+const NO_NUMBER: &str = "the content-length is no number";
 const TWO_ENDS: &str = "the head announces both a length and chunks";
 
 /// The rest of a body.
@@ -39,6 +40,10 @@ impl Framing {
     ///
     /// The head could mean two ends, or chunks where there are none.
     pub fn of_request(version: Version, headers: &HeaderMap) -> Result<Self, Malformed> {
+        // A list of equal lengths is something that only careless proxies write.
+        if headers.get_all(CONTENT_LENGTH).iter().any(|value| value.as_bytes().contains(&b',')) {
+            return Err(Malformed(NO_NUMBER));
+        }
         match (transfer_coding(headers)?, content_length(headers)?) {
             (true, _) if version < Version::HTTP_11 => {
                 Err(Malformed("chunks came before there were any, in HTTP/1.0"))
@@ -128,7 +133,7 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
     let mut found = None;
     let values = headers.get_all(CONTENT_LENGTH).iter();
     for value in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-        let length = digits(value.trim_ascii()).ok_or(Malformed("the content-length is no number"))?;
+        let length = digits(value.trim_ascii()).ok_or(Malformed(NO_NUMBER))?;
         if found.is_some_and(|found| found != length) {
             return Err(Malformed("the head announces two lengths"));
         }

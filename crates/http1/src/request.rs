@@ -101,6 +101,8 @@ pub fn parse(bytes: &[u8], most: usize) -> Result<Option<(Head, usize)>, Flaw> {
         let value = HeaderValue::from_maybe_shared(part(header.value))
             .map_err(|_| Malformed("the value of a header is none"))?;
         match name {
+            // Said twice, it is passed on once, if it is the same.
+            CONTENT_LENGTH if headers.get(&name) == Some(&value) => continue,
             CONTENT_LENGTH | TRANSFER_ENCODING => body = true,
             CONNECTION => connection = true,
             EXPECT => expects |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
