@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use gateway_config::{ServerSettings, Settings, Snapshot};
 use gateway_domain::{KeyDigest, KeyId, UnixMillis, User};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -22,6 +22,7 @@ use crate::openai::{BatchLines, Endpoint, Gives, MultipartPeek, ObjectKind, Take
 use crate::request_body::Gather;
 use crate::room::Room;
 use crate::socket::key_in_protocols;
+use crate::spare;
 use crate::upload;
 
 /// Where keys are looked for, after `Authorization`: Anthropic's and Azure's habits.
@@ -179,7 +180,7 @@ where
         return Ok(share.keep(first));
     }
     let reserve = usize::try_from(announced.unwrap_or(0).min(RESERVE_AT_MOST)).unwrap_or(0);
-    let mut whole = BytesMut::with_capacity(reserve.max(first.len()));
+    let mut whole = spare::take(reserve.max(first.len()));
     whole.extend_from_slice(&first);
     drop(first);
     loop {

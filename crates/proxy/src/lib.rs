@@ -44,6 +44,7 @@ mod route;
 mod scrub;
 mod search;
 mod socket;
+mod spare;
 mod spool;
 mod tap;
 mod tasks;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use metrics::Counter;
 
 use crate::error::ProxyError;
+use crate::spare;
 
 /// Bodies up to this size are not counted: how many of them there are is bounded by the number of calls, and counting
 /// would cost the most frequent calls an allocation each.
@@ -106,6 +107,15 @@ impl Drop for Share {
     fn drop(&mut self) {
         if let Some((room, bytes)) = &self.taken {
             room.taken.fetch_sub(*bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Nobody else has a part of these: whoever has one has a part of what owns them.
+        if let Ok(buffer) = std::mem::take(&mut self.bytes).try_into_mut() {
+            spare::keep(buffer);
         }
     }
 }

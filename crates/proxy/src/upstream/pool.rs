@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::http1::Wire;
 use super::shared::{Seat, Shared};
-use crate::tasks;
+use crate::{spare, tasks};
 
 /// At most this many idle connections are kept for one origin.
 const MAX_IDLE_PER_ORIGIN: usize = 256;
@@ -102,7 +102,10 @@ impl Pool {
             kept.swept = true;
             drop(kept);
             let pool = Arc::clone(self);
-            tasks::sweep(idle, move || pool.sweep(idle));
+            tasks::sweep(idle, move || {
+                spare::give_back_unused();
+                pool.sweep(idle)
+            });
         }
     }
 
