@@ -38,7 +38,7 @@ impl Body {
     }
 
     /// Puts more of the body behind `into`, as much as there is room for: without a copy where nothing but the socket
-    /// holds it. `None` at the body's end.
+    /// holds it. `None` at the body's end. Room for one byte more than the body has saves a look at the socket.
     ///
     /// # Errors
     ///
@@ -211,6 +211,9 @@ impl<S: Io + ?Sized> Line<S> {
     }
 
     /// Reads once, into where the body is to stand.
+    ///
+    /// There is room for one byte more than is wanted: a read that fills its room leaves open whether there is more to read,
+    /// and whoever looks at the socket next would have to ask the system.
     fn poll_gather(
         &mut self,
         cx: &mut Context<'_>,
@@ -218,18 +221,23 @@ impl<S: Io + ?Sized> Line<S> {
         into: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_ask(cx))?;
-        if into.len() == into.capacity() {
-            into.reserve(into.len().max(scratch::SIZE));
+        let before = into.len();
+        if into.capacity() - before < 2 {
+            into.reserve(before.max(scratch::SIZE));
         }
-        let room = into.capacity() - into.len();
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(room);
+        let most =
+            usize::try_from(left).unwrap_or(usize::MAX).saturating_add(1).min(into.capacity() - before);
         let io = &mut self.io;
         let mut space = (&mut *into).limit(most);
-        let read = ready!(pin!(io.read_buf(&mut space)).poll(cx))?;
+        let read = ready!(pin!(io.read_buf(&mut space)).poll(cx))? as u64;
         if read == 0 {
             return Poll::Ready(Err(Error::Early));
         }
-        self.framing = Framing::Length(left - read as u64);
+        if read > left {
+            // The beginning of the next request.
+            self.rest.extend_from_slice(&into.split_off(into.len() - 1));
+        }
+        self.framing = Framing::Length(left.saturating_sub(read));
         Poll::Ready(Ok(()))
     }
 }

@@ -179,7 +179,8 @@ where
     if body.is_end_stream() {
         return Ok(share.keep(first));
     }
-    let reserve = usize::try_from(announced.unwrap_or(0).min(RESERVE_AT_MOST)).unwrap_or(0);
+    // One byte more: see `gateway_http1::Body::poll_gather`.
+    let reserve = usize::try_from(announced.unwrap_or(0).min(RESERVE_AT_MOST)).unwrap_or(0) + 1;
     let mut whole = spare::take(reserve.max(first.len()));
     whole.extend_from_slice(&first);
     drop(first);

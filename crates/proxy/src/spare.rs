@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use bytes::BytesMut;
 
 /// Larger buffers are not kept.
-const LARGEST: usize = 1 << 20;
+const LARGEST: usize = (1 << 20) + 1;
 /// So much is kept at most, all buffers of a thread together.
 const MOST: usize = 8 << 20;
 /// A buffer is not taken for a body that would fill less than this part of it.
