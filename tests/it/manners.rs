@@ -217,7 +217,13 @@ async fn heads_that_are_too_large_are_431() {
         // The gateway may close before everything is sent.
         let _refused = socket.try_send(head(&extra)).await;
         let answer = socket.answer().await.expect("an answer to a large head");
-        assert_eq!(answer.status, 431, "{}", answer.head);
+        assert_eq!(
+            (answer.status, answer.error_code().as_str()),
+            (431, "headers_too_large"),
+            "{}",
+            answer.head
+        );
+        assert!(!answer.header("x-request-id").is_empty(), "{}", answer.head);
     }
     assert_eq!(up.connections(), 0);
 }
@@ -230,6 +236,25 @@ async fn a_target_that_is_too_long_is_refused() {
     let _refused = socket.try_send(format!("GET /{} HTTP/1.1\r\nhost: gw\r\n\r\n", "a".repeat(70_000))).await;
     let answer = socket.answer().await.expect("an answer to a long target");
     assert!([414, 431].contains(&answer.status), "{}", answer.head);
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_400_and_told_why() {
+    let up = Upstream::scripted().start().await;
+    let gw = quick(&up).start().await;
+    for nonsense in [
+        "\x16\x03\x01\x02\0\x01\0\x01\u{1}\x03\x03",
+        "GET /v1/models HTTP/1.1\r\nhost : gw\r\n\r\n",
+        "GET /v1/models HTTP/3.0\r\n\r\n",
+        "POST /v1/models HTTP/1.1\r\nhost: gw\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n",
+    ] {
+        let mut socket = Raw::connect(gw.address()).await;
+        socket.send(nonsense).await;
+        let answer = socket.answer().await.unwrap_or_else(|| panic!("no answer to {nonsense:?}"));
+        assert_eq!((answer.status, answer.error_code().as_str()), (400, "malformed_request"), "{nonsense:?}");
+        socket.closed_after().await;
+    }
+    assert_eq!(up.connections(), 0);
 }
 
 // --- probes of the gateway itself ---

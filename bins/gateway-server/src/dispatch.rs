@@ -106,11 +106,6 @@ impl Door {
         }
     }
 
-    /// Answers what came where a request was expected, and is none.
-    pub(crate) fn refuse(&self, flaw: Flaw) -> Response<Body> {
-        own(Refusal::Head(flaw).answer(RequestId::fresh().as_str(), true))
-    }
-
     async fn route(
         &self,
         request: Request<RequestBody>,
@@ -130,7 +125,7 @@ impl Door {
                     return own(Refusal::Busy.answer(id.as_str(), http1));
                 };
                 let request = self.introduce(request, peer);
-                // Boxed: hyper keeps room for the whole future as long as the connection lives, idle or streaming.
+                // Boxed: the connection has room for the whole future as long as the connection lives, idle or streaming.
                 let answer = Box::pin(worker.handle(request, id)).await;
                 answer.map(|body| Body::Carried(body, Some(place)))
             }
@@ -279,6 +274,11 @@ fn headed(mut response: Response<gateway_admin::Body>) -> Response<Body> {
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
     response.map(|_| Body::from(Bytes::new()))
+}
+
+/// Answers what came where a request was expected, and is none.
+pub(crate) fn refuse(flaw: Flaw) -> Response<Body> {
+    own(Refusal::Head(flaw).answer(RequestId::fresh().as_str(), true))
 }
 
 fn own(response: Response<Bytes>) -> Response<Body> {

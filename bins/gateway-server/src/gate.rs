@@ -6,7 +6,7 @@ use crate::reply::Refusal;
 
 /// Looks at the head of a request before anybody is asked to answer it.
 ///
-/// hyper accepts some heads that a gateway must not: two hosts (two readers would see two sites), a tunnel, an
+/// Those who read heads accept some that a gateway must not: two hosts (two readers would see two sites), a tunnel, an
 /// absolute target of another site. Paths are *not* looked at here: they are compared exactly where they are routed,
 /// so `..`, `%2f` and backslashes are simply paths that nobody serves.
 pub(crate) fn check<B>(request: &Request<B>) -> Result<(), Refusal> {

@@ -55,6 +55,7 @@ enum State<C, B> {
 }
 
 /// What came where a head was expected.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment, and is nearly always a head")]
 enum Came {
     Head(Head),
     Flaw(Flaw),
@@ -123,8 +124,11 @@ where
                 let length = ready!(line.poll_read(cx, buffer))?;
                 let bytes = buffer.get(..length).unwrap_or_default();
                 if bytes.is_empty() {
-                    let clean = line.rest.is_empty();
-                    return Poll::Ready(if clean { Ok(Some(Came::End)) } else { Err(Error::Early) });
+                    return Poll::Ready(match parse(&line.rest, self.max_head) {
+                        _ if line.rest.is_empty() => Ok(Some(Came::End)),
+                        Err(flaw) => Ok(Some(Came::Flaw(flaw))),
+                        Ok(_) => Err(Error::Early),
+                    });
                 }
                 // Nearly always a head comes whole, and nothing was there before it.
                 let mut used = 0;

@@ -22,6 +22,8 @@ mod outgoing;
 mod request;
 mod scratch;
 mod spare;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 
 use std::io;

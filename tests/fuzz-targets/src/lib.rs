@@ -12,6 +12,7 @@ mod cuts;
 mod forms;
 mod names;
 mod requests;
+mod servers;
 mod sockets;
 mod upstreams;
 
@@ -19,7 +20,7 @@ mod upstreams;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. Each has a folder of seeds under its name in `tests/fuzz/seeds`.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("peek", requests::peek_agrees_with_another_parser),
     ("nested_model", requests::a_nested_model_stands_where_it_is_said_to),
     ("rename", requests::only_the_model_is_renamed),
@@ -33,6 +34,7 @@ pub const TARGETS: [Target; 17] = [
     ("told", answers::what_an_answer_tells_can_be_read),
     ("usage_scan", answers::a_scan_finds_the_usage_of_a_parser),
     ("upstream_answer", upstreams::cut_anywhere_an_answer_is_the_same),
+    ("server_requests", servers::cut_anywhere_a_conversation_is_the_same),
     ("frames", sockets::cut_anywhere_frames_are_the_same),
     ("paths", names::a_path_leads_to_one_row),
     ("queries", names::a_name_survives_being_written_and_read),

@@ -119,7 +119,7 @@ impl Activity {
 // === impl Leaving ===
 
 impl Leaving {
-    /// The connections are told by hyper; this is for those whose peers do not answer.
+    /// The connections are told by their servers; this is for those whose peers do not answer.
     pub(crate) fn now(&self) {
         self.0.store(true, Ordering::Relaxed);
     }

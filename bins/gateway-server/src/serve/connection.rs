@@ -26,7 +26,7 @@ use super::guarded_io::{GuardedIo, Limits};
 use super::listener::Stand;
 use super::peer::Peer;
 use crate::body;
-use crate::dispatch::Door;
+use crate::dispatch::{self, Door};
 use crate::life::{Life, LifeWatch};
 use crate::panic::{confine, confine_now};
 use crate::telemetry::Meters;
@@ -171,7 +171,7 @@ async fn speak<S>(
             .await
             .map_err(BodyError::from)
     } else {
-        let refuses = |flaw| tracked(stand.door.refuse(flaw), activity.begin(Version::HTTP_11), &stand.door);
+        let refuses = |flaw| tracked(dispatch::refuse(flaw), activity.begin(Version::HTTP_11), &stand.door);
         let answers = |request: Request<gateway_http1::Body>| answers(request.map(RequestBody::Http1));
         let connection = gateway_http1::Connection::new(io, stand.protocols.max_head, answers, refuses);
         run(connection, closing, |connection| connection.get_mut().wind_down()).await.map_err(BodyError::from)

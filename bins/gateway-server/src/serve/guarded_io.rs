@@ -14,7 +14,7 @@ use super::peer::{Farewell, Linger, Peer};
 /// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// How long an idle connection is kept when its listener closes: hyper has told the peer to go, and one that does not
+/// How long an idle connection is kept when its listener closes: the peer was told to go, and one that does not
 /// answer must not hold up the end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -30,14 +30,13 @@ pub(crate) struct Limits {
     pub(crate) write: Duration,
 }
 
-/// A socket with the timers that hyper does not have.
+/// A socket with the timers that those who speak HTTP on it do not have.
 ///
-/// hyper times the head of an HTTP/1 request, with one value for "half a head" and "nothing between two requests".
-/// It does not time a connection that sends nothing, half a preface, an idle HTTP/2 connection, or a peer that does
-/// not read. Here all of these are timed by what the socket sees and by what [`Activity`] says, with one lazy timer
+/// Neither hyper nor our own server times half a head, silence between two requests, a connection that sends nothing,
+/// half a preface, an idle HTTP/2 connection, or a peer that does not read. Here all of these are timed by what the socket sees and by what [`Activity`] says, with one lazy timer
 /// for reading: it is set again only when it fires or must fire earlier, so a busy connection does not touch it.
 ///
-/// Silence between calls ends in a clean end of file, so that hyper closes as if the peer had; everything else is
+/// Silence between calls ends in a clean end of file, so that the server closes as if the peer had; everything else is
 /// an error.
 ///
 /// It also tells a peer that has left from one that only has nothing more to send ([`Farewell`]), and lets a peer that
@@ -200,8 +199,7 @@ impl<S> GuardedIo<S> {
 impl<S: Peer> GuardedIo<S> {
     /// Reads until it is known whether the peer speaks HTTP/2. What is read stays to be read.
     ///
-    /// hyper could find out itself. But it would hand over these bytes alone, and its buffer would then be made twice as
-    /// large for what comes behind them, on every connection.
+    /// They are two servers, so it has to be known before either of them begins.
     pub(crate) async fn recognise(&mut self) -> io::Result<bool> {
         let mut early = Early::default();
         while matches!(self.protocol, Protocol::Unknown(_)) {

@@ -1,7 +1,4 @@
 //! What a connection does beside answering: asks for bodies, keeps to its call, ends, and is given away.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
-
-mod house;
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
@@ -9,13 +6,13 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::{Body, Connection, Error, OnUpgrade};
 use bytes::{Bytes, BytesMut};
-use gateway_http1::{Body, Connection, Error, OnUpgrade};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
 
-use house::{Pieces, answer, ask, read, refuse, said};
+use super::house::{Pieces, answer, ask, read, refuse, said};
 
 const MOST: usize = 16 << 10;
 
@@ -297,6 +294,6 @@ async fn a_head_without_end_is_refused_at_the_limit() {
         drop(client.read_to_end(&mut all).await);
         all
     };
-    let (_, all) = tokio::join!(async { drop(server.await) }, talk);
+    let ((), all) = tokio::join!(async { drop(server.await) }, talk);
     assert_eq!(said(&read(&all)), [431]);
 }

@@ -1,13 +1,12 @@
 //! What both servers serve, and one reader of what they say.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use crate::Flaw;
 use bytes::Bytes;
-use gateway_http1::Flaw;
 use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::{HeaderValue, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
@@ -16,8 +15,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, spl
 
 /// A body of some pieces, whose length may be known.
 #[derive(Debug)]
-pub(crate) struct Pieces {
-    pieces: VecDeque<Bytes>,
+pub(super) struct Pieces {
+    left: VecDeque<Bytes>,
     tells: bool,
     breaks: bool,
     /// Pending once between two pieces.
@@ -25,17 +24,17 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    pub(crate) fn known(bytes: impl Into<Bytes>) -> Self {
+    pub(super) fn known(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let pieces = Some(bytes).filter(|bytes| !bytes.is_empty()).into_iter().collect();
-        Self { pieces, tells: true, breaks: false, rests: false }
+        let left = Some(bytes).filter(|bytes| !bytes.is_empty()).into_iter().collect();
+        Self { left, tells: true, breaks: false, rests: false }
     }
 
-    pub(crate) fn unknown(pieces: impl IntoIterator<Item = Bytes>) -> Self {
-        Self { pieces: pieces.into_iter().collect(), tells: false, breaks: false, rests: true }
+    pub(super) fn unknown(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        Self { left: pieces.into_iter().collect(), tells: false, breaks: false, rests: true }
     }
 
-    pub(crate) fn breaking(self) -> Self {
+    pub(super) fn breaking(self) -> Self {
         Self { breaks: true, ..self }
     }
 }
@@ -55,7 +54,7 @@ impl Body for Pieces {
                 return Poll::Pending;
             }
         }
-        match self.pieces.pop_front() {
+        match self.left.pop_front() {
             Some(piece) => Poll::Ready(Some(Ok(Frame::data(piece)))),
             None if self.breaks => Poll::Ready(Some(Err(io::Error::other("broken")))),
             None => Poll::Ready(None),
@@ -63,12 +62,12 @@ impl Body for Pieces {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.tells && self.pieces.is_empty() && !self.breaks
+        self.tells && self.left.is_empty() && !self.breaks
     }
 
     fn size_hint(&self) -> SizeHint {
         if self.tells {
-            SizeHint::with_exact(self.pieces.iter().map(|piece| piece.len() as u64).sum())
+            SizeHint::with_exact(self.left.iter().map(|piece| piece.len() as u64).sum())
         } else {
             SizeHint::default()
         }
@@ -80,7 +79,7 @@ fn letters(length: usize) -> Bytes {
 }
 
 /// One answer for each path; `/echo` says what it was asked.
-pub(crate) async fn answer<B>(request: Request<B>) -> Response<Pieces>
+pub(super) async fn answer<B>(request: Request<B>) -> Response<Pieces>
 where
     B: Body<Data = Bytes, Error: std::fmt::Debug> + Unpin,
 {
@@ -131,14 +130,14 @@ where
     response
 }
 
-pub(crate) fn refuse(flaw: Flaw) -> Response<Pieces> {
+pub(super) fn refuse(flaw: Flaw) -> Response<Pieces> {
     let mut response = Response::new(Pieces::known(flaw.to_string()));
     *response.status_mut() = flaw.status();
     response
 }
 
 /// Sends these pieces to a server, one by one, and gives all that it says until it closes.
-pub(crate) async fn ask(pieces: &[Bytes], serve: impl AsyncFnOnce(DuplexStream)) -> Vec<u8> {
+pub(super) async fn ask(pieces: &[Bytes], serve: impl AsyncFnOnce(DuplexStream)) -> Vec<u8> {
     let (client, server) = duplex(1 << 20);
     let (mut reads, mut writes) = split(client);
     let mut said = Vec::new();
@@ -159,7 +158,7 @@ pub(crate) async fn ask(pieces: &[Bytes], serve: impl AsyncFnOnce(DuplexStream))
 
 /// One answer, as a client reads it.
 #[derive(PartialEq, Eq)]
-pub(crate) struct Told {
+pub(super) struct Told {
     pub version: Version,
     pub status: u16,
     /// But for the date.
@@ -188,12 +187,12 @@ impl std::fmt::Debug for Told {
     }
 }
 
-pub(crate) fn said(told: &[Told]) -> Vec<u16> {
+pub(super) fn said(told: &[Told]) -> Vec<u16> {
     told.iter().map(|told| told.status).collect()
 }
 
 /// Reads answers. None of them may be to a HEAD but where its length is not announced, or is followed by another answer.
-pub(crate) fn read(mut bytes: &[u8]) -> Vec<Told> {
+pub(super) fn read(mut bytes: &[u8]) -> Vec<Told> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
         let mut space = [httparse::EMPTY_HEADER; 32];

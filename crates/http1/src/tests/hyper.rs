@@ -1,16 +1,13 @@
 //! Held against hyper: what it answers is answered alike, byte for byte of every body, and what it refuses is refused.
-#![expect(clippy::unwrap_used, reason = "a test")]
 
-mod house;
-
+use ::hyper::service::service_fn;
 use bytes::Bytes;
 use http::{Request, Version};
 use http_body_util::BodyExt as _;
-use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 
-use house::{answer, ask, read, refuse, said};
+use super::house::{answer, ask, read, refuse, said};
 
 /// The last request of every conversation: both servers close after it.
 const BYE: &str = "GET /bye HTTP/1.1\r\nhost: gw\r\nconnection: close\r\n\r\n";
@@ -18,10 +15,10 @@ const BYE: &str = "GET /bye HTTP/1.1\r\nhost: gw\r\nconnection: close\r\n\r\n";
 /// What hyper says to these pieces.
 async fn hyper_says(pieces: &[Bytes]) -> Vec<u8> {
     ask(pieces, async |io| {
-        let service = service_fn(async |request: Request<hyper::body::Incoming>| {
+        let service = service_fn(async |request: Request<::hyper::body::Incoming>| {
             Ok::<_, std::convert::Infallible>(answer(request).await)
         });
-        let mut server = hyper::server::conn::http1::Builder::new();
+        let mut server = ::hyper::server::conn::http1::Builder::new();
         drop(server.max_buf_size(16 << 10).serve_connection(TokioIo::new(io), service).await);
     })
     .await
@@ -30,8 +27,8 @@ async fn hyper_says(pieces: &[Bytes]) -> Vec<u8> {
 /// What is said here.
 async fn we_say(pieces: &[Bytes]) -> Vec<u8> {
     ask(pieces, async |io| {
-        let answers = |request: Request<gateway_http1::Body>| Box::pin(answer(request));
-        drop(gateway_http1::Connection::new(io, 16 << 10, answers, refuse).await);
+        let answers = |request: Request<crate::Body>| Box::pin(answer(request));
+        drop(crate::Connection::new(io, 16 << 10, answers, refuse).await);
     })
     .await
 }

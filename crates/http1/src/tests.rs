@@ -1,0 +1,5 @@
+//! The server as its peers see it.
+
+mod house;
+mod hyper;
+mod manners;
