@@ -20,10 +20,7 @@ pub(super) fn gather<'t, T: Default>(text: &'t [u8], take: impl Fn(&mut T, &[u8]
 }
 
 /// The same, only of what is plain: `None` says nothing of the text.
-pub(super) fn gather_plain<'t, T: Default>(
-    text: &'t [u8],
-    take: impl Fn(&mut T, &[u8], &'t [u8]),
-) -> Option<T> {
+fn gather_plain<'t, T: Default>(text: &'t [u8], take: impl Fn(&mut T, &[u8], &'t [u8])) -> Option<T> {
     let mut gather = Gather { gathered: T::default(), take };
     read(text, &mut gather)?;
     Some(gather.gathered)

@@ -15,10 +15,18 @@ const HIGH_BITS: u64 = LOW_BITS << 7;
 
 /// What is told of an object while it is read.
 pub(super) trait Reader<'t> {
+    /// A member of the object itself begins: its name without quotes.
+    fn begins(&mut self, _name: &'t [u8]) {}
     /// A member of the object itself: its name without quotes, and its value as it stands in the text.
     fn member(&mut self, name: &'t [u8], value: &'t [u8]);
     /// The name, without quotes but with its escapes, of a member of a value within.
     fn inner_name(&mut self, name: &'t [u8]);
+    /// A value, or a part of one, begins that is an object or an array.
+    fn opens(&mut self, _is_object: bool) {}
+    /// It ends.
+    fn closes(&mut self) {}
+    /// A value, or a part of one, that is neither, as it stands in the text.
+    fn scalar(&mut self, _text: &'t [u8]) {}
 }
 
 /// Reads the object that `text` is. `None` where it is none, or is for another parser to judge: then what was told of it
@@ -35,6 +43,7 @@ pub(super) fn read<'t>(text: &'t [u8], reader: &mut impl Reader<'t>) -> Option<(
                 return None;
             }
             let from = plain.at;
+            reader.begins(name);
             plain.value(reader)?;
             reader.member(name, text.get(from..plain.at)?);
             plain.blank();
@@ -73,31 +82,39 @@ impl<'t> Plain<'t> {
         let mut levels = Levels::default();
         loop {
             // A value begins.
-            match self.text.get(self.at)? {
-                b'"' => {
-                    self.string()?;
-                }
+            let from = self.at;
+            match self.text.get(from)? {
                 b'{' => {
                     self.open();
                     levels.enter(true)?;
+                    reader.opens(true);
                     if self.take(b'}').is_none() {
                         reader.inner_name(self.name()?);
                         continue;
                     }
                     levels.leave();
+                    reader.closes();
                 }
                 b'[' => {
                     self.open();
                     levels.enter(false)?;
+                    reader.opens(false);
                     if self.take(b']').is_none() {
                         continue;
                     }
                     levels.leave();
+                    reader.closes();
                 }
-                b't' => self.word(b"true")?,
-                b'f' => self.word(b"false")?,
-                b'n' => self.word(b"null")?,
-                _ => self.number()?,
+                first => {
+                    match first {
+                        b'"' => drop(self.string()?),
+                        b't' => self.word(b"true")?,
+                        b'f' => self.word(b"false")?,
+                        b'n' => self.word(b"null")?,
+                        _ => self.number()?,
+                    }
+                    reader.scalar(self.text.get(from..self.at)?);
+                }
             }
             // A value has ended, and those that end with it.
             loop {
@@ -112,6 +129,7 @@ impl<'t> Plain<'t> {
                 }
                 self.take(if in_object { b'}' } else { b']' })?;
                 levels.leave();
+                reader.closes();
             }
         }
     }
@@ -258,9 +276,11 @@ impl Levels {
 /// The highest bit of each byte that is a quote, a backslash or a control character, as far as the first of them; above it
 /// others may be set.
 fn special(word: u64) -> u64 {
-    let below = |word: u64, byte: u8| word.wrapping_sub(LOW_BITS * u64::from(byte)) & !word;
-    let is = |byte: u8| below(word ^ (LOW_BITS * u64::from(byte)), 1);
-    (is(b'"') | is(b'\\') | below(word, b' ')) & HIGH_BITS
+    let each = |byte: u8| LOW_BITS * u64::from(byte);
+    // With one bit turned over, a quote is a blank, which follows the control characters; those stay below it.
+    let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
+    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
+    (quote_or_control | backslash) & !word & HIGH_BITS
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Finds the token counts in an answer.
 
+mod counter;
+
 use std::str::from_utf8;
 
 use gateway_domain::{Usage, UsageSource};
 
 use super::members::{gather, is_object};
+
+pub(super) use counter::Counter;
 
 /// No answer has this many tokens: a greater number is a fault of the upstream, not a count.
 const MAX_TOKENS: u64 = 1_000_000_000_000;
@@ -48,7 +52,30 @@ impl<'t> Places<'t> {
 
     /// What stands there, once the document has turned out to be one.
     pub(super) fn usage(self) -> Option<Usage> {
-        self.usage.and_then(counts).or_else(|| counts(usage_in(self.response?)?))
+        self.usage.and_then(counts).or_else(|| self.of_response())
+    }
+
+    /// The same with what was counted at the top already.
+    pub(super) fn with_counted(self, counted: &Counter) -> Option<Usage> {
+        if counted.is_doubtful() { self.usage() } else { counted.usage().or_else(|| self.of_response()) }
+    }
+
+    fn of_response(self) -> Option<Usage> {
+        counts(usage_in(self.response?)?)
+    }
+}
+
+// === impl Details ===
+
+impl Details {
+    fn of_prompt(self, usage: &mut Usage) {
+        usage.cached = self.cached.or(usage.cached);
+        usage.audio_in = self.audio;
+    }
+
+    fn of_completion(self, usage: &mut Usage) {
+        usage.reasoning = self.reasoning;
+        usage.audio_out = self.audio;
     }
 }
 
@@ -71,14 +98,10 @@ pub(super) fn counts(value: &[u8]) -> Option<Usage> {
         b"completion_tokens" | b"output_tokens" => usage.completion = count(value),
         // Of a few things the API says in the singular what it says in the plural elsewhere.
         b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
-            let details = details(value);
-            usage.cached = details.cached.or(usage.cached);
-            usage.audio_in = details.audio;
+            details(value).of_prompt(usage);
         }
         b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
-            let details = details(value);
-            usage.reasoning = details.reasoning;
-            usage.audio_out = details.audio;
+            details(value).of_completion(usage);
         }
         // DeepSeek's spelling.
         b"prompt_cache_hit_tokens" => usage.cached = usage.cached.or_else(|| count(value)),
@@ -103,6 +126,10 @@ fn details(value: &[u8]) -> Details {
 
 /// A count of tokens. `12.0` is one, too: some upstreams write all numbers as floats.
 fn count(value: &[u8]) -> Option<u64> {
+    // So many digits are no number that is too large, and nearly every count has fewer.
+    if value.len() <= 12 && value.iter().all(u8::is_ascii_digit) {
+        return value.iter().map(|digit| u64::from(digit - b'0')).reduce(|number, digit| number * 10 + digit);
+    }
     let text = from_utf8(value).ok()?;
     let whole = match text.split_once('.') {
         Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') => whole,
