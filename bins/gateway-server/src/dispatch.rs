@@ -4,6 +4,7 @@
 //! the rest.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,13 +91,15 @@ impl Door {
     /// many: its calls are refused, and probes and administrators are answered.
     pub(crate) async fn answer(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         peer: SocketAddr,
         crowded: bool,
     ) -> Response<Body> {
         let id = RequestId::of(request.headers());
         let http1 = request.version() < Version::HTTP_2;
-        match panic::confine(self.route(request, (peer, crowded), id.clone())).await {
+        // Pinned here: moved along, it would have room in both futures.
+        let answered = pin!(self.route(request, (peer, crowded), id.clone()));
+        match panic::confine(answered).await {
             Ok(response) => response,
             Err(panicked) => {
                 self.house.meters.panics.increment(1);
@@ -108,7 +111,7 @@ impl Door {
 
     async fn route(
         &self,
-        request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         (peer, crowded): (SocketAddr, bool),
         id: RequestId,
     ) -> Response<Body> {
@@ -124,9 +127,9 @@ impl Door {
                 let Some(place) = self.house.calls.take(allowed) else {
                     return own(Refusal::Busy.answer(id.as_str(), http1));
                 };
-                let request = self.introduce(request, peer);
+                self.introduce(&mut request, peer);
                 // Boxed: the connection has room for the whole future as long as the connection lives, idle or streaming.
-                let answer = Box::pin(worker.handle(request, id)).await;
+                let answer = Box::pin(worker.handle(*request, id)).await;
                 answer.map(|body| Body::Carried(body, Some(place)))
             }
             (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,
@@ -146,18 +149,17 @@ impl Door {
     }
 
     /// Tells the data plane when an administrator asks it to explain itself; users it knows by itself.
-    fn introduce(&self, mut request: Request<RequestBody>, peer: SocketAddr) -> Request<RequestBody> {
+    fn introduce(&self, request: &mut Request<RequestBody>, peer: SocketAddr) {
         if wants_explanation(request.headers()) && self.house.admin.vouches_for(request.headers(), peer.ip())
         {
             request.extensions_mut().insert(MayExplain);
         }
-        request
     }
 
     /// Reads the body here, within limits, and lets the control side answer.
     async fn carry_to_admin(
         &self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         peer: SocketAddr,
         id: &RequestId,
     ) -> Response<Body> {

@@ -147,7 +147,7 @@ where
                 } else {
                     None
                 };
-                line.rest.extend_from_slice(bytes.get(used..).unwrap_or_default());
+                line.put_aside(bytes.get(used..).unwrap_or_default());
                 Poll::Ready(Ok(came))
             });
             if let Some(came) = ready!(read)? {
@@ -305,7 +305,7 @@ impl<S: Io> Line<S> {
             Poll::Pending => Ok(()),
             Poll::Ready(Ok(0)) => Err(Error::Early),
             Poll::Ready(Ok(length)) => {
-                self.rest.extend_from_slice(buffer.get(..length).unwrap_or_default());
+                self.put_aside(buffer.get(..length).unwrap_or_default());
                 Ok(())
             }
             Poll::Ready(Err(error)) => Err(Error::Io(error)),

@@ -41,10 +41,7 @@ impl Framing {
     /// The head could mean two ends, or chunks where there are none.
     pub fn of_request(version: Version, headers: &HeaderMap) -> Result<Self, Malformed> {
         // A list of equal lengths is something that only careless proxies write.
-        if headers.get_all(CONTENT_LENGTH).iter().any(|value| value.as_bytes().contains(&b',')) {
-            return Err(Malformed(NO_NUMBER));
-        }
-        match (transfer_coding(headers)?, content_length(headers)?) {
+        match (transfer_coding(headers)?, content_length(headers, Lists::Refused)?) {
             (true, _) if version < Version::HTTP_11 => {
                 Err(Malformed("chunks came before there were any, in HTTP/1.0"))
             }
@@ -61,7 +58,7 @@ impl Framing {
     /// The head could mean two ends.
     pub fn of_answer(method: &Method, status: StatusCode, headers: &HeaderMap) -> Result<Self, Malformed> {
         let coding = transfer_coding(headers)?;
-        let length = content_length(headers)?;
+        let length = content_length(headers, Lists::Taken)?;
         let has_none = *method == Method::HEAD
             || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
             || status.is_informational();
@@ -128,24 +125,37 @@ fn transfer_coding(headers: &HeaderMap) -> Result<bool, Malformed> {
     }
 }
 
+/// Whether a length may be announced as a list of equal ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lists {
+    Taken,
+    Refused,
+}
+
 /// The announced length. The same one given several times is given once; two that differ are none.
-fn content_length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
+fn content_length(headers: &HeaderMap, lists: Lists) -> Result<Option<u64>, Malformed> {
     let mut found = None;
-    let values = headers.get_all(CONTENT_LENGTH).iter();
-    for value in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
-        let length = digits(value.trim_ascii()).ok_or(Malformed(NO_NUMBER))?;
-        if found.is_some_and(|found| found != length) {
-            return Err(Malformed("the head announces two lengths"));
+    let mut note = |text: &[u8]| {
+        let length = digits(text.trim_ascii()).ok_or(Malformed(NO_NUMBER))?;
+        match found.replace(length) {
+            Some(other) if other != length => Err(Malformed("the head announces two lengths")),
+            _ => Ok(()),
         }
-        found = Some(length);
+    };
+    for value in headers.get_all(CONTENT_LENGTH) {
+        match lists {
+            Lists::Taken => value.as_bytes().split(|byte| *byte == b',').try_for_each(&mut note)?,
+            Lists::Refused => note(value.as_bytes())?,
+        }
     }
     Ok(found)
 }
 
 /// A number as RFC 9110 §8.6 has it: digits and nothing else.
 fn digits(text: &[u8]) -> Option<u64> {
-    let all = !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(text).ok().filter(|_| all)?.parse().ok()
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let (first, rest) = text.split_first()?;
+    rest.iter().try_fold(digit(*first)?, |number, byte| number.checked_mul(10)?.checked_add(digit(*byte)?))
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub use line::Io;
 pub use numbers::put_decimal;
 pub use request::{Flaw, Head, parse};
 pub use scratch::with as with_scratch;
+pub use spare::{buffer as spare_buffer, copied, headers as spare_headers, keep_buffer, keep_headers};
 pub use upgrade::{OnUpgrade, Upgraded};
 
 /// What a message breaks of HTTP/1.1, in words.

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::framing::Framing;
+use crate::spare;
 
 /// What a connection runs over.
 pub trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
@@ -48,6 +49,15 @@ impl<S: Io + ?Sized> Line<S> {
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut space = ReadBuf::new(buffer);
         Pin::new(&mut self.io).poll_read(cx, &mut space).map_ok(|()| space.filled().len())
+    }
+
+    /// Keeps what was read and is not used yet.
+    pub(crate) fn put_aside(&mut self, bytes: &[u8]) {
+        if self.rest.is_empty() {
+            self.rest = spare::copied(bytes);
+        } else {
+            self.rest.extend_from_slice(bytes);
+        }
     }
 
     /// The first bytes of what has been read, without a copy. Of what is used up no room is kept.

@@ -2,7 +2,6 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
@@ -81,7 +80,7 @@ pub fn parse(bytes: &[u8], most: usize) -> Result<Option<(Head, usize)>, Flaw> {
     }
     let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     // One copy, which the target and all values share.
-    let head = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
+    let head = spare::copied(bytes.get(..length).unwrap_or_default()).freeze();
     let part = |text: &[u8]| {
         let start = text.as_ptr().addr() - bytes.as_ptr().addr();
         head.slice(start..start + text.len())

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use gateway_config::{ProxySettings, Settings, UnknownPaths};
 use gateway_domain::{ExchangeOutcome, User};
 use gateway_health::Board;
+use gateway_http1::keep_headers;
 use gateway_sessions::Sessions;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
@@ -86,11 +87,12 @@ impl Worker {
         };
         let mut response = match admitted {
             Ok(Admitted::Own(response)) => own(response, &head.method, entry),
-            Ok(Admitted::Call(call, served)) => self.carry(plane, served, *call, entry).await,
+            Ok(Admitted::Call(call, served)) => self.carry(plane, served, call, entry).await,
             Ok(Admitted::List(list)) => self.list(&plane, &list, entry).await,
             Err(error) => refuse(&error, entry),
         };
         response.headers_mut().insert(REQUEST_ID, id.header());
+        keep_headers(head.headers);
         response
     }
 
@@ -115,11 +117,11 @@ impl Worker {
                 self.admit_call(plane, (&OTHER, path), head, body, entry).await
             }
             Lookup::ListModels => {
-                let user = self.reader(plane, head, entry)?;
+                let user = reader(plane, head, entry)?;
                 Ok(Admitted::Own(models::list(plane, board, user.as_deref())))
             }
             Lookup::Model(name) => {
-                let user = self.reader(plane, head, entry)?;
+                let user = reader(plane, head, entry)?;
                 let directory = &self.shared.directory;
                 Ok(Admitted::Own(models::one(plane, board, directory, user.as_deref(), &name).await?))
             }
@@ -156,7 +158,7 @@ impl Worker {
         call.among = among;
         // --- route ---
         if let Some(kind) = own_lists::lists(plane, &call) {
-            return Ok(match own_lists::plan(&self.shared.directory, plane, kind, call).await? {
+            return Ok(match own_lists::plan(&self.shared.directory, plane, kind, *call).await? {
                 Plan::Empty(response) => Admitted::Own(response),
                 Plan::List(list) => Admitted::List(list),
             });
@@ -169,7 +171,7 @@ impl Worker {
         call.session.model = Arc::clone(&served.name);
         entry.belongs(call.session_source);
         entry.estimates(call.text_tokens());
-        Ok(Admitted::Call(Box::new(call), served))
+        Ok(Admitted::Call(call, served))
     }
 
     /// Whose key a call bears: a user's own, or one that an upstream has made for it.
@@ -180,7 +182,7 @@ impl Worker {
         key: Option<&[u8]>,
         entry: &mut Entry,
     ) -> Result<(Arc<User>, Option<Secret>), ProxyError> {
-        let now = self.shared.journal.clock.unix();
+        let now = entry.came();
         let secret_key = match admit::identify(&plane.snapshot, key, now) {
             Ok((user, key)) => {
                 entry.identified(user.id, Some(key));
@@ -222,7 +224,7 @@ impl Worker {
         &self,
         plane: Arc<Plane>,
         served: Arc<Served>,
-        call: Call,
+        call: Box<Call>,
         entry: Entry,
     ) -> Response<Body> {
         let proxy = &plane.snapshot.settings.proxy;
@@ -255,24 +257,6 @@ impl Worker {
             endpoint,
             comment_every: Some(proxy.keep_alive_comment).filter(|every| !every.is_zero()),
             cut: self.cut.clone(),
-        }
-    }
-
-    /// Who reads the model list; `None` only where it is public and no key was given.
-    fn reader(
-        &self,
-        plane: &Plane,
-        head: &http::request::Parts,
-        entry: &mut Entry,
-    ) -> Result<Option<Arc<User>>, ProxyError> {
-        let now = self.shared.journal.clock.unix();
-        match admit::identify(&plane.snapshot, admit::presented_key(&head.headers), now) {
-            Ok((user, key)) => {
-                entry.identified(user.id, Some(key));
-                Ok(Some(user))
-            }
-            Err(_) if plane.snapshot.settings.proxy.public_models => Ok(None),
-            Err(error) => Err(error),
         }
     }
 }
@@ -318,6 +302,23 @@ enum Admitted {
     List(Box<OwnList>),
 }
 
+/// Who reads the model list; `None` only where it is public and no key was given.
+fn reader(
+    plane: &Plane,
+    head: &http::request::Parts,
+    entry: &mut Entry,
+) -> Result<Option<Arc<User>>, ProxyError> {
+    let now = entry.came();
+    match admit::identify(&plane.snapshot, admit::presented_key(&head.headers), now) {
+        Ok((user, key)) => {
+            entry.identified(user.id, Some(key));
+            Ok(Some(user))
+        }
+        Err(_) if plane.snapshot.settings.proxy.public_models => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Gives the client what a search has found.
 fn settle(found: Found, setting: Setting) -> Response<Body> {
     match found.outcome {
@@ -330,7 +331,7 @@ fn settle(found: Found, setting: Setting) -> Response<Body> {
 fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: Setting) -> Response<Body> {
     let Answer { route, status, headers, content, .. } = answer;
     let attempts = entry.attempts();
-    let channel = HeaderValue::from_str(&route.target.channel().name);
+    let channel = route.target.name_header().cloned();
     let explanation = entry.explanation().map(HeaderValue::from_str);
     entry.answers(status.as_u16());
     let body = match content {
@@ -354,13 +355,13 @@ fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: Setti
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    if let Ok(channel) = channel {
+    if let Some(channel) = channel {
         response.headers_mut().insert(CHANNEL, channel);
     }
     if let Some(Ok(explanation)) = explanation {
         response.headers_mut().insert(ROUTE, explanation);
     }
-    response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
+    response.headers_mut().insert(ATTEMPTS, count(attempts));
     response
 }
 
@@ -389,12 +390,17 @@ fn refuse(error: &ProxyError, mut entry: Entry) -> Response<Body> {
         response.headers_mut().insert(ROUTE, explanation);
     }
     if attempts > 0 {
-        response.headers_mut().insert(ATTEMPTS, HeaderValue::from(attempts));
+        response.headers_mut().insert(ATTEMPTS, count(attempts));
     }
     if let (ProxyError::Upstream(_), Some(channel)) = (error, entry.last_channel()) {
         response.headers_mut().extend(HeaderValue::from_str(channel).ok().map(|name| (CHANNEL, name)));
     }
     response
+}
+
+/// A number of attempts; nearly always it is one.
+fn count(attempts: usize) -> HeaderValue {
+    if attempts == 1 { HeaderValue::from_static("1") } else { HeaderValue::from(attempts) }
 }
 
 /// Whether something can be posted to a path.

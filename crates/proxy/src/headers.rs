@@ -14,61 +14,71 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-upstream-requ
 
 /// Headers of one connection (RFC 9110 §7.6.1): never forwarded, in either direction. `content-length` is made anew
 /// from the body that is really sent, so that no disagreement about framing can pass through.
-static HOP_BY_HOP: [HeaderName; 10] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::EXPECT,
-];
+///
+/// Like the lists below it is a `match` on texts, which rules a name out by its length: every header of every call is
+/// looked up in two of them.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "expect"
+    )
+}
 
 /// What a client sends for the gateway, or what would tell the upstream about the client's network.
-static NOT_FOR_UPSTREAM: [HeaderName; 15] = [
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::AUTHORIZATION,
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    header::COOKIE,
-    // The gateway reads answers on their way: they have to come as they are.
-    header::ACCEPT_ENCODING,
-    // They name the client's account; the channel's key belongs to another one, and OpenAI refuses a mismatch.
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-    header::FORWARDED,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
-    REQUEST_ID,
-];
+fn is_for_gateway(name: &str) -> bool {
+    matches!(
+        name,
+        "host"
+            | "content-length"
+            | "authorization"
+            | "x-api-key"
+            | "api-key"
+            | "cookie"
+            // The gateway reads answers on their way: they have to come as they are.
+            | "accept-encoding"
+            // They name the client's account; the channel's key belongs to another one, and OpenAI refuses a mismatch.
+            | "openai-organization"
+            | "openai-project"
+            | "forwarded"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-proto"
+            | "x-real-ip"
+            | "x-request-id"
+    ) || name.starts_with("x-gateway-")
+}
 
 /// What an upstream sets for its own name and connection, and what would bind a browser to it.
-static NOT_FOR_CLIENT: [HeaderName; 7] = [
-    header::SET_COOKIE,
-    header::ALT_SVC,
-    header::STRICT_TRANSPORT_SECURITY,
-    header::SERVER,
-    header::VIA,
-    header::WWW_AUTHENTICATE,
-    REQUEST_ID,
-];
+fn is_upstreams_own(name: &str) -> bool {
+    matches!(
+        name,
+        "set-cookie"
+            | "alt-svc"
+            | "strict-transport-security"
+            | "server"
+            | "via"
+            | "www-authenticate"
+            | "x-request-id"
+    ) || name.starts_with("x-accel-")
+        || name.starts_with("x-gateway-")
+}
 
 /// The client's headers as the upstream gets them; the channel's own key is added by the attempt. One that repeats the
 /// client's `key` stays behind, whatever its name.
 pub(crate) fn for_upstream(client: &HeaderMap, key: &str) -> Passed {
     let named = connection_named(client);
     let stays = |name: &HeaderName, value: &HeaderValue| {
-        HOP_BY_HOP.contains(name)
-            || NOT_FOR_UPSTREAM.contains(name)
-            || name.as_str().starts_with("x-gateway-")
-            || named.contains(name)
-            || holds(value.as_bytes(), key)
+        let text = name.as_str();
+        is_hop_by_hop(text) || is_for_gateway(text) || named.contains(name) || holds(value.as_bytes(), key)
     };
     client.iter().filter(|(name, value)| !stays(name, value)).collect()
 }
@@ -89,11 +99,7 @@ pub(crate) fn for_client(headers: &mut HeaderMap, key: &str) {
         if headers.contains_key(header::CONNECTION) { connection_named(headers) } else { Vec::new() };
     let stays = |name: &HeaderName, value: &HeaderValue| {
         let text = name.as_str();
-        !(HOP_BY_HOP.contains(name)
-            || NOT_FOR_CLIENT.contains(name)
-            || text.starts_with("x-accel-")
-            || text.starts_with("x-gateway-")
-            || holds(value.as_bytes(), key))
+        !(is_hop_by_hop(text) || is_upstreams_own(text) || holds(value.as_bytes(), key))
     };
     dropped.extend(headers.iter().filter(|(name, value)| !stays(name, value)).map(|(name, _)| name.clone()));
     let id = headers.get(REQUEST_ID).filter(|id| !holds(id.as_bytes(), key)).cloned();

@@ -3,19 +3,22 @@
 //! who learn from it: the pool's ticket, the health board, the metrics.
 
 mod branch;
+mod ending;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_domain::{
-    Attempt, AttemptOutcome, Attempts, Exchange, ExchangeOutcome, KeyId, Usage, UsageSource, UserId,
+    Attempt, AttemptOutcome, Attempts, Exchange, ExchangeOutcome, KeyId, UnixMillis, Usage, UsageSource,
+    UserId,
 };
 use gateway_health::{Board, Observation, Scope};
-use gateway_routing::{Decision, Kind, Micros, Outcome, Ticket};
+use gateway_routing::{Decision, Micros, Outcome, Ticket};
 use gateway_sessions::Source;
 
 use self::branch::Branches;
+pub(crate) use self::ending::Ending;
 use crate::clock::Clock;
 use crate::commit::Promise;
 use crate::metrics::{EndpointMetrics, Metrics};
@@ -77,16 +80,6 @@ struct Trying {
 /// Which attempt of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptNumber(usize);
-
-/// How an attempt ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Ending {
-    pub outcome: AttemptOutcome,
-    pub status: Option<u16>,
-    pub retry_after: Option<Duration>,
-    /// For the health board: what went wrong, without secrets.
-    pub why: String,
-}
 
 // === impl Journal ===
 
@@ -161,6 +154,16 @@ impl Entry {
     /// The clock that the story is told by.
     pub(crate) fn now(&self) -> Micros {
         self.0.journal.clock.now()
+    }
+
+    /// By the wall clock: when the call came.
+    pub(crate) fn came(&self) -> UnixMillis {
+        self.0.exchange.started_at
+    }
+
+    /// By the wall clock: this moment of the call.
+    pub(crate) fn wall(&self, moment: Micros) -> UnixMillis {
+        self.0.wall(moment)
     }
 
     /// Tells whether the client gets its status before there is an answer.
@@ -317,6 +320,12 @@ impl Entry {
 // === impl Open ===
 
 impl Open {
+    /// Reckoned from the call's beginning: a look at the wall clock costs as much as a look at the other one.
+    fn wall(&self, moment: Micros) -> UnixMillis {
+        let since = i64::try_from(moment.since(self.began).0 / 1_000).unwrap_or(i64::MAX);
+        UnixMillis(self.exchange.started_at.0.saturating_add(since))
+    }
+
     fn ended(&mut self, trying: Trying, ending: Ending) {
         let Trying { number, route, ticket, began } = trying;
         let Some(record) = self.exchange.attempts.get_mut(number.0) else { return };
@@ -330,12 +339,13 @@ impl Open {
         record.total = span(began, now);
         record.status = ending.status;
         record.outcome = ending.outcome;
+        let channel = record.channel;
         route.metrics.attempted(ending.outcome, record.total, record.first_byte);
         route.metrics.used(&usage);
         route.channel_metrics.attempted(ending.outcome);
         ticket.finish(
             Outcome {
-                kind: kind_of(ending.outcome, ending.status),
+                kind: ending.kind(),
                 retry_after: ending.retry_after.map(micros),
                 prompt_tokens: clamp(told.prompt),
                 cached_tokens: clamp(told.cached),
@@ -345,7 +355,7 @@ impl Open {
         );
         if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
             let scope = self.exchange.model.as_ref().map_or(Scope::Channel, Scope::Model);
-            journal.board.observe(record.channel, scope, observation, journal.clock.unix());
+            journal.board.observe(channel, scope, observation, self.wall(now));
         }
     }
 }
@@ -386,52 +396,6 @@ impl Drop for Entry {
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Entry").field(&self.0.exchange.request_id).finish()
-    }
-}
-
-// === impl Ending ===
-
-impl Ending {
-    pub(crate) fn ok(status: u16) -> Self {
-        Self { outcome: AttemptOutcome::Ok, status: Some(status), retry_after: None, why: String::new() }
-    }
-
-    fn cancelled() -> Self {
-        Self::without_blame(AttemptOutcome::Cancelled)
-    }
-
-    /// Given up, because its first token is late and another channel is much faster.
-    pub(crate) fn cut() -> Self {
-        Self::without_blame(AttemptOutcome::Cut)
-    }
-
-    /// Another attempt of the same call was faster.
-    pub(crate) fn superseded() -> Self {
-        Self::without_blame(AttemptOutcome::Superseded)
-    }
-
-    fn without_blame(outcome: AttemptOutcome) -> Self {
-        Self { outcome, status: None, retry_after: None, why: String::new() }
-    }
-}
-
-/// What the pool learns from an outcome.
-fn kind_of(outcome: AttemptOutcome, status: Option<u16>) -> Kind {
-    match outcome {
-        // A socket lasts as long as its ends like: what there was to learn was its beginning.
-        AttemptOutcome::Ok if status == Some(101) => Kind::Cancelled,
-        AttemptOutcome::Ok => Kind::Ok,
-        AttemptOutcome::CallerError => Kind::CallerError(status.unwrap_or(400)),
-        AttemptOutcome::Unserved => Kind::Unserved,
-        AttemptOutcome::RateLimited => Kind::RateLimited,
-        AttemptOutcome::Credentials | AttemptOutcome::Quota => Kind::Credentials,
-        AttemptOutcome::ServerError => Kind::ServerError(status.unwrap_or(500)),
-        AttemptOutcome::Connect => Kind::Connect,
-        AttemptOutcome::Timeout => Kind::Timeout,
-        AttemptOutcome::Broken => Kind::BrokenStream,
-        AttemptOutcome::BadAnswer => Kind::BadAnswer,
-        AttemptOutcome::Cancelled | AttemptOutcome::Superseded => Kind::Cancelled,
-        AttemptOutcome::Cut => Kind::Cut,
     }
 }
 

@@ -172,7 +172,7 @@ impl Search<'_> {
         now: Micros,
     ) -> Result<Leg, NoRoute> {
         let clock = self.worker.clock();
-        let place = self.worker.sessions().place_of(&self.call.session, clock.unix());
+        let place = self.worker.sessions().place_of(&self.call.session, entry.wall(now));
         let session = RoutingKey(self.call.session.hash64());
         let only = self.only(spent);
         let wish = Wish {
@@ -331,13 +331,15 @@ impl Search<'_> {
     /// An attempt has an answer for the client.
     fn won(&self, mut answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
         entry.explains(leg.explanation.clone());
-        if let Some(at) = leg.pace.first_byte_at() {
+        let at = leg.pace.first_byte_at();
+        if let Some(at) = at {
             entry.first_byte(leg.number, at);
         }
         if let Some(wait) = answer.exhausted {
             entry.exhausted(leg.number, wait);
         }
-        let (channel, now) = (leg.route.target.channel().id, self.worker.clock().unix());
+        let now = entry.wall(at.unwrap_or_else(|| entry.now()));
+        let channel = leg.route.target.channel().id;
         self.worker.directory().learn(self.call, &mut answer, now);
         // Whoever only was faster this once does not take the session along, and its caches; nor does a channel that
         // has an object but not the model.

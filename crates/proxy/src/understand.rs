@@ -45,7 +45,7 @@ pub(crate) fn understand(
     received: Received,
     caller: Caller<'_>,
     settings: &ProxySettings,
-) -> Result<Call, ProxyError> {
+) -> Result<Box<Call>, ProxyError> {
     let Caller { user, key, secret, socket } = caller;
     let secret = secret.and_then(|_| bearer(key));
     let (endpoint, path) = found;
@@ -93,7 +93,7 @@ pub(crate) fn understand(
         headers = offered.iter().collect();
     }
     let asked = seen.stream || (head.method == Method::GET && asks_for_events(query.as_deref()));
-    Ok(Call {
+    Ok(Box::new(Call {
         headers,
         lacks_cache_key: endpoint.takes_cache_key() && !seen.has_prompt_cache_key && model.is_some(),
         repeatable: is_repeatable(endpoint, head, &seen),
@@ -122,7 +122,7 @@ pub(crate) fn understand(
         session,
         session_source,
         body,
-    })
+    }))
 }
 
 /// What makes a stream tell its usage whose client did not ask for it.

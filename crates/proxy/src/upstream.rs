@@ -118,7 +118,8 @@ impl Upstreams {
             }
             Connection::H2(seat) => {
                 let request = asked.into_request(target, Version::HTTP_2).map_err(|_| SendError::Target)?;
-                seat.send(request).await
+                // Large, and not needed over HTTP/1.1.
+                Box::pin(seat.send(request)).await
             }
         }
     }

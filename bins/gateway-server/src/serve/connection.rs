@@ -151,8 +151,10 @@ async fn speak<S>(
     let answers = |request: Request<RequestBody>| {
         let call = activity.begin(request.version());
         let door = Arc::clone(&stand.door);
-        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming.
+        // Boxed once: moved from future to future, the request would have room in each of them.
+        let request = Box::new(request);
         let enough = enough.clone();
+        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming.
         Box::pin(async move {
             let answer = answer(&door, request, (peer, crowded), call).await;
             if let Some(enough) = enough {
@@ -204,7 +206,7 @@ async fn run<C: Future>(
 
 async fn answer(
     door: &Door,
-    request: Request<RequestBody>,
+    request: Box<Request<RequestBody>>,
     (peer, crowded): (SocketAddr, bool),
     call: Call,
 ) -> Response<Tracked<body::Body>> {

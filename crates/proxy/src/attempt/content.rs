@@ -51,7 +51,8 @@ pub(crate) async fn take(
         Shape::Events => {
             let _given = call.promise.give();
             let events = Events::new(limits.max_event_bytes, call.edits.clone());
-            first_output(events, body, key, limits, pace).await
+            // Boxed, as what is much larger than the rest and not needed by every call.
+            Box::pin(first_output(events, body, key, limits, pace)).await
         }
         Shape::Bytes => first_bytes(body, call.endpoint, &headers, limits, pace).await,
         Shape::Json => whole_json(body, key, call.endpoint, limits, pace).await,
@@ -287,33 +288,35 @@ pub(super) async fn collect(body: AnswerBody, limit: usize) -> Result<Collected,
 
 async fn collect_after(first: Bytes, mut body: AnswerBody, limit: usize) -> Result<Collected, AnswerError> {
     let mut size = first.len();
-    let mut pieces = vec![first];
+    // Most come in one piece, which is neither copied nor put into a list.
+    let (mut first, mut more) = (first, Vec::new());
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame?.into_data() {
             size += data.len();
-            pieces.push(data);
+            if first.is_empty() {
+                first = data;
+            } else {
+                more.push(data);
+            }
             if size > limit {
-                return Ok(Collected::Over(join(&pieces), body));
+                return Ok(Collected::Over(join(first, &more), body));
             }
         }
     }
-    Ok(Collected::Whole(join(&pieces)))
+    Ok(Collected::Whole(join(first, &more)))
 }
 
-/// One buffer of several; no copy where only one holds anything.
-fn join(pieces: &[Bytes]) -> Bytes {
-    let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
-    match (filled.next(), filled.next()) {
-        (None, _) => Bytes::new(),
-        (Some(only), None) => only.clone(),
-        _ => {
-            let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
-            for piece in pieces {
-                whole.extend_from_slice(piece);
-            }
-            whole.freeze()
-        }
+/// One buffer of several.
+fn join(first: Bytes, more: &[Bytes]) -> Bytes {
+    if more.is_empty() {
+        return first;
     }
+    let mut whole = BytesMut::with_capacity(first.len() + more.iter().map(Bytes::len).sum::<usize>());
+    whole.extend_from_slice(&first);
+    for piece in more {
+        whole.extend_from_slice(piece);
+    }
+    whole.freeze()
 }
 
 fn client_headers(mut headers: HeaderMap, key: &str, content: &Content) -> HeaderMap {

@@ -17,8 +17,8 @@ pub(crate) struct Outgoing(Source);
 
 #[derive(Debug)]
 enum Source {
-    /// Those that have been sent are empty.
-    Pieces([Bytes; 7]),
+    /// Those that have been sent are empty. Boxed: a body goes through many hands, which need not have room for all of it.
+    Pieces(Box<[Bytes; 7]>),
     /// A kept body, and what stands in the middle of it instead of what stood there.
     Spooled { before: SpoolReader, instead: Bytes, behind: SpoolReader },
 }
@@ -28,7 +28,7 @@ enum Source {
 impl Outgoing {
     /// A body of these pieces in this order; each may be empty.
     pub(crate) fn new(pieces: [Bytes; 7]) -> Self {
-        Self(Source::Pieces(pieces))
+        Self(Source::Pieces(Box::new(pieces)))
     }
 
     /// A kept body whose bytes at `range` are replaced by others.

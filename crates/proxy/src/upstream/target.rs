@@ -15,6 +15,8 @@ pub(crate) struct Target {
     origin: Arc<str>,
     authority: Authority,
     host_header: HeaderValue,
+    /// The channel's name; `None` where it has a character that a header cannot have.
+    name_header: Option<HeaderValue>,
     /// The host to connect to, without brackets.
     host: String,
     port: u16,
@@ -58,6 +60,7 @@ impl Target {
         Ok(Self {
             origin: format!("{}://{authority}", if url.is_https() { "https" } else { "http" }).into(),
             host_header: HeaderValue::from_str(url.authority()).map_err(|_| TargetError::Host)?,
+            name_header: HeaderValue::from_str(&channel.name).ok(),
             port: authority.port_u16().unwrap_or(if url.is_https() { 443 } else { 80 }),
             authority,
             host,
@@ -70,6 +73,11 @@ impl Target {
     /// The channel that is called.
     pub(crate) fn channel(&self) -> &Arc<Channel> {
         &self.channel
+    }
+
+    /// The channel's name, for whoever is to know who has answered.
+    pub(crate) fn name_header(&self) -> Option<&HeaderValue> {
+        self.name_header.as_ref()
     }
 
     pub(super) fn origin(&self) -> Arc<str> {

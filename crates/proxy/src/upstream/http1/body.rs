@@ -21,8 +21,8 @@ pub(crate) struct Body {
     framing: Framing,
     /// Data that has come and was not given out yet.
     arrived: Bytes,
-    /// What is left of the request, where the answer came first.
-    sending: Option<Sending>,
+    /// What is left of the request, where the answer came first. Boxed: that is rare, and streams keep what is here.
+    sending: Option<Box<Sending>>,
     /// Where the connection goes when all is read; `None` where it cannot be used again.
     home: Option<Home>,
 }
@@ -44,7 +44,7 @@ impl Body {
         wire: Wire,
         framing: Framing,
         arrived: Arrived,
-        sending: Option<Sending>,
+        sending: Option<Box<Sending>>,
         home: Option<Home>,
     ) -> Self {
         let Arrived { data, beyond, flaw } = arrived;

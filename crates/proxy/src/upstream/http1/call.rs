@@ -1,8 +1,8 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Bytes, BytesMut};
-use gateway_http1::{Framing, Malformed, Unframed, keeps_alive, with_scratch};
+use bytes::BytesMut;
+use gateway_http1::{Framing, Malformed, Unframed, copied, keeps_alive, with_scratch};
 use http::{Method, Response, StatusCode};
 
 use super::body::{Arrived, Body};
@@ -36,7 +36,8 @@ pub(in crate::upstream) async fn call(
     match outcome {
         Ok(Head { response, framing, arrived }) => {
             let keep = keeps_alive(response.version(), response.headers());
-            let body = Body::new(wire, framing, arrived, waiting.sending, keep.then_some(home));
+            let unsent = waiting.sending.map(Box::new);
+            let body = Body::new(wire, framing, arrived, unsent, keep.then_some(home));
             Ok(response.map(|()| body))
         }
         Err(error) => Err(Failed { error, answered: waiting.answered }),
@@ -134,7 +135,7 @@ impl Waiting {
     fn with_body(&self, response: Response<()>, behind: &mut [u8]) -> Result<Head, Error> {
         let mut framing = Framing::of_answer(&self.method, response.status(), response.headers())?;
         let Unframed { data, read, flaw } = framing.read(behind);
-        let data = Bytes::copy_from_slice(behind.get(..data).unwrap_or_default());
+        let data = copied(behind.get(..data).unwrap_or_default()).freeze();
         Ok(Head {
             response,
             framing,

@@ -2,8 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use gateway_http1::{Malformed, put_decimal};
+use bytes::BufMut;
+use gateway_http1::{Malformed, copied, put_decimal, spare_headers};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 
@@ -12,6 +12,8 @@ use crate::upstream::{Asked, Target};
 
 /// How many headers an answer may have.
 const MAX_HEADERS: usize = 128;
+/// How many the gateway adds on the way to the client.
+const ADDED: usize = 4;
 /// How large the head of an answer may be.
 pub(super) const MAX_HEAD: usize = 32 << 10;
 
@@ -35,9 +37,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
         .ok_or(Malformed("the answer's status is none"))?;
     *response.version_mut() = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     // One copy, which all values share.
-    let head = Bytes::copy_from_slice(bytes.get(..length).unwrap_or_default());
-    let headers = response.headers_mut();
-    headers.reserve(parsed.headers.len());
+    let head = copied(bytes.get(..length).unwrap_or_default()).freeze();
+    let mut headers = spare_headers();
+    headers.reserve(parsed.headers.len() + ADDED);
     for header in &*parsed.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())
             .map_err(|_| Malformed("the name of a header is none"))?;
@@ -47,6 +49,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
             HeaderValue::from_maybe_shared(value).map_err(|_| Malformed("the value of a header is none"))?;
         headers.append(name, value);
     }
+    *response.headers_mut() = headers;
     Ok(Some((response, length)))
 }
 
@@ -54,7 +57,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
 ///
 /// Path and query come out of a request that was read, or are escaped, and the base URL has no character that a path may
 /// not have: nothing in them ends the line.
-pub(super) fn write(asked: &Asked<'_>, target: &Target, length: u64, into: &mut BytesMut) {
+pub(super) fn write(asked: &Asked<'_>, target: &Target, length: u64, into: &mut Vec<u8>) {
     into.put_slice(asked.method.as_str().as_bytes());
     into.put_u8(b' ');
     into.put_slice(target.channel().base_url.path().as_bytes());
@@ -81,7 +84,7 @@ pub(super) fn write(asked: &Asked<'_>, target: &Target, length: u64, into: &mut 
     into.put_slice(b"\r\n");
 }
 
-fn header(name: &HeaderName, value: &HeaderValue, into: &mut BytesMut) {
+fn header(name: &HeaderName, value: &HeaderValue, into: &mut Vec<u8>) {
     into.put_slice(name.as_str().as_bytes());
     into.put_slice(b": ");
     into.put_slice(value.as_bytes());
@@ -155,9 +158,9 @@ mod tests {
                 secret: query.map(|_| &secret),
                 body: Outgoing::new(Default::default()),
             };
-            let mut head = BytesMut::new();
+            let mut head = Vec::new();
             write(&asked, &target, length, &mut head);
-            String::from_utf8(head.to_vec()).unwrap()
+            String::from_utf8(head).unwrap()
         };
         assert_eq!(
             written(&Method::POST, Some("y=1"), 1_203),
