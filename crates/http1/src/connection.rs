@@ -147,7 +147,13 @@ where
                 } else {
                     None
                 };
-                line.put_aside(bytes.get(used..).unwrap_or_default());
+                let behind = bytes.get(used..).unwrap_or_default();
+                // What is no whole head may wait for long, and takes no more room than it has bytes.
+                if used > 0 {
+                    line.put_behind_head(behind);
+                } else {
+                    line.rest.extend_from_slice(behind);
+                }
                 Poll::Ready(Ok(came))
             });
             if let Some(came) = ready!(read)? {
@@ -305,7 +311,7 @@ impl<S: Io> Line<S> {
             Poll::Pending => Ok(()),
             Poll::Ready(Ok(0)) => Err(Error::Early),
             Poll::Ready(Ok(length)) => {
-                self.put_aside(buffer.get(..length).unwrap_or_default());
+                self.rest.extend_from_slice(buffer.get(..length).unwrap_or_default());
                 Ok(())
             }
             Poll::Ready(Err(error)) => Err(Error::Io(error)),

@@ -208,6 +208,7 @@ mod tests {
         let request = |version, pairs| Framing::of_request(version, &headers(pairs));
         assert_eq!(request(Version::HTTP_11, &[]), Ok(Framing::Length(0)));
         assert_eq!(request(Version::HTTP_10, &[("content-length", "3")]), Ok(Framing::Length(3)));
+        assert!(request(Version::HTTP_11, &[("content-length", "3, 3")]).is_err());
         let chunks = [("transfer-encoding", "chunked")];
         assert_eq!(request(Version::HTTP_11, &chunks), Ok(Framing::Chunked(Chunked::new())));
         assert!(request(Version::HTTP_10, &chunks).is_err());

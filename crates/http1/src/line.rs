@@ -51,8 +51,8 @@ impl<S: Io + ?Sized> Line<S> {
         Pin::new(&mut self.io).poll_read(cx, &mut space).map_ok(|()| space.filled().len())
     }
 
-    /// Keeps what was read and is not used yet.
-    pub(crate) fn put_aside(&mut self, bytes: &[u8]) {
+    /// Keeps what came behind a head: it is asked for at once.
+    pub(crate) fn put_behind_head(&mut self, bytes: &[u8]) {
         if self.rest.is_empty() {
             self.rest = spare::copied(bytes);
         } else {
@@ -60,7 +60,7 @@ impl<S: Io + ?Sized> Line<S> {
         }
     }
 
-    /// The first bytes of what has been read, without a copy. Of what is used up no room is kept.
+    /// The first bytes of what has been read, without a copy. Of what is used up the connection keeps no room.
     pub(crate) fn take_rest(&mut self, length: usize) -> Bytes {
         if length == self.rest.len() {
             return std::mem::take(&mut self.rest).freeze();

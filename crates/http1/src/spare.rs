@@ -14,8 +14,9 @@ const LARGEST_MAP: usize = 64;
 
 /// Copies of more bytes than this are not put beside others.
 const SMALL: usize = 2 << 10;
-/// How many bytes are put beside each other. As long as one of them is held, room for all of them is.
-const CHUNK: usize = 16 << 10;
+/// How many bytes are put beside each other. As long as one of them is held, by a call that waits for its answer, so is the
+/// room of all of them.
+const CHUNK: usize = 4 << 10;
 
 thread_local! {
     static COPIES: RefCell<BytesMut> = RefCell::new(BytesMut::new());
@@ -30,7 +31,7 @@ pub fn buffer() -> Vec<u8> {
 
 /// Keeps a buffer for a later message of this thread. What is in it is dropped.
 pub fn keep_buffer(mut buffer: Vec<u8>) {
-    if buffer.capacity() <= LARGEST {
+    if (1..=LARGEST).contains(&buffer.capacity()) {
         buffer.clear();
         BUFFER.set(buffer);
     }
@@ -60,7 +61,9 @@ pub fn headers() -> HeaderMap {
 /// Keeps a map of headers for a later message of this thread. What is in it is dropped.
 pub fn keep_headers(mut headers: HeaderMap) {
     HEADERS.with_borrow_mut(|kept| {
-        if kept.len() < MAPS && headers.capacity() <= LARGEST_MAP {
+        let is_worth_it = (1..=LARGEST_MAP).contains(&headers.capacity());
+        // Values of one name stand elsewhere, and have room of their own.
+        if kept.len() < MAPS && is_worth_it && headers.len() <= LARGEST_MAP {
             headers.clear();
             kept.push(headers);
         }
@@ -69,7 +72,30 @@ pub fn keep_headers(mut headers: HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use http::header::ACCEPT;
+
     use super::*;
+
+    #[test]
+    fn what_has_no_room_takes_nobodys_place_and_what_has_much_is_not_kept() {
+        keep_buffer(Vec::with_capacity(100));
+        keep_buffer(Vec::new());
+        keep_buffer(Vec::with_capacity(LARGEST + 1));
+        assert!((100..=LARGEST).contains(&buffer().capacity()));
+        assert_eq!(buffer().capacity(), 0);
+        let mut many = HeaderMap::new();
+        for _ in 0..=LARGEST_MAP {
+            many.append(ACCEPT, HeaderValue::from_static("x"));
+        }
+        keep_headers(many);
+        keep_headers(HeaderMap::new());
+        keep_headers(HeaderMap::with_capacity(LARGEST_MAP + 1));
+        assert_eq!(headers().capacity(), 0);
+        keep_headers([(ACCEPT, HeaderValue::from_static("secret"))].into_iter().collect());
+        let kept = headers();
+        assert!(kept.is_empty() && kept.capacity() > 0);
+    }
 
     #[test]
     fn copies_are_what_was_copied_however_many_there_are_and_however_long_they_are_held() {

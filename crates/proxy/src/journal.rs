@@ -320,7 +320,7 @@ impl Entry {
 // === impl Open ===
 
 impl Open {
-    /// Reckoned from the call's beginning: a look at the wall clock costs as much as a look at the other one.
+    /// Reckoned from the call's beginning, which saves a look at the wall clock: whoever set that one meanwhile is not seen.
     fn wall(&self, moment: Micros) -> UnixMillis {
         let since = i64::try_from(moment.since(self.began).0 / 1_000).unwrap_or(i64::MAX);
         UnixMillis(self.exchange.started_at.0.saturating_add(since))
@@ -339,7 +339,6 @@ impl Open {
         record.total = span(began, now);
         record.status = ending.status;
         record.outcome = ending.outcome;
-        let channel = record.channel;
         route.metrics.attempted(ending.outcome, record.total, record.first_byte);
         route.metrics.used(&usage);
         route.channel_metrics.attempted(ending.outcome);
@@ -355,7 +354,8 @@ impl Open {
         );
         if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
             let scope = self.exchange.model.as_ref().map_or(Scope::Channel, Scope::Model);
-            journal.board.observe(channel, scope, observation, self.wall(now));
+            // The board has the wall clock for its own measure, so what it hears must not be reckoned.
+            journal.board.observe(record.channel, scope, observation, journal.clock.unix());
         }
     }
 }
@@ -438,6 +438,16 @@ mod tests {
         let mut exchanges = std::mem::take(&mut *heard.lock().unwrap());
         assert_eq!(exchanges.len(), 1, "each story is told once");
         exchanges.remove(0)
+    }
+
+    #[test]
+    fn the_wall_clock_of_a_call_goes_on_from_its_beginning() {
+        told(|entry| {
+            let began = entry.0.began;
+            assert_eq!(entry.wall(began), entry.came());
+            assert_eq!(entry.wall(began.after(Micros(1_999_000))).0, entry.came().0 + 1_999);
+            assert_eq!(entry.wall(Micros(0)), entry.came());
+        });
     }
 
     #[test]

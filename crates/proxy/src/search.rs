@@ -331,14 +331,13 @@ impl Search<'_> {
     /// An attempt has an answer for the client.
     fn won(&self, mut answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
         entry.explains(leg.explanation.clone());
-        let at = leg.pace.first_byte_at();
-        if let Some(at) = at {
+        if let Some(at) = leg.pace.first_byte_at() {
             entry.first_byte(leg.number, at);
         }
         if let Some(wait) = answer.exhausted {
             entry.exhausted(leg.number, wait);
         }
-        let now = entry.wall(at.unwrap_or_else(|| entry.now()));
+        let now = entry.wall(entry.now());
         let channel = leg.route.target.channel().id;
         self.worker.directory().learn(self.call, &mut answer, now);
         // Whoever only was faster this once does not take the session along, and its caches; nor does a channel that

@@ -167,6 +167,10 @@ mod tests {
             r#"{"usage":{"prompt_tokens":3},"a\u0062":1}"#,
             r#"{"usage":null,"response":{"usage":{"input_tokens":3}}}"#,
             r#"{"usage":"many"}"#,
+            r#"{"usage":{"prompt_tokens":1,"prompt_tokens_details":{"cached_tokens":5,"cached_tokens":[]}}}"#,
+            r#"{"usage":{"prompt_tokens":1,"prompt_tokens_details":[{"cached_tokens":5}],"x":{"y":{"\u0061":1}}}}"#,
+            r#"{"usage":{"prompt_tokens":1,"prompt_tokens_details":{"cached\u005ftokens":5}}}"#,
+            r#"{"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":[2],"output_tokens":3}}"#,
             "[]",
         ] {
             assert_eq!(Document::read(json.as_bytes()).unwrap().usage(), usage_of(json.as_bytes()), "{json}");

@@ -57,9 +57,7 @@ impl Counter {
     /// An object or array ends.
     pub(in crate::openai) fn closes(&mut self) {
         self.depth -= 1;
-        if self.depth == 1 {
-            self.take(None);
-        }
+        self.ends(None);
     }
 
     /// A member begins.
@@ -80,16 +78,7 @@ impl Counter {
 
     /// A number, a text or a word.
     pub(in crate::openai) fn scalar(&mut self, text: &[u8]) {
-        match self.depth {
-            1 => self.take(Some(text)),
-            2 if self.in_object => match self.detail {
-                Detail::Cached => self.details.cached = count(text),
-                Detail::Audio => self.details.audio = count(text),
-                Detail::Reasoning => self.details.reasoning = count(text),
-                Detail::Other => {}
-            },
-            _ => {}
-        }
+        self.ends(Some(text));
     }
 
     /// Whether a closer look is needed: a name may be another one than it seems to be.
@@ -101,6 +90,20 @@ impl Counter {
     pub(in crate::openai) fn usage(&self) -> Option<Usage> {
         let usage = Usage { source: UsageSource::Upstream, ..self.usage };
         Some(usage).filter(|usage| self.is_object && usage.is_known())
+    }
+
+    /// A value is over; it has no text where it is an object or array.
+    fn ends(&mut self, text: Option<&[u8]>) {
+        match self.depth {
+            1 => self.take(text),
+            2 if self.in_object => match self.detail {
+                Detail::Cached => self.details.cached = text.and_then(count),
+                Detail::Audio => self.details.audio = text.and_then(count),
+                Detail::Reasoning => self.details.reasoning = text.and_then(count),
+                Detail::Other => {}
+            },
+            _ => {}
+        }
     }
 
     /// A member of the usage is over; it has no text where it is an object or array.

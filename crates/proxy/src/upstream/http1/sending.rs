@@ -72,6 +72,9 @@ impl Sending {
                 Poll::Ready(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
                     if self.flat.len() - self.written + data.len() <= HEAD + FLAT {
+                        if self.flat.capacity() == 0 {
+                            self.flat = spare_buffer();
+                        }
                         self.flat.extend_from_slice(&data);
                     } else {
                         self.piece = data;
