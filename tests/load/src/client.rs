@@ -124,13 +124,18 @@ impl Pace {
         Self { next: start + every.map_or(Duration::ZERO, |every| every * number / share), every }
     }
 
-    /// Waits for the next turn; latency counts from here, so that a stall is not hidden by not sending.
+    /// Waits for the next turn, from which latency counts. One that is missed while the answer before it was awaited counts
+    /// from when it should have been, so that a stall is not hidden by not sending; that timers are late by up to a
+    /// millisecond is nobody's latency.
     async fn turn(&mut self) -> Instant {
         let Some(every) = self.every else { return Instant::now() };
         let intended = self.next;
         self.next += every;
+        if intended < Instant::now() {
+            return intended;
+        }
         tokio::time::sleep_until(intended.into()).await;
-        intended
+        Instant::now()
     }
 }
 

@@ -13,18 +13,17 @@ pub(super) fn draw(report: &Report) -> String {
         let of_scenario = bars.iter().filter(|(row, _)| row.scenario.name == scenario);
         of_scenario.map(|bar| bar.1).fold(0.001, f64::max)
     };
-    let scenarios = bars.iter().zip(bars.iter().skip(1));
-    let breaks = scenarios.filter(|(one, next)| one.0.scenario.name != next.0.scenario.name).count();
-    let height = 44 + bars.len() * 24 + breaks * 10;
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"{height}\" font-family=\"system-ui, sans-serif\" \
-         font-size=\"13\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/><text x=\"10\" y=\"22\" font-weight=\"600\">\
-         What a request, an event, an open stream costs: one core, medians</text>"
-    );
-    let (mut y, mut last) = (38, "");
+    let (mut y, mut last) = (36, "");
+    let mut body = String::new();
     for (row, value) in &bars {
-        if !last.is_empty() && last != row.scenario.name {
-            y += 10;
+        if last != row.scenario.name {
+            let _infallible = write!(
+                body,
+                "<text x=\"10\" y=\"{}\" fill=\"#334155\">{}</text>",
+                y + 20,
+                row.scenario.meaning
+            );
+            y += 28;
         }
         last = row.scenario.name;
         let width = (value / longest(last) * 280.0).max(0.0);
@@ -34,17 +33,20 @@ pub(super) fn draw(report: &Report) -> String {
             _ => "#94a3b8",
         };
         let _infallible = write!(
-            svg,
-            "<text x=\"10\" y=\"{text}\">{}: {}</text><rect x=\"310\" y=\"{y}\" width=\"{width:.0}\" height=\"17\" \
+            body,
+            "<text x=\"26\" y=\"{text}\">{}</text><rect x=\"190\" y=\"{y}\" width=\"{width:.0}\" height=\"17\" \
              rx=\"3\" fill=\"{colour}\"/><text x=\"{:.0}\" y=\"{text}\">{value:.1} {}</text>",
-            row.scenario.meaning,
             row.target,
-            316.0 + width,
+            196.0 + width,
             row.scenario.cost.unit(),
             text = y + 13,
         );
         y += 24;
     }
-    svg.push_str("</svg>\n");
-    svg
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"640\" height=\"{}\" font-family=\"system-ui, sans-serif\" \
+         font-size=\"13\"><rect width=\"100%\" height=\"100%\" fill=\"#fff\"/><text x=\"10\" y=\"22\" font-weight=\"600\">\
+         What a request, an event, an open stream costs: one core, medians</text>{body}</svg>\n",
+        y + 10
+    )
 }
