@@ -18,6 +18,7 @@ mod headers;
 mod health;
 mod hedging;
 mod history;
+mod kept_connections;
 mod late_heads;
 mod manners;
 mod metrics;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gateway_config::Reload;
-use gateway_tests::{Gateway, Upstream, chat, sse, status};
+use gateway_tests::{Gateway, Upstream, chat, in_good_time, sse, status};
 use serde_json::Value;
 
 #[test]
@@ -71,7 +71,12 @@ async fn the_page_of_the_metrics_lists_every_metric() {
     gw.chat("m").say("hi").send().await.assert_text("ok");
     gw.chat("m").say("hi").stream().send().await.assert_text("ok");
     assert_eq!(gw.chat("m").say("hi").send().await.status / 100, 5);
-    let text = gw.get("/metrics").send().await.body_text();
+    // Every metric but this one is there once its call is over; the channel's first verdict takes its own time.
+    let text = in_good_time("the channel's verdict", async || {
+        let text = gw.get("/metrics").send().await.body_text();
+        text.contains("\ngateway_channel_transitions_total{").then_some(text)
+    })
+    .await;
 
     let mut metrics: BTreeMap<&str, (&str, &str, &str)> = BTreeMap::new();
     for line in text.lines() {

@@ -43,6 +43,7 @@ pub(crate) static CHANNEL: Schema = Schema {
         tuning::CONNECT_TIMEOUT.required(),
         tuning::FIRST_BYTE_TIMEOUT.required(),
         tuning::STREAM_GAP_TIMEOUT.required(),
+        tuning::POOL_IDLE_TIMEOUT.required(),
         Field::object("health", &HEALTH, "What is known of its health.").required(),
         wire::MANAGED_BY,
         wire::VERSION,
@@ -76,6 +77,7 @@ pub(crate) static NEW_CHANNEL: Schema = Schema {
         tuning::CONNECT_TIMEOUT,
         tuning::FIRST_BYTE_TIMEOUT,
         tuning::STREAM_GAP_TIMEOUT,
+        tuning::POOL_IDLE_TIMEOUT,
     ],
 };
 
@@ -100,6 +102,7 @@ pub(crate) static CHANGED_CHANNEL: Schema = Schema {
         tuning::CONNECT_TIMEOUT,
         tuning::FIRST_BYTE_TIMEOUT,
         tuning::STREAM_GAP_TIMEOUT,
+        tuning::POOL_IDLE_TIMEOUT,
     ],
 };
 

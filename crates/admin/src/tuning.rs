@@ -49,6 +49,12 @@ pub(crate) const STREAM_GAP_TIMEOUT: Field = Field::text(
 )
 .nullable();
 
+pub(crate) const POOL_IDLE_TIMEOUT: Field = Field::text(
+    "pool_idle_timeout",
+    "How long an idle connection to it is kept, such as \"30s\"; null: the gateway's own.",
+)
+.nullable();
+
 pub(crate) const POLICY: Field =
     Field::word("policy", &Policy::WORDS, "How a channel is chosen; null: as proxy.policy says.").nullable();
 
@@ -94,6 +100,7 @@ pub(crate) struct ChannelTuningOut {
     connect_timeout: Option<String>,
     first_byte_timeout: Option<String>,
     stream_gap_timeout: Option<String>,
+    pool_idle_timeout: Option<String>,
 }
 
 /// A model's tuning in answers.
@@ -124,6 +131,7 @@ pub(crate) fn of_channel(form: &mut Form) -> ChannelTuningPatch {
         connect_timeout: time(form, "connect_timeout"),
         first_byte_timeout: time(form, "first_byte_timeout"),
         stream_gap_timeout: time(form, "stream_gap_timeout"),
+        pool_idle_timeout: time(form, "pool_idle_timeout"),
     }
 }
 
@@ -224,6 +232,7 @@ impl From<&ChannelTuning> for ChannelTuningOut {
             connect_timeout: tuning.connect_timeout.map(text_of_time),
             first_byte_timeout: tuning.first_byte_timeout.map(text_of_time),
             stream_gap_timeout: tuning.stream_gap_timeout.map(text_of_time),
+            pool_idle_timeout: tuning.pool_idle_timeout.map(text_of_time),
         }
     }
 }

@@ -89,6 +89,7 @@ pub(crate) static CHANNEL: &[EntryKey] = &[
         "proxy.stream_gap_timeout",
         "Longest silence inside its streamed answers.",
     ),
+    entry("pool_idle_timeout", TIME, "proxy.pool_idle_timeout", "How long an idle connection to it is kept."),
 ];
 
 pub(crate) static MODEL: &[EntryKey] = &[

@@ -70,6 +70,8 @@ const TAIL: &str = r#"
 #connect_timeout = "3s"
 #first_byte_timeout = "1m"
 #stream_gap_timeout = "2m"
+# An idle connection to it is kept so long: less than what its side, or what stands between, keeps it.
+#pool_idle_timeout = "30s"
 
 # A model: a name that clients ask for, and the channels that serve it.
 #[[models]]

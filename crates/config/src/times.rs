@@ -16,6 +16,8 @@ pub struct ChannelTimes {
     pub first_byte: Duration,
     /// The longest silence inside a streamed answer.
     pub stream_gap: Duration,
+    /// How long an idle connection is kept.
+    pub pool_idle: Duration,
 }
 
 /// A channel's own time that is longer than the one it lies within.
@@ -43,6 +45,7 @@ impl ProxySettings {
             connect: connect.min(first_byte).min(self.total_timeout),
             first_byte,
             stream_gap: stream_gap.min(self.stream_timeout),
+            pool_idle: tuning.pool_idle_timeout.unwrap_or(self.pool_idle_timeout),
         }
     }
 
@@ -87,8 +90,13 @@ mod tests {
         let proxy = ProxySettings::default();
         let times = proxy.times_of(&ChannelTuning::default());
         assert_eq!(
-            (times.connect, times.first_byte, times.stream_gap),
-            (proxy.connect_timeout, proxy.first_byte_timeout, proxy.stream_gap_timeout)
+            (times.connect, times.first_byte, times.stream_gap, times.pool_idle),
+            (
+                proxy.connect_timeout,
+                proxy.first_byte_timeout,
+                proxy.stream_gap_timeout,
+                proxy.pool_idle_timeout
+            )
         );
     }
 

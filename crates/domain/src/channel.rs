@@ -52,6 +52,9 @@ pub struct ChannelTuning {
     pub first_byte_timeout: Option<Duration>,
     /// The longest silence inside a streamed answer, in place of the gateway's.
     pub stream_gap_timeout: Option<Duration>,
+    /// How long an idle connection to it is kept, in place of the gateway's: less than what its own side, or whatever
+    /// stands between, keeps it.
+    pub pool_idle_timeout: Option<Duration>,
 }
 
 /// How a channel is asked whether it is well.

@@ -241,7 +241,7 @@ impl Draft {
                 let times = settings.times_of(&channel.tuning);
                 let route = Route {
                     backend_model: backend_model.map(BackendModel::new),
-                    timeouts: Timeouts { connect: times.connect, idle: settings.pool_idle_timeout },
+                    timeouts: Timeouts { connect: times.connect, idle: times.pool_idle },
                     first_byte: times.first_byte,
                     stream_gap: times.stream_gap,
                     channel_metrics: metrics.channel(&channel.name),

@@ -7,6 +7,7 @@ mod answer_body;
 mod asked;
 mod connect;
 mod http1;
+mod idleness;
 mod names;
 mod outgoing;
 mod pool;

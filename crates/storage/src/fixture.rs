@@ -47,6 +47,7 @@ prop_compose! {
         connect_timeout in prop::option::of(any_time()),
         first_byte_timeout in prop::option::of(any_time()),
         stream_gap_timeout in prop::option::of(any_time()),
+        pool_idle_timeout in prop::option::of(any_time()),
     ) -> ChannelTuning {
         ChannelTuning {
             tier,
@@ -56,6 +57,7 @@ prop_compose! {
             connect_timeout,
             first_byte_timeout,
             stream_gap_timeout,
+            pool_idle_timeout,
         }
     }
 }

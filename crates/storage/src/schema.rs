@@ -18,7 +18,7 @@ use crate::{Result, StorageError, exchanges};
 /// Stands in the header of the gateway's files: "OAGW".
 const APPLICATION_ID: i64 = 0x4F41_4757;
 /// The newest schema version that this gateway knows.
-const NEWEST: i64 = 8;
+const NEWEST: i64 = 9;
 /// The first one whose history lies in segments.
 const WITH_SEGMENTS: i64 = 7;
 /// Sealed into `meta`: whoever can open it has the right master key.
@@ -182,6 +182,8 @@ fn migrations(
         }),
         // 8: the rows are gone.
         M::up(include_str!("migrations/0008_rows_gone.sql")),
+        // 9: how long a channel's idle connections are kept.
+        M::up(include_str!("migrations/0009_keep_alive.sql")),
     ])
 }
 

@@ -25,6 +25,8 @@ pub struct ChannelTuningPatch {
     pub first_byte_timeout: Option<Option<Duration>>,
     /// See [`ChannelTuning::stream_gap_timeout`].
     pub stream_gap_timeout: Option<Option<Duration>>,
+    /// See [`ChannelTuning::pool_idle_timeout`].
+    pub pool_idle_timeout: Option<Option<Duration>>,
 }
 
 /// What to change on a model's tuning; `None` leaves a field as it is, `Some(None)` takes it away.
@@ -55,6 +57,7 @@ impl ChannelTuningPatch {
             connect_timeout: self.connect_timeout.unwrap_or(tuning.connect_timeout),
             first_byte_timeout: self.first_byte_timeout.unwrap_or(tuning.first_byte_timeout),
             stream_gap_timeout: self.stream_gap_timeout.unwrap_or(tuning.stream_gap_timeout),
+            pool_idle_timeout: self.pool_idle_timeout.unwrap_or(tuning.pool_idle_timeout),
         }
     }
 }
@@ -78,7 +81,7 @@ impl ModelTuningPatch {
 macro_rules! channel_columns {
     () => {
         "tier, requests_per_minute, tokens_per_minute, add_cache_key, connect_timeout_ms, first_byte_timeout_ms, \
-         stream_gap_timeout_ms"
+         stream_gap_timeout_ms, pool_idle_timeout_ms"
     };
 }
 
@@ -101,6 +104,7 @@ pub(crate) fn of_channel(row: &Row<'_>, first: usize) -> Result<ChannelTuning> {
         connect_timeout: time(row, first + 4)?,
         first_byte_timeout: time(row, first + 5)?,
         stream_gap_timeout: time(row, first + 6)?,
+        pool_idle_timeout: time(row, first + 7)?,
     })
 }
 
@@ -108,7 +112,8 @@ pub(crate) fn of_channel(row: &Row<'_>, first: usize) -> Result<ChannelTuning> {
 pub(crate) fn write_channel(tx: Tx<'_>, id: ChannelId, tuning: &ChannelTuning) -> Result<()> {
     tx.run(
         "UPDATE channels SET tier = ?2, requests_per_minute = ?3, tokens_per_minute = ?4, add_cache_key = ?5,
-             connect_timeout_ms = ?6, first_byte_timeout_ms = ?7, stream_gap_timeout_ms = ?8
+             connect_timeout_ms = ?6, first_byte_timeout_ms = ?7, stream_gap_timeout_ms = ?8,
+             pool_idle_timeout_ms = ?9
          WHERE id = ?1",
         params![
             id.0,
@@ -119,6 +124,7 @@ pub(crate) fn write_channel(tx: Tx<'_>, id: ChannelId, tuning: &ChannelTuning) -
             tuning.connect_timeout.map(millis),
             tuning.first_byte_timeout.map(millis),
             tuning.stream_gap_timeout.map(millis),
+            tuning.pool_idle_timeout.map(millis),
         ],
     )?;
     Ok(())

@@ -7,7 +7,7 @@ use super::gateway::{CHANNEL_KEY, Gateway};
 const CHANNEL: &str = "/api/channels/1";
 const MODEL: &str = "/api/models/1";
 
-const CHANNEL_FIELDS: [&str; 7] = [
+const CHANNEL_FIELDS: [&str; 8] = [
     "tier",
     "requests_per_minute",
     "tokens_per_minute",
@@ -15,6 +15,7 @@ const CHANNEL_FIELDS: [&str; 7] = [
     "connect_timeout",
     "first_byte_timeout",
     "stream_gap_timeout",
+    "pool_idle_timeout",
 ];
 
 const MODEL_FIELDS: [&str; 5] = ["policy", "slack_percent", "sticky", "cut", "hedge"];
@@ -26,7 +27,8 @@ fn of(answer: &Value, fields: &[&str]) -> Value {
 
 fn untuned_channel() -> Value {
     json!({"tier": 0, "requests_per_minute": null, "tokens_per_minute": null, "add_cache_key": false,
-        "connect_timeout": null, "first_byte_timeout": null, "stream_gap_timeout": null})
+        "connect_timeout": null, "first_byte_timeout": null, "stream_gap_timeout": null,
+        "pool_idle_timeout": null})
 }
 
 fn untuned_model() -> Value {
@@ -40,7 +42,8 @@ async fn a_channel_is_untuned_until_somebody_says_more() {
     assert_eq!(of(&gateway.get(CHANNEL).await.ok(), &CHANNEL_FIELDS), untuned_channel());
 
     let tuning = json!({"tier": 1, "requests_per_minute": 500, "tokens_per_minute": 200_000, "add_cache_key": true,
-        "connect_timeout": "250ms", "first_byte_timeout": "20s", "stream_gap_timeout": "1m30s"});
+        "connect_timeout": "250ms", "first_byte_timeout": "20s", "stream_gap_timeout": "1m30s",
+        "pool_idle_timeout": "4s"});
     let mut body = json!({"name": "tuned", "base_url": "http://127.0.0.1:9", "api_key": CHANNEL_KEY});
     body.as_object_mut().unwrap().extend(tuning.as_object().unwrap().clone());
     let made = gateway.post("/api/channels", body).await.ok();
@@ -79,6 +82,7 @@ async fn a_channels_tuning_out_of_bounds_is_refused_by_name() {
         ("connect_timeout", json!("soon")),
         ("first_byte_timeout", json!("0s")),
         ("stream_gap_timeout", json!("")),
+        ("pool_idle_timeout", json!("0s")),
     ] {
         gateway.patch(CHANNEL, json!({field: value})).await.refused_for(422, "invalid_value", field);
     }

@@ -154,6 +154,7 @@ function times(row) {
     row.connect_timeout && `connect ${row.connect_timeout}`,
     row.first_byte_timeout && `first byte ${row.first_byte_timeout}`,
     row.stream_gap_timeout && `silence ${row.stream_gap_timeout}`,
+    row.pool_idle_timeout && `idle connection ${row.pool_idle_timeout}`,
   ].filter(Boolean);
   return told.length ? told.join(", ") : "as the gateway";
 }

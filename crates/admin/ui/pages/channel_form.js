@@ -68,6 +68,7 @@ function groups(fresh, copied) {
         time("connect_timeout", "Connect within", "Such as 3s."),
         time("first_byte_timeout", "First byte within", "Of a streamed answer, such as 1m."),
         time("stream_gap_timeout", "Silence in a stream at most", "Such as 2m."),
+        time("pool_idle_timeout", "Keep an idle connection for", "Such as 30s; less than what the provider keeps it."),
         { name: "add_cache_key", label: "Send prompt_cache_key where the caller gave none", kind: "flag" },
       ],
     },
@@ -76,7 +77,7 @@ function groups(fresh, copied) {
 
 const NEW = {
   name: "", base_url: "", api_key: "", models: [], serves_any_model: false, weight: "10", tier: "0", enabled: true, probe_kind: "models", probe_model: "", probe_path: "/",
-  max_concurrency: "", requests_per_minute: "", tokens_per_minute: "", connect_timeout: "", first_byte_timeout: "", stream_gap_timeout: "", add_cache_key: false,
+  max_concurrency: "", requests_per_minute: "", tokens_per_minute: "", connect_timeout: "", first_byte_timeout: "", stream_gap_timeout: "", pool_idle_timeout: "", add_cache_key: false,
 };
 
 /** @param {any} row */
@@ -102,6 +103,7 @@ function read(row) {
     connect_timeout: text(row.connect_timeout),
     first_byte_timeout: text(row.first_byte_timeout),
     stream_gap_timeout: text(row.stream_gap_timeout),
+    pool_idle_timeout: text(row.pool_idle_timeout),
     add_cache_key: row.add_cache_key,
   };
 }

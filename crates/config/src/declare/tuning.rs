@@ -30,6 +30,7 @@ pub(super) fn of_channel(entry: &mut Entry<'_, '_, '_>, proxy: Option<&ProxySett
     let connect = entry.read("connect_timeout", time);
     let first_byte = entry.read("first_byte_timeout", time);
     let stream_gap = entry.read("stream_gap_timeout", time);
+    let pool_idle = entry.read("pool_idle_timeout", time);
     let tuning = ChannelTuning {
         tier: tier.map_or(0, |(tier, _)| tier),
         requests_per_minute: requests.map(|(most, _)| most),
@@ -38,6 +39,7 @@ pub(super) fn of_channel(entry: &mut Entry<'_, '_, '_>, proxy: Option<&ProxySett
         connect_timeout: connect.as_ref().map(|(time, _)| *time),
         first_byte_timeout: first_byte.as_ref().map(|(time, _)| *time),
         stream_gap_timeout: stream_gap.as_ref().map(|(time, _)| *time),
+        pool_idle_timeout: pool_idle.map(|(time, _)| time),
     };
     for misfit in proxy.map(|proxy| proxy.misfits(&tuning)).unwrap_or_default() {
         let written = match misfit.key {

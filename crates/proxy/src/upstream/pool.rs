@@ -5,6 +5,7 @@ use gateway_domain::Known;
 use tokio::time::Instant;
 
 use super::http1::Wire;
+use super::idleness::Idleness;
 use super::shared::{Seat, Shared};
 use crate::{spare, tasks};
 
@@ -42,7 +43,7 @@ struct Origin {
 #[derive(Debug)]
 struct Idle {
     wire: Wire,
-    since: Instant,
+    idleness: Idleness,
 }
 
 /// Where a connection is kept between two calls.
@@ -50,7 +51,7 @@ struct Idle {
 pub(super) struct Home {
     pub pool: Arc<Pool>,
     pub origin: Arc<str>,
-    /// How long it is kept.
+    /// How long it is kept, as the channel wants it whose call was on it.
     pub idle: Duration,
 }
 
@@ -62,17 +63,12 @@ impl Pool {
         let mut kept = self.lock();
         let origin = kept.origins.get_mut(origin)?;
         // The first with a place, so that those that are too many by now grow old and are closed.
-        if let Some(seat) = origin.shared.iter_mut().find_map(Shared::take) {
+        if let Some(seat) = origin.shared.iter_mut().find_map(|shared| shared.take(idle)) {
             return Some(Connection::H2(seat));
         }
-        let oldest = Instant::now().checked_sub(idle);
-        while let Some(Idle { mut wire, since }) = origin.idle.pop() {
-            if oldest.is_some_and(|oldest| since < oldest) {
-                // The rest is older still.
-                origin.idle.clear();
-                return None;
-            }
-            if wire.is_quiet() {
+        let now = Instant::now();
+        while let Some(Idle { mut wire, idleness }) = origin.idle.pop() {
+            if !idleness.is_over_for(idle, now) && wire.is_quiet() {
                 return Some(Connection::H1(wire));
             }
         }
@@ -83,7 +79,7 @@ impl Pool {
     pub(super) fn share(self: &Arc<Self>, origin: Arc<str>, connection: &Connection, idle: Duration) {
         if let Connection::H2(seat) = connection {
             let mut kept = self.lock();
-            kept.origins.entry(origin).or_default().shared.push(seat.share());
+            kept.origins.entry(origin).or_default().shared.push(seat.share(idle));
             self.look_after(kept, idle);
         }
     }
@@ -92,7 +88,7 @@ impl Pool {
         let mut kept = self.lock();
         let list = &mut kept.origins.entry(origin).or_default().idle;
         if list.len() < MAX_IDLE_PER_ORIGIN {
-            list.push(Idle { wire, since: Instant::now() });
+            list.push(Idle { wire, idleness: Idleness::begin(idle) });
         }
         self.look_after(kept, idle);
     }
@@ -104,23 +100,27 @@ impl Pool {
             let pool = Arc::clone(self);
             tasks::sweep(idle, move || {
                 spare::give_back_unused();
-                pool.sweep(idle)
+                pool.sweep()
             });
         }
     }
 
-    /// Closes what is older than `idle`, and what the other side has closed; tells whether anything is left to look after.
-    fn sweep(&self, idle: Duration) -> bool {
+    /// Closes what is too old, and what the other side has closed. Gives the shortest time for which something that is left
+    /// may be kept; `None` where nothing is left.
+    fn sweep(&self) -> Option<Duration> {
         let mut kept = self.lock();
-        let oldest = Instant::now().checked_sub(idle);
+        let now = Instant::now();
+        let mut shortest = None;
         kept.origins.retain(|_, origin| {
-            let young = |since| oldest.is_none_or(|oldest| since >= oldest);
-            origin.idle.retain_mut(|kept| young(kept.since) && kept.wire.is_quiet());
-            origin.shared.retain(|shared| shared.is_wanted(oldest));
+            origin.idle.retain_mut(|kept| !kept.idleness.is_over(now) && kept.wire.is_quiet());
+            origin.shared.retain(|shared| shared.is_wanted(now));
+            let idle = origin.idle.iter().map(|kept| kept.idleness);
+            let left = idle.chain(origin.shared.iter().map(Shared::idleness));
+            shortest = left.map(Idleness::allowed).chain(shortest).min();
             !origin.idle.is_empty() || !origin.shared.is_empty()
         });
         kept.swept = !kept.origins.is_empty();
-        kept.swept
+        shortest
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

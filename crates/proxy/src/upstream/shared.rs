@@ -1,14 +1,16 @@
 use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::client::conn::http2;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
+use super::idleness::Idleness;
 use super::{AnswerBody, Outgoing, SendError};
 
 type Sender = http2::SendRequest<Outgoing>;
@@ -21,7 +23,8 @@ type Sender = http2::SendRequest<Outgoing>;
 pub(super) struct Shared {
     sender: Sender,
     places: Arc<Places>,
-    used: Instant,
+    /// How long it may be idle, as the channel wants it whose call came last.
+    allowed: Duration,
 }
 
 /// A call's place on a shared connection, until it is dropped.
@@ -41,6 +44,9 @@ pub(super) struct Driven<C> {
 struct Places {
     allowed: AtomicUsize,
     taken: AtomicUsize,
+    made: Instant,
+    /// When a place was last given back, in milliseconds since `made`.
+    left: AtomicU64,
 }
 
 /// A connection that was just made, with its first call on it, and what must be driven for it to work.
@@ -51,17 +57,22 @@ pub(super) fn open<I>(
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
 {
-    let allowed = AtomicUsize::new(connection.current_max_send_streams());
-    let places = Arc::new(Places { allowed, taken: AtomicUsize::new(1) });
+    let places = Arc::new(Places {
+        allowed: AtomicUsize::new(connection.current_max_send_streams()),
+        taken: AtomicUsize::new(1),
+        made: Instant::now(),
+        left: AtomicU64::new(0),
+    });
     (Seat { sender, places: Arc::clone(&places) }, Driven { connection, places })
 }
 
 // === impl Shared ===
 
 impl Shared {
-    /// A place for one more call, if there is one.
-    pub(super) fn take(&mut self) -> Option<Seat> {
-        if self.sender.is_closed() {
+    /// A place for one more call, of a channel that allows a connection this much idleness; if there is one.
+    pub(super) fn take(&mut self, idle: Duration) -> Option<Seat> {
+        let too_old = self.idleness().is_over_for(idle, Instant::now()) && !self.is_in_use();
+        if too_old || self.sender.is_closed() {
             return None;
         }
         // Only one thread, the worker's, takes places, so none is taken between the two steps.
@@ -69,23 +80,32 @@ impl Shared {
             self.places.taken.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        self.used = Instant::now();
+        self.allowed = idle;
         Some(Seat { sender: self.sender.clone(), places: Arc::clone(&self.places) })
     }
 
-    /// Whether the connection is worth keeping: open, and in use now or since `oldest`.
-    pub(super) fn is_wanted(&self, oldest: Option<Instant>) -> bool {
-        let in_use = self.places.taken.load(Ordering::Relaxed) > 0;
-        !self.sender.is_closed() && (in_use || oldest.is_none_or(|oldest| self.used >= oldest))
+    /// Whether the connection is worth keeping: open, and in use or not idle for too long.
+    pub(super) fn is_wanted(&self, now: Instant) -> bool {
+        !self.sender.is_closed() && (self.is_in_use() || !self.idleness().is_over(now))
+    }
+
+    /// Since the last call ended; it means something while none is under way.
+    pub(super) fn idleness(&self) -> Idleness {
+        let left = Duration::from_millis(self.places.left.load(Ordering::Relaxed));
+        Idleness::since(self.places.made + left, self.allowed)
+    }
+
+    fn is_in_use(&self) -> bool {
+        self.places.taken.load(Ordering::Relaxed) > 0
     }
 }
 
 // === impl Seat ===
 
 impl Seat {
-    /// The connection, for others to take places on.
-    pub(super) fn share(&self) -> Shared {
-        Shared { sender: self.sender.clone(), places: Arc::clone(&self.places), used: Instant::now() }
+    /// The connection, for others to take places on, to be kept for this long without calls.
+    pub(super) fn share(&self, idle: Duration) -> Shared {
+        Shared { sender: self.sender.clone(), places: Arc::clone(&self.places), allowed: idle }
     }
 
     /// Sends a request, and waits for the head of its answer.
@@ -117,6 +137,8 @@ fn is_connections_end(error: &hyper::Error) -> bool {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        let left = u64::try_from(self.places.made.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.places.left.store(left, Ordering::Relaxed);
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -140,8 +162,6 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hyper::body::Incoming;
     use hyper::service::service_fn;
     use hyper_util::rt::TokioIo;
@@ -149,6 +169,8 @@ mod tests {
     use super::super::connect::http2_over;
     use super::super::pool::Connection;
     use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
 
     fn whole(bytes: &'static [u8]) -> Outgoing {
         Outgoing::new(crate::openai::pieces(&bytes::Bytes::from_static(bytes), [None, None, None]))
@@ -188,33 +210,40 @@ mod tests {
     async fn a_connection_takes_as_many_calls_as_its_upstream_allows_and_no_more() {
         let mut first = connected(3).await;
         learned(&mut first, 3).await;
-        let mut shared = first.share();
+        let mut shared = first.share(MINUTE);
 
-        let second = shared.take();
-        let third = shared.take();
-        assert!(second.is_some() && third.is_some() && shared.take().is_none());
+        let second = shared.take(MINUTE);
+        let third = shared.take(MINUTE);
+        assert!(second.is_some() && third.is_some() && shared.take(MINUTE).is_none());
         drop(second);
-        assert!(shared.take().is_some());
+        assert!(shared.take(MINUTE).is_some());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_unused_connection_is_wanted_until_it_is_too_old() {
         let seat = connected(3).await;
-        let shared = seat.share();
-        let later = Some(Instant::now() + Duration::from_secs(1));
+        let mut shared = seat.share(MINUTE);
 
-        assert!(shared.is_wanted(later), "a call is on it");
-        drop(seat);
-        assert!(shared.is_wanted(Some(shared.used)) && !shared.is_wanted(later));
+        tokio::time::advance(2 * MINUTE).await;
+        assert!(shared.is_wanted(Instant::now()), "a call is on it");
+        let second = shared.take(MINUTE);
+        assert!(second.is_some(), "age is nothing where calls are under way");
+        drop((seat, second));
+        tokio::time::advance(MINUTE / 2).await;
+        assert!(shared.is_wanted(Instant::now()), "its last call ended half a minute ago");
+        assert!(shared.take(MINUTE / 3).is_none(), "it is too old for a channel that allows less");
+        drop(shared.take(MINUTE).expect("a place, for a channel that allows a minute"));
+        tokio::time::advance(MINUTE + Duration::from_secs(1)).await;
+        assert!(!shared.is_wanted(Instant::now()) && shared.take(2 * MINUTE).is_none());
     }
 
     #[tokio::test]
     async fn a_request_that_the_upstream_gave_up_is_not_taken_for_a_stale_connection() {
         let seat = connected(3).await;
-        let mut shared = seat.share();
+        let mut shared = seat.share(MINUTE);
         let request = Request::post("http://upstream/reset").body(whole(b""));
         let failed = seat.send(request.unwrap()).await;
         assert!(matches!(failed, Err(SendError::Closed { unanswered: false, .. })), "{failed:?}");
-        assert!(shared.take().is_some(), "the connection is good");
+        assert!(shared.take(MINUTE).is_some(), "the connection is good");
     }
 }

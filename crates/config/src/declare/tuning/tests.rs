@@ -19,7 +19,8 @@ fn hedge_of(text: &str) -> Option<Hedge> {
 fn a_channels_limits_and_times_are_taken_as_they_are_written() {
     let file = format!(
         "{CHANNEL}tier = 2\nrequests_per_minute = 500\ntokens_per_minute = 200_000\nadd_cache_key = true\n\
-         connect_timeout = '250ms'\nfirst_byte_timeout = 20\nstream_gap_timeout = '1m30s'\n"
+         connect_timeout = '250ms'\nfirst_byte_timeout = 20\nstream_gap_timeout = '1m30s'\n\
+         pool_idle_timeout = '4s'\n"
     );
     let expected = ChannelTuning {
         tier: 2,
@@ -29,6 +30,7 @@ fn a_channels_limits_and_times_are_taken_as_they_are_written() {
         connect_timeout: Some(Duration::from_millis(250)),
         first_byte_timeout: Some(Duration::from_secs(20)),
         stream_gap_timeout: Some(Duration::from_secs(90)),
+        pool_idle_timeout: Some(Duration::from_secs(4)),
     };
     assert_eq!(loaded(&file).declaration.channels[0].tuning, expected);
     assert_eq!(loaded(CHANNEL).declaration.channels[0].tuning, ChannelTuning::default());
