@@ -128,8 +128,7 @@ impl Door {
                     return own(Refusal::Busy.answer(id.as_str(), http1));
                 };
                 self.introduce(&mut request, peer);
-                // Boxed: the connection has room for the whole future as long as the connection lives, idle or streaming.
-                let answer = Box::pin(worker.handle(*request, id)).await;
+                let answer = worker.handle(*request, id).await;
                 answer.map(|body| Body::Carried(body, Some(place)))
             }
             (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,

@@ -53,6 +53,11 @@ impl LifeWatch {
         *self.0.borrow()
     }
 
+    /// Whether it may be at least that far: nobody who is told so late is told too late, as it wakes whoever waits.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.0.has_changed().unwrap_or(true)
+    }
+
     /// Waits until it is at least that far. An app that is dropped without a word is over.
     pub(crate) async fn reaches(&mut self, at_least: Life) {
         // An error means that the sender is gone: nobody will say more.

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, Usage};
 use http::{HeaderMap, StatusCode};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use crate::call::Call;
 use crate::error::ProxyError;
@@ -23,7 +23,7 @@ use crate::journal::Ending;
 use crate::openai::UsageScan;
 use crate::plane::Route;
 use crate::socket::Opened;
-use crate::upstream::{AnswerBody, Asked, ConnectError, SendError, Upstreams};
+use crate::upstream::{AnswerBody, Asked, ConnectError, SendError, Upstreams, Within};
 
 pub(crate) use limits::{Limits, Schedule};
 pub(crate) use pace::Pace;
@@ -110,11 +110,9 @@ pub(crate) async fn attempt(
     if let Some(client) = &call.socket {
         return Box::pin(upgrade::open(upstreams, call, client, route, limits, pace)).await;
     }
-    let sending = upstreams.send(&route.target, || asked_of(call, route), route.timeouts);
-    let response = timeout_at(limits.first_byte, sending)
-        .await
-        .map_err(|_| limits.out_of_time())?
-        .map_err(Failure::from)?;
+    let within = Within { from: limits.began, until: limits.first_byte };
+    let sent = upstreams.send(&route.target, || asked_of(call, route), route.timeouts, within).await;
+    let response = sent.map_err(|error| limits.failure_of(error))?;
     let key = route.target.channel().api_key.expose();
     if !content::is_good(response.status(), call) {
         let mapped = route.backend_model.is_some();
@@ -206,6 +204,7 @@ impl From<SendError> for Failure {
                 let why = "the gateway could not read the request that it had kept".to_owned();
                 Self::blamed(ProxyError::DiskBroken, AttemptOutcome::CallerError, Repeat::Never, why)
             }
+            SendError::Late => Self::timeout(),
             SendError::Target => Self::internal("the upstream's URI cannot be built"),
             SendError::Protocol(error) => Self::blamed(
                 ProxyError::Protocol,

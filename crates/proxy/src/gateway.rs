@@ -338,7 +338,7 @@ fn relay(answer: Answer, number: AttemptNumber, mut entry: Entry, setting: Setti
         Content::Whole { body, usage } => {
             entry.used(usage.into());
             entry.sent(body.len());
-            entry.complete(number, status.as_u16());
+            entry.complete_at_once(number, status.as_u16());
             Body::full(body)
         }
         Content::Coming(coming) => {

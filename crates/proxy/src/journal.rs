@@ -59,6 +59,8 @@ struct Open {
     /// About how many tokens the prompt has, where that can be told.
     prompt: Option<u32>,
     streaming: bool,
+    /// When it was over, where that is known before nobody holds it any more.
+    over: Option<Micros>,
     /// Whether the client has its status already, while there is no answer yet.
     promise: Promise,
     /// Why the answer comes from where it comes from, where somebody asked.
@@ -92,21 +94,23 @@ impl Journal {
         endpoint: &'static str,
     ) -> Entry {
         self.metrics.entered();
+        let began = self.clock.now();
         Entry(Box::new(Open {
             journal: Arc::clone(self),
-            began: self.clock.now(),
+            began,
             endpoint: self.metrics.endpoint(method, endpoint),
             trying: [None, None],
             tap: None,
             prompt: None,
             streaming: false,
+            over: None,
             promise: Promise::default(),
             explanation: None,
             branches: None,
             branch_of: None,
             exchange: Exchange {
                 request_id: id.shared(),
-                started_at: self.clock.unix(),
+                started_at: self.clock.wall(began),
                 user: None,
                 key: None,
                 endpoint,
@@ -163,7 +167,7 @@ impl Entry {
 
     /// By the wall clock: this moment of the call.
     pub(crate) fn wall(&self, moment: Micros) -> UnixMillis {
-        self.0.wall(moment)
+        self.0.journal.clock.wall(moment)
     }
 
     /// Tells whether the client gets its status before there is an answer.
@@ -261,10 +265,14 @@ impl Entry {
 
     /// An attempt has ended.
     pub(crate) fn end(&mut self, number: AttemptNumber, ending: Ending) {
+        self.end_at(number, ending, self.now());
+    }
+
+    fn end_at(&mut self, number: AttemptNumber, ending: Ending, now: Micros) {
         let is_it =
             |place: &&mut Option<Trying>| place.as_ref().is_some_and(|trying| trying.number == number);
         if let Some(trying) = self.0.trying.iter_mut().find(is_it).and_then(Option::take) {
-            self.0.ended(trying, ending);
+            self.0.ended(trying, ending, now);
         }
     }
 
@@ -312,6 +320,15 @@ impl Entry {
         self.settle(ExchangeOutcome::Ok);
     }
 
+    /// The good end of an attempt whose answer is whole before the client gets any of it, and so of its call, at one
+    /// moment.
+    pub(crate) fn complete_at_once(&mut self, number: AttemptNumber, status: u16) {
+        let now = self.now();
+        self.end_at(number, Ending::ok(status), now);
+        self.settle(ExchangeOutcome::Ok);
+        self.0.over = Some(now);
+    }
+
     fn trying(&self, number: AttemptNumber) -> Option<&Trying> {
         self.0.trying.iter().flatten().find(|trying| trying.number == number)
     }
@@ -320,17 +337,10 @@ impl Entry {
 // === impl Open ===
 
 impl Open {
-    /// Reckoned from the call's beginning, which saves a look at the wall clock: whoever set that one meanwhile is not seen.
-    fn wall(&self, moment: Micros) -> UnixMillis {
-        let since = i64::try_from(moment.since(self.began).0 / 1_000).unwrap_or(i64::MAX);
-        UnixMillis(self.exchange.started_at.0.saturating_add(since))
-    }
-
-    fn ended(&mut self, trying: Trying, ending: Ending) {
+    fn ended(&mut self, trying: Trying, ending: Ending, now: Micros) {
         let Trying { number, route, ticket, began } = trying;
         let Some(record) = self.exchange.attempts.get_mut(number.0) else { return };
         let journal = &self.journal;
-        let now = journal.clock.now();
         // An attempt without an answer has used nothing that anybody could know.
         let usage = self.tap.map(|tap| tap.settle(self.prompt)).unwrap_or_default();
         // Routing learns from what is true.
@@ -354,8 +364,7 @@ impl Open {
         );
         if let Some(observation) = Observation::of_attempt(ending.outcome, || ending.why) {
             let scope = self.exchange.model.as_ref().map_or(Scope::Channel, Scope::Model);
-            // The board has the wall clock for its own measure, so what it hears must not be reckoned.
-            journal.board.observe(record.channel, scope, observation, journal.clock.unix());
+            journal.board.observe(record.channel, scope, observation, journal.clock.wall(now));
         }
     }
 }
@@ -363,8 +372,9 @@ impl Open {
 impl Drop for Entry {
     fn drop(&mut self) {
         let open = &mut *self.0;
+        let now = open.over.unwrap_or_else(|| open.journal.clock.now());
         for trying in std::mem::take(&mut open.trying).into_iter().flatten() {
-            open.ended(trying, Ending::cancelled());
+            open.ended(trying, Ending::cancelled(), now);
         }
         if open.is_told_to_another() {
             return;
@@ -380,7 +390,7 @@ impl Drop for Entry {
             open.exchange.status = 200;
             open.exchange.streamed = true;
         }
-        open.exchange.total = span(open.began, open.journal.clock.now());
+        open.exchange.total = span(open.began, now);
         open.endpoint.finished(open.exchange.status, open.exchange.total);
         if open.exchange.status >= 400 {
             open.journal.metrics.http_error();
@@ -438,16 +448,6 @@ mod tests {
         let mut exchanges = std::mem::take(&mut *heard.lock().unwrap());
         assert_eq!(exchanges.len(), 1, "each story is told once");
         exchanges.remove(0)
-    }
-
-    #[test]
-    fn the_wall_clock_of_a_call_goes_on_from_its_beginning() {
-        told(|entry| {
-            let began = entry.0.began;
-            assert_eq!(entry.wall(began), entry.came());
-            assert_eq!(entry.wall(began.after(Micros(1_999_000))).0, entry.came().0 + 1_999);
-            assert_eq!(entry.wall(Micros(0)), entry.came());
-        });
     }
 
     #[test]

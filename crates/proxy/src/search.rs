@@ -210,7 +210,7 @@ impl Search<'_> {
         });
         let leg = Leg {
             route: Arc::clone(route),
-            limits: spent.schedule.limits(self.call.stream.then_some(route.first_byte)),
+            limits: spent.schedule.limits(began, self.call.stream.then_some(route.first_byte)),
             pace: Pace::new(clock),
             desperate: decision.panic,
             hedge,
@@ -331,13 +331,14 @@ impl Search<'_> {
     /// An attempt has an answer for the client.
     fn won(&self, mut answer: Answer, leg: &Leg, entry: &mut Entry) -> (Answer, AttemptNumber) {
         entry.explains(leg.explanation.clone());
-        if let Some(at) = leg.pace.first_byte_at() {
+        let first_byte = leg.pace.first_byte_at();
+        if let Some(at) = first_byte {
             entry.first_byte(leg.number, at);
         }
         if let Some(wait) = answer.exhausted {
             entry.exhausted(leg.number, wait);
         }
-        let now = entry.wall(entry.now());
+        let now = entry.wall(first_byte.unwrap_or_else(|| entry.now()));
         let channel = leg.route.target.channel().id;
         self.worker.directory().learn(self.call, &mut answer, now);
         // Whoever only was faster this once does not take the session along, and its caches; nor does a channel that

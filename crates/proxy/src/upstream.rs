@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, Version};
+use tokio::time::{Instant, timeout_at};
 
 pub(crate) use answer_body::{AnswerBody, AnswerError};
 pub(crate) use asked::Asked;
@@ -63,6 +64,8 @@ pub(crate) enum SendError {
     Body(AnswerError),
     /// The request's URI is none: the gateway's doing.
     Target,
+    /// No answer had begun when it had to.
+    Late,
 }
 
 // === impl Upstreams ===
@@ -75,22 +78,24 @@ impl Upstreams {
 
     /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.
     ///
-    /// A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where
+    /// The answer must have begun within these times. A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where
     /// such a connection ended before an answer's head, the request is made and sent once more over a fresh one.
     pub(crate) async fn send<'c>(
         &self,
         target: &Target,
         asked: impl Fn() -> Asked<'c>,
         timeouts: Timeouts,
+        within: Within,
     ) -> Result<Response<AnswerBody>, SendError> {
-        if let Some(kept) = self.pool.take(&target.origin(), timeouts.idle) {
-            match self.send_over(kept, target, asked(), timeouts).await {
+        if let Some(kept) = self.pool.take(&target.origin(), timeouts.idle, within.from) {
+            match self.send_over(kept, target, asked(), timeouts, within.until).await {
                 Err(SendError::Closed { unanswered: true, .. }) => {}
                 settled => return settled,
             }
         }
         // Rare beside the calls over kept connections, and large: a future of its own, so that those do not carry it.
-        Box::pin(self.send_fresh(target, asked(), timeouts)).await
+        let fresh = Box::pin(self.send_fresh(target, asked(), timeouts, within.until));
+        timeout_at(within.until, fresh).await.unwrap_or(Err(SendError::Late))
     }
 
     async fn send_fresh(
@@ -98,9 +103,10 @@ impl Upstreams {
         target: &Target,
         asked: Asked<'_>,
         timeouts: Timeouts,
+        until: Instant,
     ) -> Result<Response<AnswerBody>, SendError> {
         let fresh = self.connect(target, timeouts).await.map_err(SendError::Connect)?;
-        self.send_over(fresh, target, asked, timeouts).await
+        self.send_over(fresh, target, asked, timeouts, until).await
     }
 
     async fn send_over(
@@ -109,18 +115,20 @@ impl Upstreams {
         target: &Target,
         asked: Asked<'_>,
         timeouts: Timeouts,
+        until: Instant,
     ) -> Result<Response<AnswerBody>, SendError> {
         match connection {
             Connection::H1(wire) => {
                 let pool = Arc::clone(&self.pool);
                 let home = Home { pool, origin: target.origin(), idle: timeouts.idle };
-                let response = http1::call(wire, asked, target, home).await?;
+                let response = http1::call(wire, asked, target, home, until).await?;
                 Ok(response.map(AnswerBody::http1))
             }
             Connection::H2(seat) => {
                 let request = asked.into_request(target, Version::HTTP_2).map_err(|_| SendError::Target)?;
                 // Large, and not needed over HTTP/1.1.
-                Box::pin(seat.send(request)).await
+                let sending = Box::pin(seat.send(request));
+                timeout_at(until, sending).await.unwrap_or(Err(SendError::Late))
             }
         }
     }
@@ -149,6 +157,7 @@ impl From<http1::Failed> for SendError {
     fn from(failed: http1::Failed) -> Self {
         let http1::Failed { error, answered } = failed;
         match error {
+            http1::Error::Late => Self::Late,
             error @ http1::Error::Body(_) => Self::Body(error.into()),
             error @ http1::Error::Protocol(_) => Self::Protocol(error.into()),
             error @ (http1::Error::Io(_) | http1::Error::Early) => {
@@ -156,6 +165,14 @@ impl From<http1::Failed> for SendError {
             }
         }
     }
+}
+
+/// From when until when an answer must have begun.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Within {
+    /// Now, as far as the call knows.
+    pub from: Instant,
+    pub until: Instant,
 }
 
 /// The limits of one send.

@@ -1,10 +1,10 @@
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -196,11 +196,28 @@ async fn run<C: Future>(
     wind_down: impl FnOnce(Pin<&mut C>),
 ) -> C::Output {
     let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        ended = connection.as_mut() => return ended,
-        () = closing.begins() => wind_down(connection.as_mut()),
+    let (life, crowded) = (closing.life.clone(), closing.enough.is_some());
+    let ended = {
+        let mut begins = pin!(closing.begins());
+        // The task that is woken when it begins. To ask again with each event of the connection would say nothing new.
+        let mut asked: Option<Waker> = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(ended));
+            }
+            let is_told = asked.as_ref().is_some_and(|asked| asked.will_wake(cx.waker()));
+            if is_told && !crowded && !life.has_moved() {
+                return Poll::Pending;
+            }
+            asked = Some(cx.waker().clone());
+            begins.as_mut().poll(cx).map(|()| None)
+        })
+        .await
+    };
+    if let Some(ended) = ended {
+        return ended;
     }
+    wind_down(connection.as_mut());
     connection.await
 }
 

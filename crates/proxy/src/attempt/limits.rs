@@ -6,10 +6,13 @@ use tokio::time::Instant;
 use super::{Failure, Repeat};
 use crate::error::ProxyError;
 use crate::journal::Ending;
+use crate::upstream::SendError;
 
 /// Until when an attempt may wait for what. The inner limits lie within the outer ones.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    /// When it began.
+    pub began: Instant,
     /// For the first byte of the answer, this attempt's own.
     pub first_byte: Instant,
     /// For the whole call.
@@ -36,18 +39,23 @@ pub(crate) struct Schedule {
 // === impl Schedule ===
 
 impl Schedule {
-    /// What an attempt may take that begins now; `first_byte` is given to streams only, other answers may come at any
+    /// What an attempt may take that begins at this moment; `first_byte` is given to streams only, other answers may come at any
     /// moment until the call's deadline.
-    pub(crate) fn limits(&self, first_byte: Option<Duration>) -> Limits {
-        let own = first_byte.map_or(self.deadline, |patience| Instant::now() + patience + self.sending);
+    pub(crate) fn limits(&self, began: Instant, first_byte: Option<Duration>) -> Limits {
+        let own = first_byte.map_or(self.deadline, |patience| began + patience + self.sending);
         let Self { deadline, commit, wished, max_event_bytes, sending: _ } = *self;
-        Limits { first_byte: own.min(deadline), deadline, commit, wished, max_event_bytes }
+        Limits { began, first_byte: own.min(deadline), deadline, commit, wished, max_event_bytes }
     }
 }
 
 // === impl Limits ===
 
 impl Limits {
+    /// The failure of an attempt that could not be sent, or was not answered.
+    pub(super) fn failure_of(&self, error: SendError) -> Failure {
+        if matches!(error, SendError::Late) { self.out_of_time() } else { Failure::from(error) }
+    }
+
     /// The failure of an attempt whose first byte is overdue.
     pub(super) fn out_of_time(&self) -> Failure {
         if self.wished && self.first_byte >= self.deadline {

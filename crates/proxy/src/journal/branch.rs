@@ -27,6 +27,7 @@ impl Entry {
             tap: None,
             prompt: None,
             streaming: false,
+            over: None,
             promise: Promise::default(),
             explanation: None,
             branches: None,

@@ -9,6 +9,9 @@ use super::peek::MAX_DEPTH;
 /// How many words of a string are looked at one by one before larger steps are worth it.
 const NEAR: usize = 6;
 
+/// How much of a long string is looked at at a time, in bytes: it fits well into a processor's nearest memory.
+const PIECE: usize = 8 << 10;
+
 /// The lowest bit of each byte of a word, and the highest.
 const LOW_BITS: u64 = u64::MAX / 255;
 const HIGH_BITS: u64 = LOW_BITS << 7;
@@ -179,16 +182,24 @@ impl<'t> Plain<'t> {
                 return Some(nth * 8 + found.trailing_zeros() as usize / 8);
             }
         }
-        // Those that are not may be very long.
-        let near = first.len() * 8;
-        let far = rest.get(near..)?;
-        let length = memchr::memchr2(b'"', b'\\', far)?;
-        let (lowest, all) = far
-            .get(..length)?
-            .iter()
-            .fold((u8::MAX, 0), |(lowest, all), byte| (lowest.min(*byte), all | byte));
-        self.seen |= u64::from(all);
-        (lowest >= b' ').then_some(near + length)
+        // Those that are not may be very long. They are looked at twice, piece by piece, so that the second look finds what
+        // the first has fetched.
+        let mut length = first.len() * 8;
+        for piece in rest.get(length..)?.chunks(PIECE) {
+            let end = memchr::memchr2(b'"', b'\\', piece);
+            let piece = piece.get(..end.unwrap_or(piece.len()))?;
+            let (lowest, all) =
+                piece.iter().fold((u8::MAX, 0), |(lowest, all), byte| (lowest.min(*byte), all | byte));
+            self.seen |= u64::from(all);
+            if lowest < b' ' {
+                return None;
+            }
+            length += piece.len();
+            if end.is_some() {
+                return Some(length);
+            }
+        }
+        None
     }
 
     /// An escape, which may well stand for half a character.

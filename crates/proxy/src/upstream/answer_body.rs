@@ -17,7 +17,7 @@ pub(crate) struct AnswerBody(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    Http1(Box<http1::Body>),
+    Http1(http1::Body),
     /// With the place on a connection that is shared, as long as the body needs it.
     Hyper(Incoming, Option<Seat>),
 }
@@ -35,11 +35,19 @@ pub(crate) enum AnswerError {
 
 impl AnswerBody {
     pub(super) fn http1(body: http1::Body) -> Self {
-        Self(Inner::Http1(Box::new(body)))
+        Self(Inner::Http1(body))
     }
 
     pub(super) fn http2(body: Incoming, seat: Seat) -> Self {
         Self(Inner::Hyper(body, Some(seat)))
+    }
+
+    /// All of it, where it came together with its head and has not been asked for yet.
+    pub(crate) fn take_arrived(&mut self) -> Option<Bytes> {
+        match &mut self.0 {
+            Inner::Http1(http1::Body::Arrived(data)) if !data.is_empty() => Some(std::mem::take(data)),
+            Inner::Http1(_) | Inner::Hyper(..) => None,
+        }
     }
 
     /// One on a connection that is for it alone.

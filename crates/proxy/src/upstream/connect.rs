@@ -68,13 +68,13 @@ impl Connector {
         let deadline = Instant::now() + limit;
         let tcp = self.dial(target, deadline).await?;
         let Some(name) = target.server_name() else {
-            return Ok(Connection::H1(Wire::Plain(tcp)));
+            return Ok(Connection::H1(Wire::plain(tcp)));
         };
         let tls = secure(&self.tls, name, tcp, deadline).await?;
         if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
             http2_over(TokioIo::new(tls)).await
         } else {
-            Ok(Connection::H1(Wire::Tls(Box::new(tls))))
+            Ok(Connection::H1(Wire::tls(tls)))
         }
     }
 
@@ -83,8 +83,8 @@ impl Connector {
         let deadline = Instant::now() + limit;
         let tcp = self.dial(target, deadline).await?;
         match target.server_name() {
-            None => Ok(Wire::Plain(tcp)),
-            Some(name) => Ok(Wire::Tls(Box::new(secure(&self.tls_http1, name, tcp, deadline).await?))),
+            None => Ok(Wire::plain(tcp)),
+            Some(name) => Ok(Wire::tls(secure(&self.tls_http1, name, tcp, deadline).await?)),
         }
     }
 

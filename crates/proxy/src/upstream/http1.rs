@@ -21,7 +21,7 @@ pub(super) use body::Body;
 pub(super) use call::call;
 #[cfg(feature = "fuzz")]
 pub(super) use call::read_answer;
-pub(super) use wire::Wire;
+pub(super) use wire::{Socket, Wire};
 
 /// Why a call over a connection failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// It was closed before the message was whole.
     #[error("the connection was closed too early")]
     Early,
+    /// No answer had begun when it had to.
+    #[error("the answer did not begin in time")]
+    Late,
     /// What came is not HTTP/1.1.
     #[error("{0}")]
     Protocol(#[from] Malformed),

@@ -59,14 +59,13 @@ pub(super) struct Home {
 
 impl Pool {
     /// A kept connection that is still good, the one used last first: it is the least likely to be stale.
-    pub(super) fn take(&self, origin: &str, idle: Duration) -> Option<Connection> {
+    pub(super) fn take(&self, origin: &str, idle: Duration, now: Instant) -> Option<Connection> {
         let mut kept = self.lock();
         let origin = kept.origins.get_mut(origin)?;
         // The first with a place, so that those that are too many by now grow old and are closed.
-        if let Some(seat) = origin.shared.iter_mut().find_map(|shared| shared.take(idle)) {
+        if let Some(seat) = origin.shared.iter_mut().find_map(|shared| shared.take(idle, now)) {
             return Some(Connection::H2(seat));
         }
-        let now = Instant::now();
         while let Some(Idle { mut wire, idleness }) = origin.idle.pop() {
             if !idleness.is_over_for(idle, now) && wire.is_quiet() {
                 return Some(Connection::H1(wire));

@@ -70,8 +70,8 @@ where
 
 impl Shared {
     /// A place for one more call, of a channel that allows a connection this much idleness; if there is one.
-    pub(super) fn take(&mut self, idle: Duration) -> Option<Seat> {
-        let too_old = self.idleness().is_over_for(idle, Instant::now()) && !self.is_in_use();
+    pub(super) fn take(&mut self, idle: Duration, now: Instant) -> Option<Seat> {
+        let too_old = self.idleness().is_over_for(idle, now) && !self.is_in_use();
         if too_old || self.sender.is_closed() {
             return None;
         }
@@ -212,29 +212,29 @@ mod tests {
         learned(&mut first, 3).await;
         let mut shared = first.share(MINUTE);
 
-        let second = shared.take(MINUTE);
-        let third = shared.take(MINUTE);
-        assert!(second.is_some() && third.is_some() && shared.take(MINUTE).is_none());
+        let second = shared.take(MINUTE, Instant::now());
+        let third = shared.take(MINUTE, Instant::now());
+        assert!(second.is_some() && third.is_some() && shared.take(MINUTE, Instant::now()).is_none());
         drop(second);
-        assert!(shared.take(MINUTE).is_some());
+        assert!(shared.take(MINUTE, Instant::now()).is_some());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_unused_connection_is_wanted_until_it_is_too_old() {
         let seat = connected(3).await;
         let mut shared = seat.share(MINUTE);
+        let later = |span| Instant::now() + span;
 
-        tokio::time::advance(2 * MINUTE).await;
-        assert!(shared.is_wanted(Instant::now()), "a call is on it");
-        let second = shared.take(MINUTE);
+        assert!(shared.is_wanted(later(2 * MINUTE)), "a call is on it");
+        let second = shared.take(MINUTE, later(2 * MINUTE));
         assert!(second.is_some(), "age is nothing where calls are under way");
         drop((seat, second));
-        tokio::time::advance(MINUTE / 2).await;
-        assert!(shared.is_wanted(Instant::now()), "its last call ended half a minute ago");
-        assert!(shared.take(MINUTE / 3).is_none(), "it is too old for a channel that allows less");
-        drop(shared.take(MINUTE).expect("a place, for a channel that allows a minute"));
-        tokio::time::advance(MINUTE + Duration::from_secs(1)).await;
-        assert!(!shared.is_wanted(Instant::now()) && shared.take(2 * MINUTE).is_none());
+        let half = later(MINUTE / 2);
+        assert!(shared.is_wanted(half), "its last call ended half a minute ago");
+        assert!(shared.take(MINUTE / 3, half).is_none(), "it is too old for a channel that allows less");
+        drop(shared.take(MINUTE, half).expect("a place, for a channel that allows a minute"));
+        let old = later(MINUTE + Duration::from_secs(1));
+        assert!(!shared.is_wanted(old) && shared.take(2 * MINUTE, old).is_none());
     }
 
     #[tokio::test]
@@ -244,6 +244,6 @@ mod tests {
         let request = Request::post("http://upstream/reset").body(whole(b""));
         let failed = seat.send(request.unwrap()).await;
         assert!(matches!(failed, Err(SendError::Closed { unanswered: false, .. })), "{failed:?}");
-        assert!(shared.take(MINUTE).is_some(), "the connection is good");
+        assert!(shared.take(MINUTE, Instant::now()).is_some(), "the connection is good");
     }
 }

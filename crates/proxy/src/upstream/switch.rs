@@ -5,7 +5,7 @@ use hyper::client::conn::http1;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
-use super::http1::Wire;
+use super::http1::{Socket, Wire};
 use super::{AnswerBody, ConnectError, Outgoing, SendError};
 use crate::tasks;
 
@@ -25,9 +25,9 @@ pub(crate) enum Switched {
 
 /// Sends the request over a connection that is for it alone.
 pub(super) async fn over(wire: Wire, request: Request<Outgoing>) -> Result<Switched, SendError> {
-    match wire {
-        Wire::Plain(tcp) => ask(TokioIo::new(tcp), request).await,
-        Wire::Tls(tls) => ask(TokioIo::new(*tls), request).await,
+    match wire.socket {
+        Socket::Plain(tcp) => ask(TokioIo::new(tcp), request).await,
+        Socket::Tls(tls) => ask(TokioIo::new(*tls), request).await,
     }
 }
 

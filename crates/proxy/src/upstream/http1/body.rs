@@ -10,10 +10,18 @@ use super::sending::Sending;
 use super::wire::Wire;
 use crate::upstream::pool::Home;
 
-/// The body of an answer, read off its connection by whoever asks for it. At its end the connection goes back to where
-/// it is kept; dropped before, it is closed, which is how the upstream learns that nobody listens any more.
+/// The body of an answer.
 #[derive(Debug)]
-pub(crate) struct Body {
+pub(crate) enum Body {
+    /// It came with its head, whole.
+    Arrived(Bytes),
+    Coming(Box<Coming>),
+}
+
+/// A body that is read off its connection by whoever asks for it. At its end the connection goes back to where it is kept;
+/// dropped before, it is closed, which is how the upstream learns that nobody listens any more.
+#[derive(Debug)]
+pub(crate) struct Coming {
     /// `None` once there is nothing more to read.
     wire: Option<Wire>,
     /// What is wrong behind the data that has come.
@@ -48,11 +56,57 @@ impl Body {
         home: Option<Home>,
     ) -> Self {
         let Arrived { data, beyond, flaw } = arrived;
-        let mut body = Self { wire: Some(wire), flaw: None, framing, arrived: data, sending, home };
-        body.settle(beyond, flaw);
-        body
+        let home = home.filter(|_| !beyond && sending.is_none());
+        if framing.is_over() && flaw.is_none() {
+            if let Some(home) = home {
+                home.take_back(wire);
+            }
+            return Self::Arrived(data);
+        }
+        let mut coming = Coming { wire: Some(wire), flaw: None, framing, arrived: data, sending, home };
+        coming.settle(beyond, flaw);
+        Self::Coming(Box::new(coming))
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        match &mut *self {
+            Self::Arrived(data) if data.is_empty() => Poll::Ready(None),
+            Self::Arrived(data) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(data))))),
+            Self::Coming(coming) => coming.poll_frame(cx),
+        }
     }
 
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Arrived(data) => data.is_empty(),
+            Self::Coming(coming) => {
+                coming.wire.is_none() && coming.arrived.is_empty() && coming.flaw.is_none()
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Arrived(data) => SizeHint::with_exact(data.len() as u64),
+            Self::Coming(coming) => match coming.framing.left() {
+                Some(left) => SizeHint::with_exact(left + coming.arrived.len() as u64),
+                None => SizeHint::default(),
+            },
+        }
+    }
+}
+
+// === impl Coming ===
+
+impl Coming {
     /// Lets go of the connection once the body is over. One on which more has come than was asked for, or whose request
     /// is not out yet, is of no use to anybody.
     fn settle(&mut self, beyond: bool, flaw: Option<Error>) {
@@ -114,16 +168,8 @@ impl Body {
             }
         }
     }
-}
 
-impl http_body::Body for Body {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if !self.arrived.is_empty() {
             let data = std::mem::take(&mut self.arrived);
             return Poll::Ready(Some(Ok(Frame::data(data))));
@@ -134,17 +180,6 @@ impl http_body::Body for Body {
                 Some(Ok(data)) if data.is_empty() => {}
                 read => return Poll::Ready(read.map(|data| data.map(Frame::data))),
             }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.wire.is_none() && self.arrived.is_empty() && self.flaw.is_none()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self.framing.left() {
-            Some(left) => SizeHint::with_exact(left + self.arrived.len() as u64),
-            None => SizeHint::default(),
         }
     }
 }

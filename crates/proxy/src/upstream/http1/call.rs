@@ -4,6 +4,7 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use gateway_http1::{Framing, Malformed, Unframed, copied, keeps_alive, with_scratch};
 use http::{Method, Response, StatusCode};
+use tokio::time::Instant;
 
 use super::body::{Arrived, Body};
 use super::sending::Sending;
@@ -15,7 +16,8 @@ use crate::upstream::{Asked, Target};
 /// Answers that are none yet (1xx) before the one that is, all together in bytes. Nobody has a use for more.
 const MAX_INTERIM: usize = 64 << 10;
 
-/// Sends a request and waits for the head of its answer. Dropping the future closes the connection.
+/// Sends a request and waits for the head of its answer, but not for longer than `until`. Dropping the future closes the
+/// connection.
 ///
 /// An answer may come before the whole request is out: then the rest goes out while the answer's body is read.
 pub(in crate::upstream) async fn call(
@@ -23,6 +25,7 @@ pub(in crate::upstream) async fn call(
     asked: Asked<'_>,
     target: &Target,
     home: Home,
+    until: Instant,
 ) -> Result<Response<Body>, Failed> {
     let mut waiting = Waiting {
         method: asked.method.clone(),
@@ -32,7 +35,11 @@ pub(in crate::upstream) async fn call(
         interim: 0,
         answered: false,
     };
-    let outcome = poll_fn(|cx| waiting.poll(&mut wire, cx)).await;
+    let outcome = poll_fn(|cx| match waiting.poll(&mut wire, cx) {
+        Poll::Pending if wire.is_late(until, cx) => Poll::Ready(Err(Error::Late)),
+        polled @ (Poll::Pending | Poll::Ready(_)) => polled,
+    })
+    .await;
     match outcome {
         Ok(Head { response, framing, arrived }) => {
             let keep = keeps_alive(response.version(), response.headers());

@@ -4,11 +4,20 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::client::TlsStream;
+
+/// A connection, and the timer of the call that waits on it for its answer.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(in crate::upstream) socket: Socket,
+    /// Made by the first call that waits, and left as it is between two calls.
+    alarm: Option<Pin<Box<Sleep>>>,
+}
 
 /// What a connection runs over.
 #[derive(Debug)]
-pub(crate) enum Wire {
+pub(crate) enum Socket {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -16,12 +25,38 @@ pub(crate) enum Wire {
 // === impl Wire ===
 
 impl Wire {
+    pub(in crate::upstream) const fn plain(tcp: TcpStream) -> Self {
+        Self { socket: Socket::Plain(tcp), alarm: None }
+    }
+
+    pub(in crate::upstream) fn tls(tls: TlsStream<TcpStream>) -> Self {
+        Self { socket: Socket::Tls(Box::new(tls)), alarm: None }
+    }
+
+    /// Whether it is too late; else the task is woken when it is.
+    ///
+    /// The timer may ring too early, because of a call before, and is set only then, or where it would ring too late: most
+    /// calls end long before their time and cost no look at the timers of all.
+    pub(super) fn is_late(&mut self, until: Instant, cx: &mut Context<'_>) -> bool {
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if alarm.deadline() > until {
+            alarm.as_mut().reset(until);
+        }
+        while alarm.as_mut().poll(cx).is_ready() {
+            if alarm.deadline() >= until {
+                return true;
+            }
+            alarm.as_mut().reset(until);
+        }
+        false
+    }
+
     /// Reads into `buffer` and gives the number of bytes; none is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut space = ReadBuf::new(buffer);
-        let polled = match self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, &mut space),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, &mut space),
+        let polled = match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_read(cx, &mut space),
+            Socket::Tls(stream) => Pin::new(stream).poll_read(cx, &mut space),
         };
         polled.map_ok(|()| space.filled().len())
     }
@@ -35,22 +70,22 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         if second.is_empty() || first.is_empty() {
             let piece = if first.is_empty() { second } else { first };
-            return match self {
-                Self::Plain(stream) => Pin::new(stream).poll_write(cx, piece),
-                Self::Tls(stream) => Pin::new(stream).poll_write(cx, piece),
+            return match &mut self.socket {
+                Socket::Plain(stream) => Pin::new(stream).poll_write(cx, piece),
+                Socket::Tls(stream) => Pin::new(stream).poll_write(cx, piece),
             };
         }
         let pieces = [IoSlice::new(first), IoSlice::new(second)];
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, &pieces),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, &pieces),
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, &pieces),
+            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, &pieces),
         }
     }
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -60,5 +95,28 @@ impl Wire {
     pub(crate) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
         self.poll_read(&mut Context::from_waker(Waker::noop()), &mut byte).is_pending()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_timer_serves_one_call_after_the_other_whenever_it_was_set() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut wire = Wire::plain(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let mut late = |until| wire.is_late(until, &mut Context::from_waker(Waker::noop()));
+        let now = Instant::now();
+        let (past, minute, hour) = (now, now + Duration::from_mins(1), now + Duration::from_hours(1));
+
+        assert!(!late(minute), "it is set for the first time");
+        assert!(!late(hour), "it rings too early, which is seen to when it does");
+        assert!(late(past), "it would have rung too late");
+        assert!(!late(hour), "it has rung for a call that is over");
     }
 }
