@@ -19,6 +19,9 @@ use crate::{Error, OnUpgrade, Upgraded, keeps_alive, scratch, spare};
 /// How much is read at a time where a head is expected. What stands behind the head is copied out, so it should not be
 /// much more than a head and a small body.
 const SIP: usize = 16 << 10;
+/// How much, where the request before had a large body: what of this one comes behind the head is then better read to
+/// where it is to stand.
+const SMALL_SIP: usize = 2 << 10;
 
 /// The server's side of one connection: reads a request, has it answered, writes the answer, and begins again.
 ///
@@ -35,6 +38,8 @@ pub struct Connection<S, A, R, C, B> {
     max_head: usize,
     /// How many bytes of an unfinished head were looked at.
     seen: usize,
+    /// How much is read where a head is expected.
+    sip: usize,
     /// Calls that have begun.
     calls: u64,
     /// The connection ends with the call that is under way.
@@ -82,6 +87,7 @@ where
             refuses,
             max_head,
             seen: 0,
+            sip: SIP,
             calls: 0,
             winding_down: false,
             state: State::Listening,
@@ -120,7 +126,7 @@ where
                 return Poll::Ready(Ok(Came::Flaw(Flaw::TooLarge)));
             }
             let read = scratch::with(|buffer| -> Poll<Result<Option<Came>, Error>> {
-                let buffer = buffer.get_mut(..SIP).unwrap_or_default();
+                let buffer = buffer.get_mut(..self.sip).unwrap_or_default();
                 let length = ready!(line.poll_read(cx, buffer))?;
                 let bytes = buffer.get(..length).unwrap_or_default();
                 if bytes.is_empty() {
@@ -166,6 +172,8 @@ where
     fn begin(&mut self, line: &Shared<S>, head: Head) -> State<C, B> {
         let Head { mut request, framing, keeps_alive, expects, upgrades } = head;
         self.calls += 1;
+        let is_large = framing.left().is_none_or(|length| length > SIP as u64);
+        self.sip = if is_large { SMALL_SIP } else { SIP };
         let asked = Asked { method: request.method().clone(), version: request.version() };
         let upgrade = upgrades.then(OnUpgrade::default);
         if let Some(upgrade) = &upgrade {

@@ -188,11 +188,10 @@ impl<'t> Plain<'t> {
         for piece in rest.get(length..)?.chunks(PIECE) {
             let end = memchr::memchr2(b'"', b'\\', piece);
             let piece = piece.get(..end.unwrap_or(piece.len()))?;
-            let (lowest, all) =
-                piece.iter().fold((u8::MAX, 0), |(lowest, all), byte| (lowest.min(*byte), all | byte));
-            self.seen |= u64::from(all);
-            if lowest < b' ' {
-                return None;
+            match highest(piece) {
+                0..NOT_ASCII => {}
+                NOT_ASCII..CONTROL => self.seen |= HIGH_BITS,
+                CONTROL.. => return None,
             }
             length += piece.len();
             if end.is_some() {
@@ -292,6 +291,27 @@ fn special(word: u64) -> u64 {
     let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
     let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
     (quote_or_control | backslash) & !word & HIGH_BITS
+}
+
+/// What [`highest`] gives where a byte is not ASCII, and where one is a control character.
+const NOT_ASCII: u8 = 0x80 - b' ';
+const CONTROL: u8 = 0u8.wrapping_sub(b' ');
+
+/// The highest of some bytes, all counted from the blank on: behind the last of them the control characters follow.
+///
+/// So much at a time that compilers make of it what processors do best.
+fn highest(bytes: &[u8]) -> u8 {
+    const LANES: usize = 128;
+    let from_blank = |byte: u8| byte.wrapping_sub(b' ');
+    let (rows, rest) = bytes.as_chunks::<LANES>();
+    let mut highest = [0; LANES];
+    for row in rows {
+        for (highest, byte) in highest.iter_mut().zip(row) {
+            *highest = from_blank(*byte).max(*highest);
+        }
+    }
+    let rest = rest.iter().map(|byte| from_blank(*byte));
+    highest.into_iter().chain(rest).max().unwrap_or(0)
 }
 
 #[cfg(test)]
