@@ -2,6 +2,7 @@
 
 use gateway_tests::{Answer, Gate, Gateway, Raw, Upstream, all, chat, eventually, in_good_time, soon, sse};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -183,6 +184,20 @@ async fn a_flood_of_connections_does_not_get_further_than_the_limit() {
 }
 
 // --- workers ---
+
+#[tokio::test]
+async fn there_are_as_many_workers_as_cores_that_the_process_may_use() {
+    let all = sched_getaffinity(None).expect("the thread's cores");
+    let first = (0..CpuSet::MAX_CPU).find(|core| all.is_set(*core)).expect("a core");
+    let mut one = CpuSet::new();
+    one.set(first);
+    for cores in [all, one, all] {
+        // What a thread starts may use the cores that the thread may use.
+        sched_setaffinity(None, &cores).expect("a thread can be kept to its cores");
+        let Some(gw) = Gateway::empty().set("server.workers", 0).spawn().await else { return };
+        assert_eq!(gw.threads("worker-"), usize::try_from(cores.count()).expect("a number of cores"));
+    }
+}
 
 #[tokio::test]
 async fn long_streams_are_spread_over_the_workers_and_none_of_them_is_lost() {

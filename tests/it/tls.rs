@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use gateway_tests::{
-    ADMIN_TOKEN, Frame, Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, sse, switch, until,
+    ADMIN_TOKEN, Frame, Gateway, GatewayBuilder, NoAnswer, Upstream, chat, eventually, soon, sse, switch,
+    until,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, HandshakeKind, RootCertStore, ServerConfig};
@@ -141,6 +142,24 @@ async fn a_renewed_certificate_is_shown_after_a_reload_and_a_broken_one_is_not()
     .assert_text("ok");
     let old = gw.chat("m").say("hi").call().tls(&before).try_send().await;
     assert!(matches!(old, Err(NoAnswer::Connect(_))), "{old:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_never_shakes_hands_is_let_go_when_its_first_head_is_overdue() {
+    let identity = Identity::new();
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = identity.serve(Gateway::serving("m", [&up])).set("server.header_timeout", "200ms").start().await;
+
+    let mut silent = TcpStream::connect(gw.address()).await.expect("a connection");
+    let mut halting = TcpStream::connect(gw.address()).await.expect("a connection");
+    // The beginning of a record of TLS.
+    halting.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await.expect("there is room for six bytes");
+
+    for (socket, what) in [(&mut silent, "said nothing"), (&mut halting, "stopped in the middle")] {
+        let read = soon(&format!("one that {what} is let go"), socket.read(&mut [0; 64])).await;
+        assert_eq!(read.unwrap_or(0), 0, "one that {what} hears nothing before");
+    }
+    gw.chat("m").say("hi").call().tls(&identity.trust("http/1.1")).send().await.assert_text("ok");
 }
 
 // --- F26: upstreams that are not who they should be ---

@@ -6,6 +6,7 @@
 
 mod hold;
 mod house;
+mod overload;
 mod picture;
 mod process;
 mod report;
@@ -51,6 +52,9 @@ pub(crate) struct Options {
     /// Instead: so many seconds of full load, and what becomes of memory
     #[arg(long, value_name = "SECONDS")]
     soak: Option<u64>,
+    /// Instead: a gateway that may carry so many calls, carries them, and is asked for more
+    #[arg(long, value_name = "CALLS")]
+    overload: Option<u32>,
     /// Instead: so many slow streams at a time
     #[arg(long, value_name = "STREAMS")]
     hold: Option<u32>,
@@ -83,11 +87,14 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
         scaling::measure(&bench, &mut report)?;
         soak::measure(&bench, 1, &mut report)?;
         hold::measure(&bench, 50, &mut report)?;
+        overload::measure(&bench, 20, &mut report)?;
         rounds::measure_workers(&bench, 2, &mut report)?;
     } else if let Some(seconds) = options.soak {
         soak::measure(&bench, seconds, &mut report)?;
     } else if let Some(streams) = options.hold {
         hold::measure(&bench, streams, &mut report)?;
+    } else if let Some(calls) = options.overload {
+        overload::measure(&bench, calls, &mut report)?;
     } else if let Some(workers) = options.workers {
         rounds::measure_workers(&bench, workers, &mut report)?;
     } else if options.scaling {

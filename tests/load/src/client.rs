@@ -45,6 +45,9 @@ struct Seen {
     incomplete: u64,
     /// Good answers of the whole run, warm-up included: what processor time is divided by.
     completed: u64,
+    /// Microseconds until the end of an answer that said to come again later.
+    refused: Vec<u64>,
+    /// Everything else that was no good answer.
     errors: u64,
 }
 
@@ -68,15 +71,17 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
         all.events += seen.events;
         all.incomplete += seen.incomplete;
         all.completed += seen.completed;
+        all.refused.extend(seen.refused);
         all.errors += seen.errors;
     }
     all.latencies.sort_unstable();
     all.first.sort_unstable();
+    all.refused.sort_unstable();
     let count = f64::from(u32::try_from(all.latencies.len())?);
     Ok(json!({
         "requests": all.latencies.len(),
         "per_second": count / plan.seconds,
-        "errors": all.errors,
+        "errors": all.errors + all.refused.len() as u64,
         "events": all.events,
         "incomplete": all.incomplete,
         "completed": all.completed,
@@ -84,6 +89,10 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
         "p99_us": percentile(&all.latencies, 99),
         "first_p50_us": percentile(&all.first, 50),
         "first_p99_us": percentile(&all.first, 99),
+        "refused": all.refused.len(),
+        "refused_p50_us": percentile(&all.refused, 50),
+        "refused_p99_us": percentile(&all.refused, 99),
+        "refused_most_us": percentile(&all.refused, 100),
     }))
 }
 
@@ -184,6 +193,10 @@ impl Talk {
             let mut answer = Answer::default();
             read_body(stream, &mut buffer, &head, |piece| answer.take(piece)).await?;
             let end = Instant::now();
+            if head.status == 503 && head.come_again {
+                seen.refused.push(micros(end - began));
+                continue;
+            }
             if head.status != 200 {
                 seen.errors += 1;
                 continue;

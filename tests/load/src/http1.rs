@@ -14,6 +14,8 @@ pub(crate) struct Head {
     pub body: Option<usize>,
     /// The status, for answers.
     pub status: u16,
+    /// Whether the other side says when to come again.
+    pub come_again: bool,
 }
 
 /// Reads until a head is whole. `None` when the other side closed between two messages.
@@ -35,15 +37,17 @@ fn head(bytes: &[u8], len: usize) -> Head {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split("\r\n");
     let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|s| s.parse().ok());
-    let mut body = Some(0);
+    let (mut body, mut come_again) = (Some(0), false);
     for (name, value) in lines.filter_map(|line| line.split_once(':')) {
         if name.eq_ignore_ascii_case("content-length") {
             body = value.trim().parse().ok();
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             body = None;
+        } else if name.eq_ignore_ascii_case("retry-after") {
+            come_again = true;
         }
     }
-    Head { len, body, status: status.unwrap_or(0) }
+    Head { len, body, status: status.unwrap_or(0), come_again }
 }
 
 /// Reads a body to its end and drops it from the buffer; tells how many bytes of content it had and shows each

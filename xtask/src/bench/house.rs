@@ -18,11 +18,14 @@ pub(super) struct House {
     pub models: usize,
     pub workers: u32,
     pub sessions: usize,
+    /// Calls at a time; 0 is as many as there may be by default.
+    pub calls: usize,
 }
 
 impl House {
     /// One of everything.
-    pub(super) const PLAIN: Self = Self { channels: 1, users: 1, models: 1, workers: 1, sessions: 0 };
+    pub(super) const PLAIN: Self =
+        Self { channels: 1, users: 1, models: 1, workers: 1, sessions: 0, calls: 0 };
 
     /// As in a firm.
     pub(super) const FULL: Self = Self { channels: 3, users: 1_000, sessions: 1_000, ..Self::PLAIN };
@@ -30,9 +33,15 @@ impl House {
     /// Its configuration file. Records and metrics are on, as they are by default.
     pub(super) fn configuration(&self, port: u16, upstream: &str, database: &str) -> String {
         let mut text = format!(
-            "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = {}\nmax_connections = 10000\n\
-             [database]\npath = \"{database}\"\n[log]\nlevel = \"warn\"\n[admin]\ntoken = \"{TOKEN}\"\n",
+            "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = {}\nmax_connections = 10000\n",
             self.workers
+        );
+        if self.calls > 0 {
+            let _infallible = writeln!(text, "max_calls = {}", self.calls);
+        }
+        let _infallible = write!(
+            text,
+            "[database]\npath = \"{database}\"\n[log]\nlevel = \"warn\"\n[admin]\ntoken = \"{TOKEN}\"\n"
         );
         for channel in 0..self.channels {
             let _infallible = write!(
