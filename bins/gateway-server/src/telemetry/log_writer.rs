@@ -1,12 +1,12 @@
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// How many lines may wait for a standard output that nobody reads.
-const WAITING_LINES: usize = 8192;
+/// How many bytes of lines may wait for a standard output that nobody reads.
+const ROOM: usize = 4 << 20;
 
 /// How long the end of the process waits for lines that are not written yet.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -14,10 +14,12 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Takes log lines from any thread and never makes it wait.
 ///
 /// One thread writes them out. When the reader of standard output stops reading, the queue fills, further lines are
-/// dropped and counted, and the gateway goes on serving.
+/// dropped and counted, and the gateway goes on serving. A queue that is empty takes no memory.
 #[derive(Clone, Debug)]
 pub(super) struct LogWriter {
-    queue: SyncSender<Message>,
+    queue: Sender<Message>,
+    /// How many more bytes may wait.
+    room: Arc<AtomicUsize>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -32,13 +34,16 @@ enum Message {
 impl LogWriter {
     /// A writer with a thread of its own that ends with the last clone.
     pub(super) fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        Self::with_room(out, WAITING_LINES)
+        Self::with_room(out, ROOM)
     }
 
-    fn with_room(out: impl Write + Send + 'static, lines: usize) -> io::Result<Self> {
-        let (queue, lines) = sync_channel(lines);
-        drop(thread::Builder::new().name("log".to_owned()).spawn(move || write_all(out, &lines))?);
-        Ok(Self { queue, dropped: Arc::default() })
+    fn with_room(out: impl Write + Send + 'static, bytes: usize) -> io::Result<Self> {
+        let (queue, lines) = channel();
+        let room = Arc::new(AtomicUsize::new(bytes));
+        let given_back = Arc::clone(&room);
+        let thread = thread::Builder::new().name("log".to_owned());
+        drop(thread.spawn(move || write_all(out, &lines, &given_back))?);
+        Ok(Self { queue, room, dropped: Arc::default() })
     }
 
     /// Lines that were lost because nobody read the output.
@@ -49,7 +54,7 @@ impl LogWriter {
     /// Waits a little for what is not written yet.
     pub(super) fn flush(&self) {
         let (done, wait) = sync_channel(1);
-        if self.queue.try_send(Message::Flush(done)).is_ok() {
+        if self.queue.send(Message::Flush(done)).is_ok() {
             // An error is a reader that does not read: there is nothing more to do.
             let _in_time = wait.recv_timeout(LAST_WORDS).is_ok();
         }
@@ -58,11 +63,10 @@ impl LogWriter {
 
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        match self.queue.try_send(Message::Line(line.to_vec())) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-            }
+        let taken =
+            self.room.try_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(line.len()));
+        if taken.is_err() || self.queue.send(Message::Line(line.to_vec())).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
     }
@@ -72,12 +76,15 @@ impl Write for LogWriter {
     }
 }
 
-fn write_all(mut out: impl Write, messages: &Receiver<Message>) {
+fn write_all(mut out: impl Write, messages: &Receiver<Message>, room: &AtomicUsize) {
     while let Ok(message) = messages.recv() {
         match message {
             // A closed output (EPIPE) must not end the thread: the queue would fill and count lines as dropped
             // that nobody could have read anyway, but the flush at the end would wait for nothing.
-            Message::Line(line) => drop(out.write_all(&line)),
+            Message::Line(line) => {
+                drop(out.write_all(&line));
+                room.fetch_add(line.len(), Ordering::Relaxed);
+            }
             Message::Flush(done) => {
                 drop(out.flush());
                 let _heard = done.send(()).is_ok();
@@ -127,15 +134,19 @@ mod tests {
         assert_eq!(page.0.lock().unwrap().as_slice(), b"one\ntwo\n");
     }
 
+    const LINE: &[u8] = b"line\n";
+
     #[test]
     fn an_output_that_nobody_reads_costs_lines_but_no_time() {
         let (unblock, blocked) = sync_channel(0);
-        let mut writer = LogWriter::with_room(Blocked(blocked), 2).unwrap();
+        let mut writer = LogWriter::with_room(Blocked(blocked), 2 * LINE.len()).unwrap();
         for _ in 0..10 {
-            writer.write_all(b"line\n").unwrap();
+            writer.write_all(LINE).unwrap();
         }
-        // Two wait, at most one is being written.
-        assert!((7..=8).contains(&writer.dropped()), "{} were dropped", writer.dropped());
+        assert_eq!(writer.dropped(), 8, "two wait, one of which is being written");
         drop(unblock);
+        LogWriter::flush(&writer);
+        writer.write_all(LINE).unwrap();
+        assert_eq!(writer.dropped(), 8, "there is room again");
     }
 }
