@@ -9,8 +9,9 @@ use super::idleness::Idleness;
 use super::shared::{Seat, Shared};
 use crate::{spare, tasks};
 
-/// At most this many idle connections are kept for one origin.
-const MAX_IDLE_PER_ORIGIN: usize = 256;
+/// At most this many idle connections are kept for one origin. As many calls may come again at a time; for those beyond,
+/// connections are made anew each time, which costs more than the call.
+const MAX_IDLE_PER_ORIGIN: usize = 1_024;
 
 /// A connection on which one request can be sent now.
 #[derive(Debug)]
