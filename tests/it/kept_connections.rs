@@ -1,6 +1,6 @@
 //! Connections to upstreams between two calls: how long they are kept, and whose word counts.
 
-use gateway_tests::{Gateway, Upstream, chat, in_good_time, ms, weighted};
+use gateway_tests::{Gateway, Upstream, chat, hang, in_good_time, ms, sse, weighted};
 use serde_json::json;
 
 /// Waits until no connection to this upstream is open any more.
@@ -63,4 +63,32 @@ async fn a_shorter_time_holds_at_once_for_connections_that_are_kept_already() {
 
     gw.chat("m").say("hi").send().await.assert_text("ok");
     assert_eq!(up.connections(), 2, "the kept one was too old by then");
+}
+
+#[tokio::test]
+async fn on_a_kept_connection_an_answer_is_waited_for_no_longer_than_on_a_fresh_one() {
+    let up = Upstream::scripted().reply(chat("one")).then(hang()).then(chat("three")).start().await;
+    let gw = Gateway::serving("m", [&up]).set("proxy.total_timeout", "300ms").start().await;
+
+    gw.chat("m").say("hi").send().await.assert_text("one");
+    gw.chat("m").say("hi").send().await.assert_error(504, "upstream_timeout");
+    assert_eq!(up.connections(), 1, "the second call went over the connection of the first");
+
+    gw.chat("m").say("hi").send().await.assert_text("three");
+    assert_eq!(up.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_patient_call_is_not_cut_off_by_the_time_of_a_hasty_one_before_it() {
+    let late = chat("late").after(ms(700));
+    let up = Upstream::scripted().reply(sse(["quick"])).then(late).start().await;
+    let gw = Gateway::serving("m", [&up])
+        .set("proxy.first_byte_timeout", "400ms")
+        .set("proxy.total_timeout", "20s")
+        .start()
+        .await;
+
+    gw.chat("m").say("hi").stream().send().await.assert_text("quick");
+    gw.chat("m").say("hi").send().await.assert_text("late");
+    assert_eq!(up.connections(), 1);
 }

@@ -53,7 +53,8 @@ impl LifeWatch {
         *self.0.borrow()
     }
 
-    /// Whether it may be at least that far: nobody who is told so late is told too late, as it wakes whoever waits.
+    /// Whether it has gone on since this watch was made, or last waited; once it has, that stays so. For whoever is to be woken
+    /// anyway when it goes on.
     pub(crate) fn has_moved(&self) -> bool {
         self.0.has_changed().unwrap_or(true)
     }

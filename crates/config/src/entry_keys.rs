@@ -89,7 +89,12 @@ pub(crate) static CHANNEL: &[EntryKey] = &[
         "proxy.stream_gap_timeout",
         "Longest silence inside its streamed answers.",
     ),
-    entry("pool_idle_timeout", TIME, "proxy.pool_idle_timeout", "How long an idle connection to it is kept."),
+    entry(
+        "pool_idle_timeout",
+        TIME,
+        "proxy.pool_idle_timeout",
+        "How long an idle connection to it is kept; where channels share an origin, as the last one that used it says.",
+    ),
 ];
 
 pub(crate) static MODEL: &[EntryKey] = &[

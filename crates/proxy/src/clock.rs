@@ -31,8 +31,8 @@ struct Wall {
 /// All clocks tell the same time.
 static WALL: LazyLock<Wall> = LazyLock::new(|| Wall {
     start: SystemInstant::now(),
-    at_start: AtomicI64::new(0),
-    look_again: AtomicU64::new(0),
+    at_start: AtomicI64::new(unix_now().0),
+    look_again: AtomicU64::new(LOOK_AGAIN),
 });
 
 // === impl Clock ===

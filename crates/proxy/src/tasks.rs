@@ -19,7 +19,7 @@ where
 
 /// Calls `sweep` now and then until it says that nothing is left to look after; else it says for how long whatever may
 /// be kept least is kept, as `idle` does for the first time.
-pub(crate) fn sweep(idle: Duration, sweep: impl Fn() -> Option<Duration> + Send + 'static) {
+pub(crate) fn sweep(idle: Duration, mut sweep: impl FnMut() -> Option<Duration> + Send + 'static) {
     let pause = |idle: Duration| idle.clamp(Duration::from_millis(100), Duration::from_secs(1));
     #[expect(clippy::disallowed_methods, reason = "this is the place where the worker's tasks are started")]
     let task = tokio::spawn(async move {

@@ -78,8 +78,8 @@ impl Upstreams {
 
     /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.
     ///
-    /// The answer must have begun within these times. A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where
-    /// such a connection ended before an answer's head, the request is made and sent once more over a fresh one.
+    /// A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where such a
+    /// connection ended before an answer's head, the request is made and sent once more over a fresh one.
     pub(crate) async fn send<'c>(
         &self,
         target: &Target,
@@ -167,11 +167,12 @@ impl From<http1::Failed> for SendError {
     }
 }
 
-/// From when until when an answer must have begun.
+/// The time in which an answer must begin.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Within {
-    /// Now, as far as the call knows.
+    /// Now, or a moment ago: what was idle for too long by then is not used.
     pub from: Instant,
+    /// When it is [too late](SendError::Late).
     pub until: Instant,
 }
 

@@ -183,7 +183,7 @@ fn migrations(
         // 8: the rows are gone.
         M::up(include_str!("migrations/0008_rows_gone.sql")),
         // 9: how long a channel's idle connections are kept.
-        M::up(include_str!("migrations/0009_keep_alive.sql")),
+        M::up(include_str!("migrations/0009_pool_idle_timeout.sql")),
     ])
 }
 

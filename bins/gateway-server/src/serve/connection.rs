@@ -20,6 +20,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::task::unconstrained;
 
 use super::activity::{Activity, Call, Leaving};
 use super::guarded_io::{GuardedIo, Limits};
@@ -198,7 +199,8 @@ async fn run<C: Future>(
     let mut connection = pin!(connection);
     let (life, crowded) = (closing.life.clone(), closing.enough.is_some());
     let ended = {
-        let mut begins = pin!(closing.begins());
+        // Without a share in the task's budget: one that is used up would let it be put off without anybody being told.
+        let mut begins = pin!(unconstrained(closing.begins()));
         // The task that is woken when it begins. To ask again with each event of the connection would say nothing new.
         let mut asked: Option<Waker> = None;
         poll_fn(|cx| {
@@ -310,9 +312,12 @@ impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Body for Tracked<B> 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::life::LifeLine;
 
     #[tokio::test]
     async fn a_body_that_panics_breaks_off_and_is_counted() {
@@ -328,6 +333,47 @@ mod tests {
         assert!(tracked.frame().await.unwrap().is_ok());
         assert!(matches!(tracked.frame().await, Some(Err(_))));
         assert!(meters.render().contains("gateway_panics_total 1"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_used_up_its_tasks_budget_hears_that_its_listener_closes() {
+        let line = LifeLine::new();
+        let leaving = Leaving::default();
+        let closing = Closing { life: line.watch(), at: Life::Draining, leaving, enough: None };
+        let mut is_first = true;
+        let connection = poll_fn(|cx| {
+            // As a large upload does that never has to wait.
+            while std::mem::take(&mut is_first) {
+                is_first = pin!(tokio::task::coop::consume_budget()).poll(cx).is_ready();
+            }
+            Poll::<()>::Pending
+        });
+        let (told, woken) = (AtomicBool::new(false), Arc::new(Woken::default()));
+        let mut running =
+            pin!(run(connection, closing, |_: Pin<&mut _>| told.store(true, Ordering::Relaxed)));
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut turn = || assert!(running.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+
+        turn();
+        // A task without budget comes again.
+        tokio::task::yield_now().await;
+        woken.0.store(false, Ordering::Relaxed);
+        turn();
+        assert!(!woken.0.load(Ordering::Relaxed) && !told.load(Ordering::Relaxed));
+
+        line.advance(Life::Draining);
+        assert!(woken.0.load(Ordering::Relaxed), "whoever waits is woken");
+        turn();
+        assert!(told.load(Ordering::Relaxed));
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
     }
 
     struct PanicAfter(Box<dyn FnMut() -> Option<Frame<Bytes>> + Send>);

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// How many bytes of lines may wait for a standard output that nobody reads.
+/// How many bytes of lines may wait, what holds them not counted, for a standard output that nobody reads.
 const ROOM: usize = 4 << 20;
 
 /// How long the end of the process waits for lines that are not written yet.
@@ -14,7 +14,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Takes log lines from any thread and never makes it wait.
 ///
 /// One thread writes them out. When the reader of standard output stops reading, the queue fills, further lines are
-/// dropped and counted, and the gateway goes on serving. A queue that is empty takes no memory.
+/// dropped and counted, and the gateway goes on serving. A queue that is empty takes next to no memory.
 #[derive(Clone, Debug)]
 pub(super) struct LogWriter {
     queue: Sender<Message>,
@@ -145,7 +145,9 @@ mod tests {
         }
         assert_eq!(writer.dropped(), 8, "two wait, one of which is being written");
         drop(unblock);
-        LogWriter::flush(&writer);
+        while writer.room.load(Ordering::Relaxed) < LINE.len() {
+            thread::yield_now();
+        }
         writer.write_all(LINE).unwrap();
         assert_eq!(writer.dropped(), 8, "there is room again");
     }

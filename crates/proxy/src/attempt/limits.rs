@@ -39,8 +39,8 @@ pub(crate) struct Schedule {
 // === impl Schedule ===
 
 impl Schedule {
-    /// What an attempt may take that begins at this moment; `first_byte` is given to streams only, other answers may come at any
-    /// moment until the call's deadline.
+    /// What an attempt may take that begins at this moment; `first_byte` is given to streams only, other answers may come
+    /// at any moment until the call's deadline.
     pub(crate) fn limits(&self, began: Instant, first_byte: Option<Duration>) -> Limits {
         let own = first_byte.map_or(self.deadline, |patience| began + patience + self.sending);
         let Self { deadline, commit, wished, max_event_bytes, sending: _ } = *self;

@@ -9,9 +9,12 @@ use super::idleness::Idleness;
 use super::shared::{Seat, Shared};
 use crate::{spare, tasks};
 
-/// At most this many idle connections are kept for one origin. As many calls may come again at a time; for those beyond,
+/// At most this many idle connections are kept for one origin by one worker. As many calls may come again at a time; for those beyond,
 /// connections are made anew each time, which costs more than the call.
 const MAX_IDLE_PER_ORIGIN: usize = 1_024;
+
+/// Buffers that nobody has needed for this long are given back.
+const SPARE_FOR: Duration = Duration::from_secs(10);
 
 /// A connection on which one request can be sent now.
 #[derive(Debug)]
@@ -67,9 +70,15 @@ impl Pool {
         if let Some(seat) = origin.shared.iter_mut().find_map(|shared| shared.take(idle, now)) {
             return Some(Connection::H2(seat));
         }
-        while let Some(Idle { mut wire, idleness }) = origin.idle.pop() {
-            if !idleness.is_over_for(idle, now) && wire.is_quiet() {
-                return Some(Connection::H1(wire));
+        while let Some(mut kept) = origin.idle.pop() {
+            let is_over = kept.idleness.is_over(now);
+            if !is_over && kept.idleness.is_over_for(idle, now) {
+                // Those below are older still. They are others' to use, whose channels are more patient.
+                origin.idle.push(kept);
+                return None;
+            }
+            if !is_over && kept.wire.is_quiet() {
+                return Some(Connection::H1(kept.wire));
             }
         }
         None
@@ -98,8 +107,12 @@ impl Pool {
             kept.swept = true;
             drop(kept);
             let pool = Arc::clone(self);
+            let mut last = Instant::now();
             tasks::sweep(idle, move || {
-                spare::give_back_unused();
+                if last.elapsed() >= SPARE_FOR {
+                    last = Instant::now();
+                    spare::give_back_unused();
+                }
                 pool.sweep()
             });
         }

@@ -24,7 +24,7 @@ pub(super) struct Shared {
     sender: Sender,
     places: Arc<Places>,
     /// How long it may be idle, as the channel wants it whose call came last.
-    allowed: Duration,
+    idle_for: Duration,
 }
 
 /// A call's place on a shared connection, until it is dropped.
@@ -46,7 +46,7 @@ struct Places {
     taken: AtomicUsize,
     made: Instant,
     /// When a place was last given back, in milliseconds since `made`.
-    left: AtomicU64,
+    last_left: AtomicU64,
 }
 
 /// A connection that was just made, with its first call on it, and what must be driven for it to work.
@@ -61,7 +61,7 @@ where
         allowed: AtomicUsize::new(connection.current_max_send_streams()),
         taken: AtomicUsize::new(1),
         made: Instant::now(),
-        left: AtomicU64::new(0),
+        last_left: AtomicU64::new(0),
     });
     (Seat { sender, places: Arc::clone(&places) }, Driven { connection, places })
 }
@@ -80,7 +80,7 @@ impl Shared {
             self.places.taken.fetch_sub(1, Ordering::Relaxed);
             return None;
         }
-        self.allowed = idle;
+        self.idle_for = idle;
         Some(Seat { sender: self.sender.clone(), places: Arc::clone(&self.places) })
     }
 
@@ -91,8 +91,8 @@ impl Shared {
 
     /// Since the last call ended; it means something while none is under way.
     pub(super) fn idleness(&self) -> Idleness {
-        let left = Duration::from_millis(self.places.left.load(Ordering::Relaxed));
-        Idleness::since(self.places.made + left, self.allowed)
+        let last_left = Duration::from_millis(self.places.last_left.load(Ordering::Relaxed));
+        Idleness::since(self.places.made + last_left, self.idle_for)
     }
 
     fn is_in_use(&self) -> bool {
@@ -105,7 +105,7 @@ impl Shared {
 impl Seat {
     /// The connection, for others to take places on, to be kept for this long without calls.
     pub(super) fn share(&self, idle: Duration) -> Shared {
-        Shared { sender: self.sender.clone(), places: Arc::clone(&self.places), allowed: idle }
+        Shared { sender: self.sender.clone(), places: Arc::clone(&self.places), idle_for: idle }
     }
 
     /// Sends a request, and waits for the head of its answer.
@@ -138,7 +138,7 @@ fn is_connections_end(error: &hyper::Error) -> bool {
 impl Drop for Seat {
     fn drop(&mut self) {
         let left = u64::try_from(self.places.made.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.places.left.store(left, Ordering::Relaxed);
+        self.places.last_left.store(left, Ordering::Relaxed);
         self.places.taken.fetch_sub(1, Ordering::Relaxed);
     }
 }

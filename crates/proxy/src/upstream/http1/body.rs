@@ -56,9 +56,8 @@ impl Body {
         home: Option<Home>,
     ) -> Self {
         let Arrived { data, beyond, flaw } = arrived;
-        let home = home.filter(|_| !beyond && sending.is_none());
         if framing.is_over() && flaw.is_none() {
-            if let Some(home) = home {
+            if let Some(home) = home.filter(|_| !beyond && sending.is_none()) {
                 home.take_back(wire);
             }
             return Self::Arrived(data);

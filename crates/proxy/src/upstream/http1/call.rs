@@ -36,7 +36,7 @@ pub(in crate::upstream) async fn call(
         answered: false,
     };
     let outcome = poll_fn(|cx| match waiting.poll(&mut wire, cx) {
-        Poll::Pending if wire.is_late(until, cx) => Poll::Ready(Err(Error::Late)),
+        Poll::Pending if wire.poll_late(until, cx).is_ready() => Poll::Ready(Err(Error::Late)),
         polled @ (Poll::Pending | Poll::Ready(_)) => polled,
     })
     .await;
@@ -183,4 +183,64 @@ pub(in crate::upstream) fn read_answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8
         }
     }
     (status, data, framing.is_some_and(Framing::is_over), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http_body_util::BodyExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::headers::Passed;
+    use crate::openai::pieces;
+    use crate::upstream::pool::Pool;
+    use crate::upstream::{Outgoing, target_of};
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[tokio::test]
+    async fn a_connection_is_kept_whose_answer_began_before_all_of_its_request_was_out() {
+        // More than the system takes at once.
+        let body = Bytes::from(vec![b'x'; 16 << 20]);
+        let length = body.len();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let upstream = async {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(socket.read_u8().await.unwrap());
+            }
+            socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n").await.unwrap();
+            socket.read_exact(&mut vec![0; length]).await.unwrap();
+            socket.write_all(b"done").await.unwrap();
+            socket
+        };
+        let target = target_of(&format!("http://{address}"));
+        let pool = Arc::new(Pool::default());
+        let calling = async {
+            let asked = Asked {
+                method: &Method::POST,
+                path: "/".into(),
+                query: None,
+                headers: &Passed::default(),
+                secret: None,
+                body: Outgoing::new(pieces(&body, [None, None, None])),
+            };
+            let home = Home { pool: Arc::clone(&pool), origin: target.origin(), idle: MINUTE };
+            let wire = Wire::plain(TcpStream::connect(address).await.unwrap());
+            let until = Instant::now() + MINUTE;
+            let answer = call(wire, asked, &target, home, until).await.map_err(|failed| failed.error);
+            answer.unwrap().into_body().collect().await.unwrap().to_bytes()
+        };
+        let (_socket, answer) = tokio::join!(upstream, calling);
+
+        assert_eq!(answer, "done");
+        assert!(pool.take(&target.origin(), MINUTE, Instant::now()).is_some());
+    }
 }

@@ -4,6 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::client::TlsStream;
 
@@ -33,22 +34,22 @@ impl Wire {
         Self { socket: Socket::Tls(Box::new(tls)), alarm: None }
     }
 
-    /// Whether it is too late; else the task is woken when it is.
+    /// Ready once it is too late.
     ///
-    /// The timer may ring too early, because of a call before, and is set only then, or where it would ring too late: most
+    /// Whatever the task has done already does not count: a call that always has something to do must end too. The timer may ring too early, because of a call before, and is set only then, or where it would ring too late: most
     /// calls end long before their time and cost no look at the timers of all.
-    pub(super) fn is_late(&mut self, until: Instant, cx: &mut Context<'_>) -> bool {
+    pub(super) fn poll_late(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
         if alarm.deadline() > until {
             alarm.as_mut().reset(until);
         }
-        while alarm.as_mut().poll(cx).is_ready() {
+        while Pin::new(&mut unconstrained(alarm.as_mut())).poll(cx).is_ready() {
             if alarm.deadline() >= until {
-                return true;
+                return Poll::Ready(());
             }
             alarm.as_mut().reset(until);
         }
-        false
+        Poll::Pending
     }
 
     /// Reads into `buffer` and gives the number of bytes; none is the end.
@@ -113,11 +114,13 @@ mod tests {
         let mut wire = Wire::plain(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
         let now = Instant::now();
         let (minute, hour) = (now + Duration::from_mins(1), now + Duration::from_hours(1));
-        let not_yet = |wire: &mut Wire, until| !wire.is_late(until, &mut Context::from_waker(Waker::noop()));
+        let not_yet = |wire: &mut Wire, until| {
+            wire.poll_late(until, &mut Context::from_waker(Waker::noop())).is_pending()
+        };
 
         assert!(not_yet(&mut wire, minute), "it is set for the first time");
         assert!(not_yet(&mut wire, hour), "it rings too early, which is seen to when it does");
-        poll_fn(|cx| if wire.is_late(now, cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|cx| wire.poll_late(now, cx)).await;
         assert!(not_yet(&mut wire, hour), "it has rung for a call that is over");
     }
 }
