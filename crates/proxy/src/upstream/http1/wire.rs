@@ -36,8 +36,9 @@ impl Wire {
 
     /// Ready once it is too late.
     ///
-    /// Whatever the task has done already does not count: a call that always has something to do must end too. The timer may ring too early, because of a call before, and is set only then, or where it would ring too late: most
-    /// calls end long before their time and cost no look at the timers of all.
+    /// The timer may ring too early, because of a call before, and is set only then, or where it would ring too late: most
+    /// calls end long before their time and cost no look at the timers of all. It is asked outside the task's budget: a call
+    /// that always has something to do must end too.
     pub(super) fn poll_late(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
         if alarm.deadline() > until {
