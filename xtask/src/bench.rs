@@ -15,6 +15,7 @@ mod scaling;
 mod scenarios;
 mod soak;
 mod targets;
+mod training;
 
 use std::path::PathBuf;
 
@@ -40,6 +41,9 @@ pub(crate) struct Options {
     /// Only the scenarios whose name holds this
     #[arg(long, value_parser = scenarios::some_are_called)]
     only: Option<String>,
+    /// The gateway to measure, such as `cargo xtask release` makes it, instead of a release build of this checkout
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Beside them a gateway with three channels, a thousand users, and calls that belong to sessions
     #[arg(long)]
     full: bool,
@@ -74,11 +78,19 @@ pub(crate) fn try_out() -> anyhow::Result<()> {
     run(Options { rounds: 1, seconds: 1.0, quick: true, ..Options::default() })
 }
 
+/// Shows a program what it will have to do.
+pub(crate) fn train(program: PathBuf) -> anyhow::Result<()> {
+    cargo(["build", "--locked", "--release", "-p", "gateway-load"]).run()?;
+    training::run(&Bench::new(Options { program: Some(program), ..Options::default() })?)
+}
+
 /// Measures what the options say.
 pub(crate) fn run(options: Options) -> anyhow::Result<()> {
-    let build = ["build", "--locked", "-p", "gateway-server", "-p", "gateway-load"];
+    let build = ["build", "--locked", "-p", "gateway-load"];
+    let gateway = options.program.is_none().then_some(["-p", "gateway-server"]);
     // To see that everything runs needs no optimised build, which takes minutes.
-    cargo(build).args((!options.quick).then_some("--release")).run()?;
+    let release = (!options.quick).then_some("--release");
+    cargo(build).args(gateway.into_iter().flatten()).args(release).run()?;
     let bench = Bench::new(options)?;
     let mut report = Report::new()?;
     let options = &bench.options;
@@ -89,6 +101,7 @@ pub(crate) fn run(options: Options) -> anyhow::Result<()> {
         hold::measure(&bench, 50, &mut report)?;
         overload::measure(&bench, 20, &mut report)?;
         rounds::measure_workers(&bench, 2, &mut report)?;
+        training::run(&bench)?;
     } else if let Some(seconds) = options.soak {
         soak::measure(&bench, seconds, &mut report)?;
     } else if let Some(streams) = options.hold {
@@ -132,8 +145,13 @@ impl Bench {
         let programs = target.join(if options.quick { "debug" } else { "release" });
         std::fs::create_dir_all(&folder)?;
         let load = programs.join("gateway-load");
+        let gateway = match &options.program {
+            // Cargo has started us at the root of the workspace; the path was meant from where the caller stands.
+            Some(program) => std::path::absolute(program).context("the program's path is none")?,
+            None => programs.join("gateway-server"),
+        };
         let upstream = Child::start_and_read(&load, &["upstream"], process::LOAD_CORE)?;
-        Ok(Self { options, load, gateway: programs.join("gateway-server"), folder, upstream })
+        Ok(Self { options, load, gateway, folder, upstream })
     }
 
     /// How often each target is asked.

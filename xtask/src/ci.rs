@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use crate::shell::{cargo, say};
-use crate::{bare, bench, browser, campaign, fuzz, layers, threads, tidy};
+use crate::{bare, bench, browser, campaign, fuzz, layers, release, threads, tidy};
 
 type Check = fn() -> anyhow::Result<Done>;
 
@@ -37,7 +37,7 @@ const CHECKS: [(&str, Check); 11] = [
 ];
 
 /// What takes too long for every change.
-const LONG: [(&str, Check); 4] = [
+const LONG: [(&str, Check); 5] = [
     ("fuzzing", || fuzz::run(60, None)),
     ("random bodies", || {
         cargo(["test", "--locked", "--package", "gateway-proxy", "--lib", "call::tests"])
@@ -51,6 +51,7 @@ const LONG: [(&str, Check); 4] = [
             .run()
             .map(Done::from)
     }),
+    ("release", || release::run(&release::Options::default()).map(Done::from)),
     ("campaigns", || campaign::run(true, None, None).map(Done::from)),
 ];
 

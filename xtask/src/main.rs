@@ -12,6 +12,7 @@ mod conformance;
 mod fuzz;
 mod layers;
 mod migrate;
+mod release;
 mod setup;
 mod shell;
 mod sim;
@@ -92,6 +93,8 @@ enum Task {
     },
     /// Measure what requests, events and open streams cost, beside the upstream alone and nginx
     Bench(bench::Options),
+    /// Build the program as it is released, laid out for what it does under load, and pack it into `target/dist`; takes minutes
+    Release(release::Options),
     /// Measure how channels are chosen, against other gateways' rules, on simulated channels
     #[command(disable_help_flag = true)]
     Sim {
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Migrate { database } => migrate::run(&database),
         Task::Bench(options) => bench::run(options),
+        Task::Release(options) => release::run(&options),
         Task::Sim { arguments } => sim::run(&arguments),
         Task::VendorUi => vendor_ui::run(),
         Task::Dev => shell::cargo(["run", "--package", "gateway-server", "--", "demo"]).run(),

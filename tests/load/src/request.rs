@@ -9,6 +9,9 @@ const VARIANTS: usize = 4096;
 /// Of large prompts fewer are kept.
 const LARGE: usize = 16 << 10;
 
+/// What people write, as it stands in a JSON string.
+const PROSE: &str = r#"Sum up what follows, please:\n\n\"The café opened at nine — nobody came.\"\n\tif x == 1 { return; }\n"#;
+
 /// What a request says.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Wording {
@@ -30,6 +33,9 @@ pub(crate) struct Wording {
     /// Bytes of the prompt.
     #[arg(long, default_value_t = 800)]
     prompt: usize,
+    /// Make the prompt of prose, with line ends, quotes and letters that are not ASCII, instead of one letter.
+    #[arg(long)]
+    prose: bool,
     /// Ask for streams of this many events.
     #[arg(long)]
     pub(crate) events: Option<u32>,
@@ -50,6 +56,11 @@ impl Wording {
         (0..count).map(|number| self.request(number * (wanted / count).max(1))).collect()
     }
 
+    /// The prompt; prose ends with the sentence in which it has its length.
+    fn text(&self) -> String {
+        if self.prose { PROSE.repeat(self.prompt.div_ceil(PROSE.len())) } else { "x".repeat(self.prompt) }
+    }
+
     fn request(&self, number: usize) -> Vec<u8> {
         let among = |all: Option<usize>| all.filter(|all| *all > 0).map(|all| number % all);
         let numbered = |name: &str, all| match among(all) {
@@ -64,7 +75,7 @@ impl Wording {
         let body = format!(
             "{{\"model\":\"{}\",\"messages\":[{{\"role\":\"user\",\"content\":\"{script}{}\"}}],\"temperature\":0.70{stream}}}",
             numbered("bench", self.models),
-            "x".repeat(self.prompt),
+            self.text(),
         );
         format!(
             "POST /v1/chat/completions HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n\
@@ -91,6 +102,7 @@ mod tests {
             models: Some(3),
             sessions: None,
             prompt: 4,
+            prose: false,
             events: None,
             gap_ms: 0,
         }
@@ -102,6 +114,16 @@ mod tests {
         let text = String::from_utf8(requests.get(5).unwrap().clone()).unwrap();
         assert_eq!(requests.len(), 7);
         assert!(text.contains("Bearer sk-5\r\n") && text.contains("\"bench-2\""), "{text}");
+    }
+
+    #[test]
+    fn prose_is_json_and_as_long_as_asked() {
+        let requests = Wording { prose: true, prompt: 1_000, ..wording(1) }.requests();
+        let text = String::from_utf8(requests.first().unwrap().clone()).unwrap();
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        let prompt = body.pointer("/messages/0/content").and_then(|prompt| prompt.as_str()).unwrap();
+        assert!(prompt.contains("café") && prompt.contains("\n\n\"The") && prompt.len() > 900, "{prompt}");
     }
 
     #[test]

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 /// The key of the only user; of several, the beginning of each one's.
 pub(super) const KEY: &str = "sk-bench-0123456789abcdef";
 
+/// What channels show to their upstream, and how the upstream calls the model.
+const UPSTREAM_KEY: &str = "sk-upstream-bench";
+const UPSTREAM_MODEL: &str = "bench-backend";
+
 /// The token of the admin API.
 pub(super) const TOKEN: &str = "bench-admin-token-0123";
 
@@ -20,17 +24,20 @@ pub(super) struct House {
     pub sessions: usize,
     /// Calls at a time; 0 is as many as there may be by default.
     pub calls: usize,
+    /// Whether it is another one's upstream.
+    pub is_behind: bool,
 }
 
 impl House {
     /// One of everything.
     pub(super) const PLAIN: Self =
-        Self { channels: 1, users: 1, models: 1, workers: 1, sessions: 0, calls: 0 };
+        Self { channels: 1, users: 1, models: 1, workers: 1, sessions: 0, calls: 0, is_behind: false };
 
     /// As in a firm.
     pub(super) const FULL: Self = Self { channels: 3, users: 1_000, sessions: 1_000, ..Self::PLAIN };
 
-    /// Its configuration file. Records and metrics are on, as they are by default.
+    /// Its configuration file; `upstream` is the scheme, the host and the port of all channels. Records and metrics are on,
+    /// as they are by default.
     pub(super) fn configuration(&self, port: u16, upstream: &str, database: &str) -> String {
         let mut text = format!(
             "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = {}\nmax_connections = 10000\n",
@@ -46,11 +53,12 @@ impl House {
         for channel in 0..self.channels {
             let _infallible = write!(
                 text,
-                "[[channels]]\nname = \"c{channel}\"\nbase_url = \"http://{upstream}/v1\"\n\
-                 api_key = \"sk-upstream-bench\"\nprobe = \"off\"\n"
+                "[[channels]]\nname = \"c{channel}\"\nbase_url = \"{upstream}/v1\"\n\
+                 api_key = \"{UPSTREAM_KEY}\"\nprobe = \"off\"\n"
             );
         }
-        let mapping = |channel| format!("{{ channel = \"c{channel}\", model = \"bench-backend\" }}");
+        let mapping = |channel| format!("{{ channel = \"c{channel}\", model = \"{UPSTREAM_MODEL}\" }}");
+        let (name, key) = if self.is_behind { (UPSTREAM_MODEL, UPSTREAM_KEY) } else { ("bench", KEY) };
         for model in 0..self.models {
             // One model is served by all channels; of several each has one.
             let mappings: Vec<_> = if self.models == 1 {
@@ -58,12 +66,12 @@ impl House {
             } else {
                 vec![mapping(model % self.channels.max(1))]
             };
-            let name = numbered("bench", model, self.models);
+            let name = numbered(name, model, self.models);
             let _infallible =
                 write!(text, "[[models]]\nname = \"{name}\"\nchannels = [{}]\n", mappings.join(", "));
         }
         for user in 0..self.users {
-            let (name, key) = (numbered("bench", user, self.users), numbered(KEY, user, self.users));
+            let (name, key) = (numbered("bench", user, self.users), numbered(key, user, self.users));
             let _infallible = write!(text, "[[users]]\nname = \"{name}\"\nkey = \"{key}\"\n");
         }
         text

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::shell;
+use crate::shell::{self, Step};
 
 /// Load and upstream share a core; the target has the other one for itself.
 pub(super) const LOAD_CORE: &str = "0";
@@ -36,8 +36,14 @@ pub(super) struct Running {
 // === impl Child ===
 
 impl Child {
-    pub(super) fn start(program: &Path, arguments: &[&str], core: &str) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        program: &Path,
+        arguments: &[&str],
+        core: &str,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let mut command = pinned(program, arguments, core);
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let process = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
         Ok(Self { process, first_line: String::new(), leaves: Vec::new() })
@@ -48,6 +54,16 @@ impl Child {
         let first_line = running.line()?;
         // Nothing more is said, so nothing is lost with the output's end.
         Ok(Self { process: running.process, first_line, leaves: Vec::new() })
+    }
+
+    /// Tells it to end in good order, and waits until it has.
+    pub(super) fn stop(mut self) -> anyhow::Result<()> {
+        Step::new("kill").args(["-TERM", &self.process.id().to_string()]).output()?;
+        let status = self.process.wait()?;
+        if !status.success() {
+            bail!("it was told to end, and ended with {status}");
+        }
+        Ok(())
     }
 
     /// Processor time of all threads so far, as the scheduler counted it.

@@ -19,11 +19,30 @@ pub(super) const FULL: &str = "gateway, full house";
 /// A gateway with many users takes a moment to come up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// A gateway to be started.
+pub(super) struct Wanted<'a> {
+    pub house: House,
+    pub core: &'a str,
+    /// Where its channels are: scheme, host and port.
+    pub upstream: &'a str,
+    /// What it is told beside its configuration file.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// Where it says that it is ready, if not where it serves.
+    pub ready_at: Option<&'a str>,
+}
+
 // === impl Bench ===
 
 impl Bench {
-    /// A fresh gateway with an empty database.
+    /// A fresh gateway with an empty database, in front of the upstream.
     pub(super) fn start_gateway(&self, house: House, core: &str) -> anyhow::Result<Child> {
+        let upstream = format!("http://{}", self.upstream.first_line);
+        self.start(&Wanted { house, core, upstream: &upstream, environment: &[], ready_at: None })
+    }
+
+    /// A fresh gateway with an empty database.
+    pub(super) fn start(&self, wanted: &Wanted<'_>) -> anyhow::Result<Child> {
+        let Wanted { house, core, upstream, environment, ready_at } = wanted;
         let port = free_port()?;
         let name = format!("gateway-{port}");
         let database = self.folder.join(format!("{name}.db"));
@@ -33,14 +52,14 @@ impl Bench {
         }
         let config = self.folder.join(format!("{name}.toml"));
         let database_path = database.to_str().context("the target folder's name is not UTF-8")?;
-        std::fs::write(&config, house.configuration(port, &self.upstream.first_line, database_path))?;
+        std::fs::write(&config, house.configuration(port, upstream, database_path))?;
         let config_path = config.to_str().context("the target folder's name is not UTF-8")?;
-        let mut child = Child::start(&self.gateway, &["--config", config_path], core)?;
+        let mut child = Child::start(&self.gateway, &["--config", config_path], core, environment)?;
         child.first_line = format!("127.0.0.1:{port}");
         child.leaves =
             ["", "-wal", "-shm", ".key"].map(|end| self.folder.join(format!("{name}.db{end}"))).to_vec();
         child.leaves.push(config);
-        wait_until_ready(&child.first_line, "/readyz", PATIENCE)?;
+        wait_until_ready(ready_at.unwrap_or(&child.first_line), "/readyz", PATIENCE)?;
         Ok(child)
     }
 
@@ -65,7 +84,7 @@ impl Bench {
         );
         std::fs::write(&config, text)?;
         let config = config.to_str().context("the target folder's name is not UTF-8")?;
-        let mut child = Child::start(Path::new("nginx"), &["-c", config], TARGET_CORE)?;
+        let mut child = Child::start(Path::new("nginx"), &["-c", config], TARGET_CORE, &[])?;
         child.first_line = format!("127.0.0.1:{port}");
         wait_until_ready(&child.first_line, "/v1/models", PATIENCE)?;
         Ok(Some(child))
