@@ -24,6 +24,7 @@ mod manners;
 mod metrics;
 mod models;
 mod objects;
+mod out_of_files;
 mod overload;
 mod readme;
 mod records;

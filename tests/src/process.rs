@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use gateway_config::Environment;
 use http::Method;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::admin::Admin;
 use crate::client::{Call, Chat};
@@ -175,6 +175,30 @@ impl GatewayProcess {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
+    /// The number of the last file that it holds open: as many as it has, less one, when there is no gap before it.
+    pub fn last_file(&self) -> usize {
+        let files =
+            std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).into_iter().flatten().flatten();
+        let numbers = files.filter_map(|file| file.file_name().to_str()?.parse().ok());
+        numbers.max().unwrap_or(0)
+    }
+
+    /// Lets it open no file with a number beyond that of the last one.
+    pub fn freeze_files(&self) {
+        self.limit_files(Some(self.last_file() as u64 + 1));
+    }
+
+    /// Lets it open as many files again as this process may.
+    pub fn unfreeze_files(&self) {
+        self.limit_files(getrlimit(Resource::Nofile).maximum);
+    }
+
+    fn limit_files(&self, current: Option<u64>) {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        prlimit(Some(self.pid()), Resource::Nofile, Rlimit { current, maximum })
+            .expect("the child's limits can be set");
+    }
+
     /// How many of its threads have a name that begins so.
     pub fn threads(&self, name: &str) -> usize {
         let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
@@ -188,9 +212,12 @@ impl GatewayProcess {
     }
 
     fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).expect("the child can be signalled");
+    }
+
+    fn pid(&self) -> Pid {
         let id = i32::try_from(self.child.id()).expect("a process id");
-        let pid = Pid::from_raw(id).expect("a process id is not zero");
-        kill_process(pid, signal).expect("the child can be signalled");
+        Pid::from_raw(id).expect("a process id is not zero")
     }
 }
 

@@ -190,6 +190,11 @@ impl From<SendError> for Failure {
                     ConnectError::Tcp(_) | ConnectError::Http(_) => ProxyError::Connect,
                     ConnectError::Tls(_) => ProxyError::Tls,
                     ConnectError::Timeout => ProxyError::Timeout,
+                    // The channel is not to blame, and no other one would fare better.
+                    ConnectError::NoFile(_) => {
+                        let outcome = AttemptOutcome::CallerError;
+                        return Self::blamed(ProxyError::NoFile, outcome, Repeat::Never, why);
+                    }
                 };
                 Self::blamed(shown, AttemptOutcome::Connect, Repeat::NotExecuted, why)
             }

@@ -205,6 +205,12 @@ pub(crate) enum ProxyError {
         "the gateway holds as many request bodies as fit into its memory (server.max_body_memory); try again in a moment"
     )]
     NoRoom,
+    /// As many files are open as may be.
+    #[error(
+        "the gateway may open no more connections (the limit of open files); try again in a moment, or tell whoever \
+         runs this gateway"
+    )]
+    NoFile,
     /// No room to keep an upload that is too large for memory.
     #[error(
         "the gateway's disk is full, and the upload does not fit into its memory; try again later, or tell \

@@ -76,7 +76,7 @@ pub use plane::AdoptError;
 pub use request_body::RequestBody;
 pub use request_id::{REQUEST_ID, RequestId, seed};
 pub use socket::Socket;
-pub use upstream::Names;
+pub use upstream::{Names, is_out_of_files};
 
 use affinity::Directory;
 use drain::Cut;

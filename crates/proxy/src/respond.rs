@@ -189,6 +189,7 @@ impl ProxyError {
                 look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "no_channel_available")
             }
             Self::NoRoom => look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "out_of_body_memory"),
+            Self::NoFile => look(StatusCode::SERVICE_UNAVAILABLE, "server_error", None, "out_of_files"),
             Self::DiskFull => {
                 look(StatusCode::INSUFFICIENT_STORAGE, "server_error", None, "upload_storage_full")
             }
@@ -209,6 +210,7 @@ impl ProxyError {
             Self::Internal
                 | Self::Stopping
                 | Self::NoRoom
+                | Self::NoFile
                 | Self::DiskFull
                 | Self::DiskBroken
                 | Self::ObjectsUnknown
@@ -230,8 +232,11 @@ impl ProxyError {
         } else if let Self::ListIncomplete { error, .. } = self {
             error.retry_after()
         } else {
-            matches!(self, Self::NoChannel { .. } | Self::Stopping | Self::ObjectsUnknown | Self::NoRoom)
-                .then_some(Duration::from_secs(1))
+            let is_brief = matches!(
+                self,
+                Self::NoChannel { .. } | Self::Stopping | Self::ObjectsUnknown | Self::NoRoom | Self::NoFile
+            );
+            is_brief.then_some(Duration::from_secs(1))
         }
     }
 

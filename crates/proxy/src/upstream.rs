@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use answer_body::{AnswerBody, AnswerError};
 pub(crate) use asked::Asked;
+pub use connect::is_out_of_files;
 pub(crate) use connect::{ConnectError, Connector};
 pub use names::Names;
 pub(crate) use outgoing::Outgoing;
@@ -141,15 +142,38 @@ impl Upstreams {
         request: Request<Outgoing>,
         timeouts: Timeouts,
     ) -> Result<Switched, SendError> {
-        let connecting = self.connector.connect_alone(target, timeouts.connect);
-        let alone = connecting.await.map_err(SendError::Connect)?;
+        let connect = || self.connector.connect_alone(target, timeouts.connect);
+        let alone = self.with_a_file(connect).await.map_err(SendError::Connect)?;
         switch::over(alone, request).await
     }
 
     async fn connect(&self, target: &Target, timeouts: Timeouts) -> Result<Connection, ConnectError> {
-        let connection = self.connector.connect(target, timeouts.connect).await?;
+        let connection = self.with_a_file(|| self.connector.connect(target, timeouts.connect)).await?;
         self.pool.share(target.origin(), &connection, timeouts.idle);
         Ok(connection)
+    }
+
+    /// Connects; where no file is left for that, once more without the connections that nobody uses.
+    async fn with_a_file<C, F>(&self, connect: impl Fn() -> F) -> Result<C, ConnectError>
+    where
+        F: Future<Output = Result<C, ConnectError>>,
+    {
+        match connect().await {
+            Err(ConnectError::NoFile(_)) if self.give_up_idle() => connect().await,
+            settled => settled,
+        }
+    }
+
+    /// Closes all connections that nobody uses. `false` where there were none.
+    pub(crate) fn give_up_idle(&self) -> bool {
+        let given_up = self.pool.give_up_idle();
+        if given_up > 0 {
+            tracing::warn!(
+                given_up,
+                "no file is left: idle upstream connections were closed; raise the limit of open files"
+            );
+        }
+        given_up > 0
     }
 }
 

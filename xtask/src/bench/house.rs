@@ -40,7 +40,7 @@ impl House {
     /// as they are by default.
     pub(super) fn configuration(&self, port: u16, upstream: &str, database: &str) -> String {
         let mut text = format!(
-            "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = {}\nmax_connections = 10000\n",
+            "[server]\nhost = \"127.0.0.1\"\nport = {port}\nworkers = {}\nmax_connections = 16000\n",
             self.workers
         );
         if self.calls > 0 {

@@ -1,5 +1,7 @@
 //! How cost grows with what a gateway has to serve.
 
+use anyhow::Context;
+
 use super::Bench;
 use super::house::{House, TOKEN};
 use super::process::{Child, LOAD_CORE, TARGET_CORE, post};
@@ -16,19 +18,20 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     let sizes = |all: &[usize]| if bench.options.quick { vec![1, 10] } else { all.to_vec() };
     let few = sizes(&[1, 10, 100, 1_000]);
     houses(bench, report, "channels of one model", &few, |channels| House { channels, ..House::PLAIN })?;
-    // A configuration file holds at most 4 MiB.
-    let many = sizes(&[10, 1_000, 10_000, 50_000]);
+    let many = sizes(&[10, 1_000, 10_000, 100_000]);
     houses(bench, report, "users", &many, |users| House { users, ..House::PLAIN })?;
     houses(bench, report, "models", &few, |models| House { models, channels: 3, ..House::PLAIN })
 }
 
 fn connections(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let gateway = bench.start_gateway(House::PLAIN, TARGET_CORE)?;
-    let all: &[usize] = if bench.options.quick { &[1, 10] } else { &[1, 10, 100, 1_000, 4_500, 9_000] };
+    let all: &[usize] = if bench.options.quick { &[1, 10] } else { &[1, 10, 100, 1_000, 10_000] };
+    let most = most_connections()?;
     let mut rows = Vec::new();
     for connections in all {
+        let connections = *connections.min(&most);
         say(&format!("{connections} connections"));
-        let load = load(bench, &gateway, House::PLAIN, *connections)?;
+        let load = load(bench, &gateway, House::PLAIN, connections)?;
         rows.push(vec![
             connections.to_string(),
             format!("{:.0}", load.per_second),
@@ -43,6 +46,20 @@ fn connections(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         rows,
     );
     Ok(())
+}
+
+/// How many a gateway can have that we start: each is one to its client and one to the upstream, and some files are open
+/// for other things.
+fn most_connections() -> anyhow::Result<usize> {
+    let limits = std::fs::read_to_string("/proc/self/limits").context("no limits in /proc")?;
+    Ok(hard_limit_of_files(&limits).saturating_sub(200) / 2)
+}
+
+/// The hard limit, to which gateways raise theirs.
+fn hard_limit_of_files(limits: &str) -> usize {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap_or_default();
+    // A word is no number: there is no limit.
+    line.split_whitespace().nth(1).and_then(|hard| hard.parse().ok()).unwrap_or(usize::MAX)
 }
 
 fn houses(
@@ -115,4 +132,16 @@ fn publish(gateway: &Child) -> anyhow::Result<f64> {
         times.push(post(&gateway.first_line, "/api/users", TOKEN, &body)?.as_secs_f64() * 1000.0);
     }
     Ok(median(times.into_iter()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_files_is_the_hard_one() {
+        let limits = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 20000                files\n";
+        assert_eq!(hard_limit_of_files(limits), 20_000);
+        assert_eq!(hard_limit_of_files("Max open files  unlimited  unlimited  files"), usize::MAX);
+    }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwapOption;
 use gateway_config::Live;
+use gateway_proxy::is_out_of_files;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, TcpKeepalive, Type};
@@ -119,7 +120,10 @@ pub(crate) async fn accept(
                         tracing::warn!(%error, "accepting connections fails; it is tried again");
                     }
                     struggling = true;
-                    tokio::time::sleep(REST).await;
+                    let has_room = is_out_of_files(&error) && stand.door.give_up_idle();
+                    if !has_room {
+                        tokio::time::sleep(REST).await;
+                    }
                 }
             },
         }

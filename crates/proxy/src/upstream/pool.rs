@@ -102,6 +102,12 @@ impl Pool {
         self.look_after(kept, idle);
     }
 
+    /// Closes the connections that nobody uses, however short a time they have been kept. Tells how many there were.
+    pub(super) fn give_up_idle(&self) -> usize {
+        let mut kept = self.lock();
+        kept.origins.values_mut().map(|origin| std::mem::take(&mut origin.idle).len()).sum()
+    }
+
     fn look_after(self: &Arc<Self>, mut kept: MutexGuard<'_, Kept>, idle: Duration) {
         if !kept.swept {
             kept.swept = true;

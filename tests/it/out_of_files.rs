@@ -1,0 +1,121 @@
+//! No file may be opened any more: what nobody uses is closed, and no channel is to blame.
+
+use gateway_tests::{
+    Gate, Gateway, GatewayProcess, Raw, RawAnswer, USER_KEY, Upstream, chat, eventually, in_good_time,
+    weighted,
+};
+
+/// As many connections to an upstream are left idle.
+const IDLE: usize = 10;
+
+/// Two models, `m` and `other`, of two upstreams.
+async fn serving(up: &Upstream, other: &Upstream) -> Option<GatewayProcess> {
+    Gateway::serving("m", [up])
+        .model("other", weighted([(other, 10)]))
+        // A worker gives up its own.
+        .set("server.workers", 1)
+        .spawn()
+        .await
+}
+
+/// What is sent for a call.
+fn call(model: &str) -> String {
+    let body = format!("{{\"model\":\"{model}\",\"messages\":[]}}");
+    let length = body.len();
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {USER_KEY}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+async fn answer(client: &mut Raw) -> RawAnswer {
+    client.answer().await.expect("an answer")
+}
+
+/// A client whose connection is accepted.
+async fn accepted(gw: &GatewayProcess) -> Raw {
+    let mut client = Raw::connect(gw.address()).await;
+    client.send("GET /livez HTTP/1.1\r\nhost: gw\r\n\r\n").await;
+    assert_eq!(answer(&mut client).await.status, 200);
+    client
+}
+
+/// Leaves idle connections to the upstream behind. The clients keep theirs as long as they live.
+async fn leave_idle(gw: &GatewayProcess, up: &Upstream, gate: &Gate) -> Vec<Raw> {
+    let mut clients = Vec::new();
+    for _ in 0..IDLE {
+        let mut client = Raw::connect(gw.address()).await;
+        client.send(call("m")).await;
+        clients.push(client);
+    }
+    eventually("all calls are with the upstream", || up.in_flight() == IDLE).await;
+    gate.open();
+    for client in &mut clients {
+        assert_eq!(answer(client).await.status, 200);
+    }
+    assert!(up.open_connections() >= IDLE);
+    clients
+}
+
+/// Fills the gaps between open files, and lets none be opened beyond the last of them.
+async fn use_up_files(gw: &GatewayProcess) -> Vec<Raw> {
+    let mut clients = Vec::new();
+    while gw.open_files() <= gw.last_file() {
+        clients.push(accepted(gw).await);
+    }
+    gw.freeze_files();
+    clients
+}
+
+#[tokio::test]
+async fn a_call_that_needs_a_connection_gets_the_file_of_one_that_nobody_uses() {
+    let gate = Gate::shut();
+    let up = Upstream::scripted().always(chat("idle").behind(&gate)).start().await;
+    let other = Upstream::scripted().always(chat("other")).start().await;
+    let Some(gw) = serving(&up, &other).await else { return };
+    let mut clients = leave_idle(&gw, &up, &gate).await;
+    let _held = use_up_files(&gw).await;
+    let client = clients.first_mut().expect("there are some");
+
+    client.send(call("other")).await;
+    assert_eq!(answer(client).await.status, 200);
+    in_good_time("idle ones are closed", async || (up.open_connections() == 0).then_some(())).await;
+    client.send(call("m")).await;
+    assert_eq!(answer(client).await.status, 200);
+    gw.says("idle upstream connections were closed").await;
+}
+
+#[tokio::test]
+async fn a_client_that_comes_gets_the_file_of_a_connection_that_nobody_uses() {
+    let gate = Gate::shut();
+    let up = Upstream::scripted().always(chat("idle").behind(&gate)).start().await;
+    let other = Upstream::scripted().start().await;
+    let Some(gw) = serving(&up, &other).await else { return };
+    let _clients = leave_idle(&gw, &up, &gate).await;
+    let _held = use_up_files(&gw).await;
+
+    let _accepted = accepted(&gw).await;
+    in_good_time("idle ones are closed", async || (up.open_connections() == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn where_nothing_can_be_closed_calls_are_told_to_come_again_and_no_channel_is_thought_ill() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let other = Upstream::scripted().start().await;
+    let Some(gw) = serving(&up, &other).await else { return };
+    let mut client = accepted(&gw).await;
+    let _held = use_up_files(&gw).await;
+
+    // More often than a channel may fail.
+    for _ in 0..20 {
+        client.send(call("m")).await;
+        let refused = answer(&mut client).await;
+        assert_eq!((refused.status, refused.error_code().as_str()), (503, "out_of_files"));
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+    assert_eq!(up.connections(), 0);
+
+    gw.unfreeze_files();
+    client.send(call("m")).await;
+    assert_eq!(answer(&mut client).await.status, 200);
+}
