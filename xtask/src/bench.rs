@@ -13,6 +13,7 @@ mod report;
 mod rounds;
 mod scaling;
 mod scenarios;
+mod share;
 mod soak;
 mod targets;
 mod training;
@@ -50,6 +51,9 @@ pub(crate) struct Options {
     /// Instead: this many workers beside one
     #[arg(long, value_name = "NUMBER")]
     workers: Option<u32>,
+    /// With --workers: so many hundredths of a core for each worker, so that load and upstream are not the limit; as root
+    #[arg(long, value_name = "PERCENT", requires = "workers")]
+    share: Option<u32>,
     /// Instead: how cost grows with connections, channels, users and models
     #[arg(long)]
     scaling: bool,

@@ -66,6 +66,17 @@ impl Child {
         Ok(())
     }
 
+    /// The ids of its threads, and their names.
+    pub(super) fn threads(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let mut threads = Vec::new();
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let task = task?;
+            let name = std::fs::read_to_string(task.path().join("comm"))?;
+            threads.push((task.file_name().to_string_lossy().into_owned(), name.trim().to_owned()));
+        }
+        Ok(threads)
+    }
+
     /// Processor time of all threads so far, as the scheduler counted it.
     pub(super) fn cpu_nanoseconds(&self) -> anyhow::Result<u64> {
         let mut sum = 0;

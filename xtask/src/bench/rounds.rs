@@ -6,6 +6,7 @@ use super::house::House;
 use super::process::{ANY_CORE, Child, LOAD_CORE, TARGET_CORE};
 use super::report::{Figures, Report};
 use super::scenarios::{Cost, SCENARIOS, Scenario};
+use super::share::Shares;
 use super::targets::{DIRECT, FULL, GATEWAY, NGINX};
 use crate::shell::say;
 
@@ -64,18 +65,20 @@ pub(super) fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// One worker beside several, all of them on all cores, as the load is.
+/// One worker beside several, all of them on all cores, as the load is, or each with a part of one.
 pub(super) fn measure_workers(bench: &Bench, workers: u32, report: &mut Report) -> anyhow::Result<()> {
     let mut gateways = Vec::new();
     for workers in [1, workers] {
         let gateway = bench.start_gateway(House { workers, ..House::PLAIN }, ANY_CORE)?;
-        gateways.push((format!("{GATEWAY}, workers = {workers}"), gateway));
+        let shares = bench.options.share.map(|percent| Shares::give(&gateway, percent)).transpose()?;
+        // In this order: a group can only be removed when nobody is in it any more.
+        gateways.push((format!("{GATEWAY}, workers = {workers}"), gateway, shares));
     }
     for round in 0..bench.rounds() {
         for scenario in wanted(bench).filter(|scenario| matches!(scenario.cost, Cost::Request | Cost::Event))
         {
             say(&format!("round {}: {}: {}", round + 1, scenario.name, scenario.meaning));
-            for (name, child) in &gateways {
+            for (name, child, _shares) in &gateways {
                 let arguments = House::PLAIN.arguments();
                 let target =
                     Target { name: name.clone(), address: &child.first_line, arguments, child: Some(child) };
