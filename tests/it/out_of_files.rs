@@ -1,7 +1,7 @@
 //! No file may be opened any more: what nobody uses is closed, and no channel is to blame.
 
 use gateway_tests::{
-    Gate, Gateway, GatewayProcess, Raw, RawAnswer, USER_KEY, Upstream, chat, eventually, in_good_time,
+    Gate, Gateway, GatewayProcess, Raw, RawAnswer, USER_KEY, Upstream, chat, eventually, in_good_time, sse,
     weighted,
 };
 
@@ -20,7 +20,11 @@ async fn serving(up: &Upstream, other: &Upstream) -> Option<GatewayProcess> {
 
 /// What is sent for a call.
 fn call(model: &str) -> String {
-    let body = format!("{{\"model\":\"{model}\",\"messages\":[]}}");
+    request(&format!("\"model\":\"{model}\""))
+}
+
+fn request(members: &str) -> String {
+    let body = format!("{{{members},\"messages\":[]}}");
     let length = body.len();
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {USER_KEY}\r\n\
@@ -118,4 +122,26 @@ async fn where_nothing_can_be_closed_calls_are_told_to_come_again_and_no_channel
     gw.unfreeze_files();
     client.send(call("m")).await;
     assert_eq!(answer(&mut client).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stream_that_runs_goes_on_and_a_client_that_waits_is_served_when_there_are_files_again() {
+    let gate = Gate::shut();
+    let up = Upstream::scripted().always(sse(["a", "b"]).hold_before(1, &gate)).start().await;
+    let other = Upstream::scripted().start().await;
+    let Some(gw) = serving(&up, &other).await else { return };
+    let mut streaming = Raw::connect(gw.address()).await;
+    streaming.send(request("\"model\":\"m\",\"stream\":true")).await;
+    eventually("the stream has begun", || up.in_flight() == 1).await;
+    let _held = use_up_files(&gw).await;
+    let mut waiting = Raw::connect(gw.address()).await;
+    waiting.send("GET /livez HTTP/1.1\r\nhost: gw\r\n\r\n").await;
+    gw.says("accepting connections fails").await;
+
+    gate.open();
+    let streamed = answer(&mut streaming).await;
+    assert!(streamed.body.ends_with(b"data: [DONE]\n\n"), "{}", String::from_utf8_lossy(&streamed.body));
+
+    gw.unfreeze_files();
+    assert_eq!(answer(&mut waiting).await.status, 200);
 }

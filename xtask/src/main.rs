@@ -38,7 +38,7 @@ struct Arguments {
 enum Task {
     /// Run everything that must hold before a change lands, except the tests
     Ci {
-        /// What takes too long for every change, too: fuzzing, 100,000 random bodies, the campaigns at full size
+        /// What takes too long for every change, too: fuzzing, 100,000 random bodies, a release, the campaigns at full size
         #[arg(long)]
         long: bool,
     },
