@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::shell::{Step, cargo};
+use crate::shell::{Step, cargo, root};
 
 /// The toolchain that runs this.
 pub(super) struct Compiler {
@@ -49,10 +49,16 @@ impl Compiler {
 
     fn build(&self, name: &str, flag: &str) -> anyhow::Result<PathBuf> {
         let folder = self.folder.join(name);
+        let given = std::env::var("RUSTFLAGS").unwrap_or_default();
+        // Where somebody's files are is nobody's business, and would make each machine's program another one.
+        let (sources, here) = (cargo_home()?, text(root())?.to_owned());
+        let moved =
+            [(sources, "cargo"), (here, ".")].map(|(from, to)| format!("--remap-path-prefix={from}={to}"));
+        let flags = flags(&given, moved.iter().map(String::as_str).chain([flag]));
         // Named, so that the flag is for the program alone and not for what only helps to build it.
         cargo(["build", "--locked", "--release", "--package", "gateway-server", "--target", &self.host])
             .args(["--target-dir", text(&folder)?])
-            .env("CARGO_ENCODED_RUSTFLAGS", flags(std::env::var("RUSTFLAGS").ok().as_deref(), flag))
+            .env("CARGO_ENCODED_RUSTFLAGS", flags)
             .run()?;
         Ok(folder.join(&self.host).join("release").join("gateway-server"))
     }
@@ -65,10 +71,18 @@ impl Compiler {
     }
 }
 
-/// The flags of the one who calls us, and one more, as cargo takes them apart again.
-fn flags(given: Option<&str>, flag: &str) -> String {
-    let given = given.unwrap_or_default().split_whitespace();
-    given.chain([flag]).collect::<Vec<_>>().join("\u{1f}")
+/// The flags of the one who calls us, and more, as cargo takes them apart again.
+fn flags<'f>(given: &'f str, more: impl Iterator<Item = &'f str>) -> String {
+    given.split_whitespace().chain(more).collect::<Vec<_>>().join("\u{1f}")
+}
+
+/// Where cargo keeps the sources of others.
+fn cargo_home() -> anyhow::Result<String> {
+    if let Ok(home) = std::env::var("CARGO_HOME") {
+        return Ok(home);
+    }
+    let home = std::env::home_dir().context("there is no home folder, and CARGO_HOME is not set")?;
+    Ok(text(&home.join(".cargo"))?.to_owned())
 }
 
 fn text(path: &Path) -> anyhow::Result<&str> {
@@ -81,10 +95,11 @@ mod tests {
 
     #[test]
     fn the_flags_of_the_caller_are_kept_and_a_path_with_a_blank_is_one_flag() {
+        let more = ["-Cprofile-use=/a b"];
         assert_eq!(
-            flags(Some("-C target-cpu=native"), "-Cprofile-use=/a b"),
+            flags("-C target-cpu=native", more.into_iter()),
             "-C\u{1f}target-cpu=native\u{1f}-Cprofile-use=/a b"
         );
-        assert_eq!(flags(None, "-Cx"), "-Cx");
+        assert_eq!(flags("", more.into_iter()), more.concat());
     }
 }
