@@ -6,7 +6,8 @@ use gateway_tests::{
 };
 use serde_json::{Value, json};
 
-fn hedged(upstreams: &[&Upstream], after: &str) -> GatewayBuilder {
+/// Channels of one model in this order, the next one asked beside the first after so long.
+pub(crate) fn hedged(upstreams: &[&Upstream], after: &str) -> GatewayBuilder {
     let after = after.to_owned();
     Gateway::serving_weighted("m", in_order(upstreams.iter().copied())).config(move |table| {
         let models = table.get_mut("models").and_then(toml::Value::as_array_mut).expect("there are models");
@@ -28,7 +29,7 @@ async fn save_up(gw: &Gateway, calls: usize) {
 }
 
 /// Answers at once what does not stream, and streams as it is told.
-async fn streaming(reply: impl Into<Reply>) -> Upstream {
+pub(crate) async fn streaming(reply: impl Into<Reply>) -> Upstream {
     let reply = reply.into();
     Upstream::answering(move |request| if request.wants_stream() { reply.clone() } else { chat("quick") })
         .start()

@@ -175,22 +175,27 @@ impl GatewayProcess {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
-    /// The number of the last file that it holds open: as many as it has, less one, when there is no gap before it.
-    pub fn last_file(&self) -> usize {
-        let files =
-            std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).into_iter().flatten().flatten();
-        let numbers = files.filter_map(|file| file.file_name().to_str()?.parse().ok());
-        numbers.max().unwrap_or(0)
+    /// How many numbers below that of its last open file are free.
+    pub fn file_gaps(&self) -> usize {
+        let numbers = self.file_numbers();
+        numbers.iter().max().map_or(0, |last| last + 1 - numbers.len())
     }
 
     /// Lets it open no file with a number beyond that of the last one.
     pub fn freeze_files(&self) {
-        self.limit_files(Some(self.last_file() as u64 + 1));
+        let last = self.file_numbers().into_iter().max().expect("a process has files open");
+        self.limit_files(Some(last as u64 + 1));
     }
 
     /// Lets it open as many files again as this process may.
     pub fn unfreeze_files(&self) {
         self.limit_files(getrlimit(Resource::Nofile).maximum);
+    }
+
+    fn file_numbers(&self) -> Vec<usize> {
+        let files =
+            std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).into_iter().flatten().flatten();
+        files.filter_map(|file| file.file_name().to_str()?.parse().ok()).collect()
     }
 
     fn limit_files(&self, current: Option<u64>) {

@@ -52,7 +52,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NUMBER")]
     workers: Option<u32>,
     /// With --workers: so many hundredths of a core for each worker, so that load and upstream are not the limit; as root
-    #[arg(long, value_name = "PERCENT", requires = "workers")]
+    #[arg(long, value_name = "PERCENT", requires = "workers", value_parser = clap::value_parser!(u32).range(10..=100))]
     share: Option<u32>,
     /// Instead: how cost grows with connections, channels, users and models
     #[arg(long)]
@@ -150,7 +150,7 @@ impl Bench {
         std::fs::create_dir_all(&folder)?;
         let load = programs.join("gateway-load");
         let gateway = match &options.program {
-            // Cargo has started us at the root of the workspace; the path was meant from where the caller stands.
+            // A name alone would be looked for on PATH.
             Some(program) => std::path::absolute(program).context("the program's path is none")?,
             None => programs.join("gateway-server"),
         };

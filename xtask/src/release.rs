@@ -33,8 +33,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let compiler = Compiler::find(&target)?;
     let profile = folder.join("gateway-server.profdata");
     match &options.profile {
-        // Cargo has started us at the root of the workspace; the path was meant from where the caller stands.
-        Some(given) => keep(&std::path::absolute(given)?, &profile)?,
+        Some(given) => keep(given, &profile)?,
         None => show(&compiler, &target.join("shown"), &profile)?,
     }
     let program = folder.join("gateway-server");
@@ -58,11 +57,10 @@ fn show(compiler: &Compiler, shown: &Path, profile: &Path) -> anyhow::Result<()>
     compiler.merge(shown, profile)
 }
 
+/// Copies a file beside its place and moves it there: a program that runs cannot be written to, and a profile may be copied to
+/// where it is.
 fn keep(from: &Path, to: &Path) -> anyhow::Result<()> {
-    if from != to {
-        // A program that runs cannot be written to, but its name can be taken from it.
-        let _gone = fs::remove_file(to);
-        fs::copy(from, to).with_context(|| format!("cannot copy {}", from.display()))?;
-    }
-    Ok(())
+    let fresh = to.with_extension("new");
+    fs::copy(from, &fresh).with_context(|| format!("cannot copy {}", from.display()))?;
+    fs::rename(&fresh, to).with_context(|| format!("cannot put {} in its place", to.display()))
 }

@@ -87,9 +87,9 @@ impl Door {
         &self.house.meters
     }
 
-    /// Closes what nobody uses, for the sake of the files that it holds open. `false` where there was nothing.
+    /// Closes some of what nobody uses, for the sake of the files that it takes. `false` where there was nothing.
     pub(crate) fn give_up_idle(&self) -> bool {
-        self.worker.as_ref().is_some_and(Worker::give_up_idle)
+        self.house.proxy.give_up_idle()
     }
 
     /// Answers one request. A panic on the way is answered 500, to this client only. A `crowded` connection is one too

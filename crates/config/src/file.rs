@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Environment, Problem, Problems, Source, original};
 
-/// A larger file is not a configuration. A hundred thousand users fit into half of it.
+/// A larger file is hardly a configuration. A hundred thousand users fit into half of it.
 const LARGEST: u64 = 16 << 20;
 
 /// The configuration file's text, with where it was found.
@@ -65,7 +65,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, Problems> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(about(path, "is larger than 16MiB, so it is no configuration").into());
+        return Err(about(path, "is larger than 16MiB; make most of the users over the admin API").into());
     }
     String::from_utf8(bytes).map(Some).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(refusal(&path), "is not a regular file");
         fs::remove_dir(&path).unwrap();
         fs::write(&path, vec![b'#'; (16 << 20) + 1]).unwrap();
-        assert_eq!(refusal(&path), "is larger than 16MiB, so it is no configuration");
+        assert_eq!(refusal(&path), "is larger than 16MiB; make most of the users over the admin API");
         fs::write(&path, b"# f\xc3\xbcr\nx = \"\xff\"").unwrap();
         assert_eq!(
             read(&path).unwrap_err().to_string(),

@@ -14,7 +14,7 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 
 use crate::clean::clean;
-use crate::{Probe, ProbeReport};
+use crate::{Probe, ProbeReport, is_out_of_files};
 
 mod answer;
 mod names;
@@ -139,7 +139,12 @@ impl HttpProbe {
         let unasked = |why| Failure::new(AttemptOutcome::Connect, why);
         let request = question.request(key).map_err(unasked)?;
         let response = self.client.request(request).await.map_err(|error| {
-            let outcome = if error.is_connect() { AttemptOutcome::Connect } else { AttemptOutcome::Broken };
+            let outcome = match error.is_connect() {
+                // The channel was not asked.
+                _ if is_out_of_files(&error) => AttemptOutcome::CallerError,
+                true => AttemptOutcome::Connect,
+                false => AttemptOutcome::Broken,
+            };
             Failure::new(outcome, chain(&error))
         })?;
         Answer::read(response, wants, max_body).await.map_err(|error| {

@@ -190,10 +190,10 @@ impl From<SendError> for Failure {
                     ConnectError::Tcp(_) | ConnectError::Http(_) => ProxyError::Connect,
                     ConnectError::Tls(_) => ProxyError::Tls,
                     ConnectError::Timeout => ProxyError::Timeout,
-                    // The channel is not to blame, and no other one would fare better.
+                    // The channel is not to blame. Another one may have a connection that can be shared.
                     ConnectError::NoFile(_) => {
-                        let outcome = AttemptOutcome::CallerError;
-                        return Self::blamed(ProxyError::NoFile, outcome, Repeat::Never, why);
+                        let (outcome, repeat) = (AttemptOutcome::CallerError, Repeat::NotExecuted);
+                        return Self::blamed(ProxyError::NoFile, outcome, repeat, why);
                     }
                 };
                 Self::blamed(shown, AttemptOutcome::Connect, Repeat::NotExecuted, why)

@@ -96,11 +96,6 @@ impl Worker {
         response
     }
 
-    /// Closes this worker's upstream connections that nobody uses, for the sake of their files. `false` where there were none.
-    pub fn give_up_idle(&self) -> bool {
-        self.upstreams.give_up_idle()
-    }
-
     /// What the gateway answers itself, and what it carries.
     async fn admit(
         &self,

@@ -76,7 +76,7 @@ pub use plane::AdoptError;
 pub use request_body::RequestBody;
 pub use request_id::{REQUEST_ID, RequestId, seed};
 pub use socket::Socket;
-pub use upstream::{Names, is_out_of_files};
+pub use upstream::Names;
 
 use affinity::Directory;
 use drain::Cut;
@@ -84,7 +84,7 @@ use gateway::Shared;
 use journal::Journal;
 use plane::Plane;
 use room::Room;
-use upstream::Upstreams;
+use upstream::{EveryPool, Upstreams};
 
 /// What the data plane is built from.
 pub struct Parts {
@@ -117,6 +117,7 @@ pub struct Proxy {
     metrics: Metrics,
     tls: Arc<rustls::ClientConfig>,
     names: Names,
+    every_pool: EveryPool,
     /// One for each worker: registering with it must not make workers meet.
     cuts: Mutex<Vec<Cut>>,
 }
@@ -132,7 +133,8 @@ impl Proxy {
         let directory = Directory { objects, recall };
         let room = Room::new(metrics.no_room());
         let shared = Arc::new(Shared { plane, sessions, directory, board, journal, room });
-        Ok(Self { shared, pools, metrics, tls, names, cuts: Mutex::default() })
+        let (every_pool, cuts) = (EveryPool::default(), Mutex::default());
+        Ok(Self { shared, pools, metrics, tls, names, every_pool, cuts })
     }
 
     /// Puts a snapshot in force. Calls under way keep the one they began with. On an error the old one stays.
@@ -146,7 +148,13 @@ impl Proxy {
     pub fn worker(&self) -> Worker {
         let cut = Cut::default();
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner).push(cut.clone());
-        Worker::new(Arc::clone(&self.shared), Upstreams::new(&self.tls, self.names.clone()), cut)
+        let upstreams = Upstreams::new(&self.tls, self.names.clone(), &self.every_pool);
+        Worker::new(Arc::clone(&self.shared), upstreams, cut)
+    }
+
+    /// Closes some upstream connections that nobody uses, for the sake of the files that they take. `false` where there are none.
+    pub fn give_up_idle(&self) -> bool {
+        self.every_pool.give_up_idle()
     }
 
     /// How many requests are under way, and how many of them are streamed answers or WebSockets.

@@ -6,6 +6,7 @@
 mod answer_body;
 mod asked;
 mod connect;
+mod every_pool;
 mod http1;
 mod idleness;
 mod names;
@@ -24,8 +25,8 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use answer_body::{AnswerBody, AnswerError};
 pub(crate) use asked::Asked;
-pub use connect::is_out_of_files;
 pub(crate) use connect::{ConnectError, Connector};
+pub(crate) use every_pool::EveryPool;
 pub use names::Names;
 pub(crate) use outgoing::Outgoing;
 pub(crate) use switch::Switched;
@@ -44,6 +45,7 @@ pub(crate) fn read_answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8>, bool, bool
 #[derive(Clone, Debug)]
 pub(crate) struct Upstreams {
     pool: Arc<Pool>,
+    every_pool: EveryPool,
     connector: Connector,
 }
 
@@ -72,9 +74,13 @@ pub(crate) enum SendError {
 // === impl Upstreams ===
 
 impl Upstreams {
-    /// Connections made with this TLS configuration, none yet.
-    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>, names: Names) -> Self {
-        Self { pool: Arc::new(Pool::default()), connector: Connector::new(tls, names) }
+    /// Connections made with this TLS configuration, none yet, kept in a pool beside those of others.
+    pub(crate) fn new(tls: &Arc<rustls::ClientConfig>, names: Names, every_pool: &EveryPool) -> Self {
+        Self {
+            pool: every_pool.open(),
+            every_pool: every_pool.clone(),
+            connector: Connector::new(tls, names),
+        }
     }
 
     /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.
@@ -142,38 +148,34 @@ impl Upstreams {
         request: Request<Outgoing>,
         timeouts: Timeouts,
     ) -> Result<Switched, SendError> {
-        let connect = || self.connector.connect_alone(target, timeouts.connect);
-        let alone = self.with_a_file(connect).await.map_err(SendError::Connect)?;
+        let connect = |limit| self.connector.connect_alone(target, limit);
+        let alone = self.with_a_file(timeouts.connect, connect).await.map_err(SendError::Connect)?;
         switch::over(alone, request).await
     }
 
     async fn connect(&self, target: &Target, timeouts: Timeouts) -> Result<Connection, ConnectError> {
-        let connection = self.with_a_file(|| self.connector.connect(target, timeouts.connect)).await?;
+        let connect = |limit| self.connector.connect(target, limit);
+        let connection = self.with_a_file(timeouts.connect, connect).await?;
         self.pool.share(target.origin(), &connection, timeouts.idle);
         Ok(connection)
     }
 
-    /// Connects; where no file is left for that, once more without the connections that nobody uses.
-    async fn with_a_file<C, F>(&self, connect: impl Fn() -> F) -> Result<C, ConnectError>
+    /// Connects; where no file is left for that, again with those of connections that nobody uses.
+    async fn with_a_file<C, F>(
+        &self,
+        limit: Duration,
+        connect: impl Fn(Duration) -> F,
+    ) -> Result<C, ConnectError>
     where
         F: Future<Output = Result<C, ConnectError>>,
     {
-        match connect().await {
-            Err(ConnectError::NoFile(_)) if self.give_up_idle() => connect().await,
-            settled => settled,
+        let until = Instant::now() + limit;
+        loop {
+            match connect(until.saturating_duration_since(Instant::now())).await {
+                Err(ConnectError::NoFile(_)) if self.every_pool.give_up_idle() => {}
+                settled => return settled,
+            }
         }
-    }
-
-    /// Closes all connections that nobody uses. `false` where there were none.
-    pub(crate) fn give_up_idle(&self) -> bool {
-        let given_up = self.pool.give_up_idle();
-        if given_up > 0 {
-            tracing::warn!(
-                given_up,
-                "no file is left: idle upstream connections were closed; raise the limit of open files"
-            );
-        }
-        given_up > 0
     }
 }
 

@@ -1,17 +1,20 @@
 //! The load generator: a closed loop on a fixed number of connections, bounded in time.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
 
 use crate::answer::Answer;
 use crate::http1::{read_body, read_head};
 use crate::request::Wording;
+use crate::secure;
 
 /// What to send, how much of it, and for how long.
 #[derive(Clone, Debug, Args)]
@@ -27,6 +30,9 @@ pub(crate) struct Plan {
     /// Seconds of the measurement.
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
+    /// Speak TLS with a server that shows this certificate, PEM.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
     /// Whole requests per second over all connections, evenly spaced; 0 is as fast as possible.
     #[arg(long, default_value_t = 0.0)]
     rate: f64,
@@ -54,6 +60,7 @@ struct Seen {
 /// Runs the plan; the report is one JSON object.
 pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
     let requests: Arc<[Vec<u8>]> = plan.wording.requests().into();
+    let tls = plan.trust.as_deref().map(secure::trusting).transpose()?;
     let start = Instant::now();
     let from = start + Duration::from_secs_f64(plan.warmup);
     let until = from + Duration::from_secs_f64(plan.seconds);
@@ -61,7 +68,7 @@ pub(crate) async fn run(plan: Plan) -> anyhow::Result<Value> {
     for number in 0..plan.connections {
         let pace = Pace::new(&plan, number, start);
         let turns = Turns { requests: Arc::clone(&requests), next: number };
-        tasks.spawn(drive(plan.wording.clone(), turns, pace, from, until));
+        tasks.spawn(drive(plan.wording.clone(), tls.clone(), turns, pace, (from, until)));
     }
     let mut all = Seen::default();
     while let Some(seen) = tasks.join_next().await {
@@ -148,7 +155,13 @@ impl Pace {
     }
 }
 
-async fn drive(wording: Wording, mut turns: Turns, mut pace: Pace, from: Instant, until: Instant) -> Seen {
+async fn drive(
+    wording: Wording,
+    tls: Option<TlsConnector>,
+    mut turns: Turns,
+    mut pace: Pace,
+    (from, until): (Instant, Instant),
+) -> Seen {
     let mut seen = Seen::default();
     while Instant::now() < until {
         let Ok(mut stream) = TcpStream::connect(wording.to).await else {
@@ -157,11 +170,15 @@ async fn drive(wording: Wording, mut turns: Turns, mut pace: Pace, from: Instant
             continue;
         };
         let talk = Talk { events: wording.events, from, until };
-        if stream.set_nodelay(true).is_err()
-            || talk.run(&mut stream, &mut turns, &mut pace, &mut seen).await.is_err()
-        {
-            seen.errors += 1;
-        }
+        let talked = match (stream.set_nodelay(true), &tls) {
+            (Err(error), _) => Err(error),
+            (Ok(()), None) => talk.run(&mut stream, &mut turns, &mut pace, &mut seen).await,
+            (Ok(()), Some(tls)) => match tls.connect(wording.to.ip().into(), stream).await {
+                Ok(mut stream) => talk.run(&mut stream, &mut turns, &mut pace, &mut seen).await,
+                Err(error) => Err(error),
+            },
+        };
+        seen.errors += u64::from(talked.is_err());
     }
     seen
 }
@@ -176,9 +193,9 @@ struct Talk {
 // === impl Talk ===
 
 impl Talk {
-    async fn run(
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut S,
         turns: &mut Turns,
         pace: &mut Pace,
         seen: &mut Seen,
@@ -187,6 +204,7 @@ impl Talk {
         while Instant::now() < self.until {
             let began = pace.turn().await;
             stream.write_all(turns.take()).await?;
+            stream.flush().await?;
             let Some(head) = read_head(stream, &mut buffer).await? else {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             };

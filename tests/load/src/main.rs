@@ -9,11 +9,14 @@ mod client;
 mod hold;
 mod http1;
 mod request;
+mod secure;
 mod upstream;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -29,6 +32,12 @@ enum Command {
         /// Where to listen.
         #[arg(long, default_value = "127.0.0.1:0")]
         listen: SocketAddr,
+        /// Speak TLS and show this certificate, PEM.
+        #[arg(long, requires = "key")]
+        cert: Option<PathBuf>,
+        /// Its private key, PEM.
+        #[arg(long, requires = "cert")]
+        key: Option<PathBuf>,
     },
     /// Sends one request after the other on each of a number of connections; prints one JSON object.
     Closed(client::Plan),
@@ -38,10 +47,14 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
+    open_as_many_files_as_allowed();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command {
-            Command::Upstream { listen } => upstream::serve(listen).await,
+            Command::Upstream { listen, cert, key } => {
+                let tls = cert.zip(key).map(|(cert, key)| secure::showing(&cert, &key)).transpose()?;
+                upstream::serve(listen, tls).await
+            }
             Command::Closed(plan) => {
                 let report = client::run(plan).await?;
                 say(&report.to_string());
@@ -54,6 +67,13 @@ fn main() -> anyhow::Result<()> {
             }
         }
     })
+}
+
+/// Many connections are many files.
+fn open_as_many_files_as_allowed() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // If it cannot be had, connections fail and are counted as errors.
+    let _more = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }
 
 /// Prints a line for the program that started this one.

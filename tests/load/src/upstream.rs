@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use memchr::memmem;
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::http1::{read_body, read_head};
 use crate::say;
@@ -43,7 +44,7 @@ impl Script {
     }
 }
 
-pub(crate) async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
+pub(crate) async fn serve(listen: SocketAddr, tls: Option<TlsAcceptor>) -> anyhow::Result<()> {
     let listener = bind(listen)?;
     say(&listener.local_addr()?.to_string());
     let mut connections = JoinSet::new();
@@ -53,7 +54,13 @@ pub(crate) async fn serve(listen: SocketAddr) -> anyhow::Result<()> {
             accepted = listener.accept() => {
                 let (stream, _) = accepted?;
                 stream.set_nodelay(true)?;
-                connections.spawn(answer_all(stream));
+                match &tls {
+                    None => connections.spawn(answer_all(stream)),
+                    Some(tls) => {
+                        let handshake = tls.accept(stream);
+                        connections.spawn(async { answer_all(handshake.await?).await })
+                    }
+                };
             }
             Some(_) = connections.join_next() => {}
             _ = stop.recv() => return Ok(()),
@@ -69,7 +76,7 @@ fn bind(listen: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Answers on one connection until it is closed; a broken connection is the other side's business.
-async fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
+async fn answer_all<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> std::io::Result<()> {
     let mut buffer = Vec::with_capacity(2 << 10);
     let whole = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
@@ -88,11 +95,12 @@ async fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
             Some(script) if streamed => stream_answer(&mut stream, script).await?,
             Some(_) | None => stream.write_all(whole.as_bytes()).await?,
         }
+        stream.flush().await?;
     }
     Ok(())
 }
 
-async fn stream_answer(stream: &mut TcpStream, script: Script) -> std::io::Result<()> {
+async fn stream_answer<S: AsyncWrite + Unpin>(stream: &mut S, script: Script) -> std::io::Result<()> {
     stream
         .write_all(
             b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -117,6 +125,7 @@ async fn stream_answer(stream: &mut TcpStream, script: Script) -> std::io::Resul
             out.extend_from_slice(b"0\r\n\r\n");
         }
         stream.write_all(&out).await?;
+        stream.flush().await?;
     }
     Ok(())
 }

@@ -72,7 +72,9 @@ pub(super) fn measure_workers(bench: &Bench, workers: u32, report: &mut Report) 
         let gateway = bench.start_gateway(House { workers, ..House::PLAIN }, ANY_CORE)?;
         let shares = bench.options.share.map(|percent| Shares::give(&gateway, percent)).transpose()?;
         // In this order: a group can only be removed when nobody is in it any more.
-        gateways.push((format!("{GATEWAY}, workers = {workers}"), gateway, shares));
+        let share = bench.options.share.map(|percent| format!(", {percent} % of a core each"));
+        let name = format!("{GATEWAY}, workers = {workers}{}", share.unwrap_or_default());
+        gateways.push((name, gateway, shares));
     }
     for round in 0..bench.rounds() {
         for scenario in wanted(bench).filter(|scenario| matches!(scenario.cost, Cost::Request | Cost::Event))

@@ -27,9 +27,10 @@ fn connections(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let gateway = bench.start_gateway(House::PLAIN, TARGET_CORE)?;
     let all: &[usize] = if bench.options.quick { &[1, 10] } else { &[1, 10, 100, 1_000, 10_000] };
     let most = most_connections()?;
+    let mut all: Vec<_> = all.iter().map(|connections| *connections.min(&most)).collect();
+    all.dedup();
     let mut rows = Vec::new();
     for connections in all {
-        let connections = *connections.min(&most);
         say(&format!("{connections} connections"));
         let load = load(bench, &gateway, House::PLAIN, connections)?;
         rows.push(vec![

@@ -11,7 +11,8 @@ use super::process::Child;
 /// limit single threads.
 const GROUPS: &str = "/sys/fs/cgroup/cpu";
 
-/// In how short a time a share is given out, in microseconds: short, so that nobody waits for long.
+/// In how short a time a share is given out, in microseconds: short, so that nobody waits for long. The kernel gives out no less
+/// than a millisecond, so a share is a tenth at least.
 const PERIOD: u32 = 10_000;
 
 /// How the threads of workers are called.

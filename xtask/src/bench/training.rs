@@ -13,45 +13,73 @@ use crate::shell::say;
 /// How long each load lasts on each gateway, in seconds: until what a start has cost counts for little.
 const SECONDS: f64 = 1.5;
 
-/// The host of the upstream that speaks TLS.
+/// The host of everybody who speaks TLS.
 const HOST: &str = "127.0.0.1";
 
-/// Puts small and large requests and streams on gateways with little and with much to choose from, and on one whose upstream
-/// is another one behind TLS; all of them end in good order, because only then they say what they did.
+/// A certificate that everybody here trusts, and its key: where they lie.
+struct Certificate {
+    cert: String,
+    key: String,
+}
+
+/// Puts small and large requests and streams on gateways in different places. All of them end in good order, because only then
+/// they say what they did.
 pub(super) fn run(bench: &Bench) -> anyhow::Result<()> {
+    let certificate = Certificate::make(bench)?;
+    let trusting = vec!["--trust".to_owned(), certificate.cert.clone()];
+    let (secured, secure_upstream) = start_secured(bench, &certificate)?;
+    let (outer, inner) = start_two(bench, &certificate)?;
     let plain = bench.start_gateway(House::PLAIN, TARGET_CORE)?;
     let full = bench.start_gateway(House::FULL, TARGET_CORE)?;
-    let (outer, inner) = start_behind_tls(bench)?;
-    for (gateway, house) in [(&plain, House::PLAIN), (&full, House::FULL), (&outer, House::PLAIN)] {
+    for (gateway, arguments) in [
+        (&plain, House::PLAIN.arguments()),
+        (&full, House::FULL.arguments()),
+        (&secured, [House::PLAIN.arguments(), trusting].concat()),
+        (&outer, House::PLAIN.arguments()),
+    ] {
         for scenario in SCENARIOS.iter().filter(|of| matches!(of.cost, Cost::Request | Cost::Event)) {
             for text in [&[][..], &["--prose"]] {
                 let words = scenario.arguments.iter().chain(text).map(ToString::to_string);
-                drive(bench, gateway, words.chain(house.arguments()).collect())
+                drive(bench, gateway, words.chain(arguments.clone()).collect())
                     .with_context(|| format!("{}: {}", scenario.name, scenario.meaning))?;
             }
         }
     }
-    [outer, inner, plain, full].into_iter().try_for_each(Child::stop)
+    [outer, inner, plain, full, secured, secure_upstream].into_iter().try_for_each(Child::stop)
 }
 
-/// A gateway whose upstream is a gateway that speaks TLS. Each shows a side of it.
-fn start_behind_tls(bench: &Bench) -> anyhow::Result<(Child, Child)> {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed([HOST.to_owned()])?;
-    let keep = |name: &str, text: String| -> anyhow::Result<String> {
-        let path = bench.folder.join(name);
-        std::fs::write(&path, text)?;
-        Ok(path.to_str().context("the target folder's name is not UTF-8")?.to_owned())
-    };
-    let cert = keep("training-cert.pem", cert.pem())?;
-    let key = keep("training-key.pem", signing_key.serialize_pem())?;
+/// A gateway with TLS on both sides and HTTP/1.1 within, and its upstream.
+fn start_secured(bench: &Bench, certificate: &Certificate) -> anyhow::Result<(Child, Child)> {
+    let Certificate { cert, key } = certificate;
+    let upstream =
+        Child::start_and_read(&bench.load, &["upstream", "--cert", cert, "--key", key], LOAD_CORE)?;
+    let ready_at = format!("{HOST}:{}", free_port()?);
+    let gateway = bench.start(&Wanted {
+        house: House::PLAIN,
+        core: TARGET_CORE,
+        upstream: &format!("https://{}", upstream.first_line),
+        environment: &[
+            ("GATEWAY_SERVER__TLS__CERT", cert),
+            ("GATEWAY_SERVER__TLS__KEY", key),
+            ("GATEWAY_ADMIN__LISTEN", &ready_at),
+            ("SSL_CERT_FILE", cert),
+        ],
+        ready_at: Some(&ready_at),
+    })?;
+    Ok((gateway, upstream))
+}
+
+/// A gateway whose upstream is another one, over TLS: the two agree on HTTP/2, and each shows a side of it.
+fn start_two(bench: &Bench, certificate: &Certificate) -> anyhow::Result<(Child, Child)> {
+    let Certificate { cert, key } = certificate;
     let ready_at = format!("{HOST}:{}", free_port()?);
     let inner = bench.start(&Wanted {
         house: House { is_behind: true, ..House::PLAIN },
         core: TARGET_CORE,
         upstream: &format!("http://{}", bench.upstream.first_line),
         environment: &[
-            ("GATEWAY_SERVER__TLS__CERT", &cert),
-            ("GATEWAY_SERVER__TLS__KEY", &key),
+            ("GATEWAY_SERVER__TLS__CERT", cert),
+            ("GATEWAY_SERVER__TLS__KEY", key),
             ("GATEWAY_ADMIN__LISTEN", &ready_at),
         ],
         ready_at: Some(&ready_at),
@@ -60,7 +88,7 @@ fn start_behind_tls(bench: &Bench) -> anyhow::Result<(Child, Child)> {
         house: House::PLAIN,
         core: TARGET_CORE,
         upstream: &format!("https://{}", inner.first_line),
-        environment: &[("SSL_CERT_FILE", &cert)],
+        environment: &[("SSL_CERT_FILE", cert)],
         ready_at: None,
     })?;
     Ok((outer, inner))
@@ -78,4 +106,21 @@ fn drive(bench: &Bench, gateway: &Child, mut words: Vec<String>) -> anyhow::Resu
         bail!("not every request was answered, or not every stream was whole: {seen}");
     }
     Ok(())
+}
+
+// === impl Certificate ===
+
+impl Certificate {
+    fn make(bench: &Bench) -> anyhow::Result<Self> {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed([HOST.to_owned()])?;
+        let keep = |name: &str, text: String| -> anyhow::Result<String> {
+            let path = bench.folder.join(name);
+            std::fs::write(&path, text)?;
+            Ok(path.to_str().context("the target folder's name is not UTF-8")?.to_owned())
+        };
+        Ok(Self {
+            cert: keep("training-cert.pem", cert.pem())?,
+            key: keep("training-key.pem", signing_key.serialize_pem())?,
+        })
+    }
 }

@@ -27,7 +27,7 @@ pub(super) fn pack(folder: &Path, name: &str, program: &Path) -> anyhow::Result<
     let archive = format!("{name}.tar.gz");
     let time = Step::new("git").args(["log", "-1", "--format=@%ct"]).output()?;
     Step::new("tar")
-        .args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u+rw,go+r-w"])
+        .args(["--create", "--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"])
         .args(["--mtime", time.trim(), "--use-compress-program", "gzip -n", "--file", &archive, name])
         .within(folder)
         .run()?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use arc_swap::ArcSwapOption;
 use gateway_config::Live;
-use gateway_proxy::is_out_of_files;
+use gateway_health::is_out_of_files;
 use hyper_util::server::graceful::GracefulShutdown;
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol as SocketProtocol, SockRef, Socket, TcpKeepalive, Type};
@@ -115,15 +115,13 @@ pub(crate) async fn accept(
                     share((socket, peer), &member, &stand, &graceful, &closing);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
+                Err(error) if is_out_of_files(&error) && stand.door.give_up_idle() => {}
                 Err(error) => {
                     if !struggling {
                         tracing::warn!(%error, "accepting connections fails; it is tried again");
                     }
                     struggling = true;
-                    let has_room = is_out_of_files(&error) && stand.door.give_up_idle();
-                    if !has_room {
-                        tokio::time::sleep(REST).await;
-                    }
+                    tokio::time::sleep(REST).await;
                 }
             },
         }

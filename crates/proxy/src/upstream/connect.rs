@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustix::io::Errno;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
@@ -97,12 +96,9 @@ impl Connector {
         let addresses = self.names.addresses(target.host(), deadline).await.map_err(ConnectError::Dns)?;
         let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, target.port()));
         let finish = race(addresses.collect(), deadline).await;
-        match finish.won {
-            // No address is worse for it.
-            Err(ConnectError::Tcp(error)) if is_out_of_files(&error) => {
-                return Err(ConnectError::NoFile(error));
-            }
-            _ => self.names.raced(target.host(), &finish),
+        // Otherwise no address was asked.
+        if !matches!(finish.won, Err(ConnectError::NoFile(_))) {
+            self.names.raced(target.host(), &finish);
         }
         let (stream, _) = finish.won?;
         // A small request must not wait for the acknowledgement of the one before it.
@@ -115,12 +111,6 @@ impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connector")
     }
-}
-
-/// Whether something failed because the process, or the machine, has as many files open as it may.
-#[must_use]
-pub fn is_out_of_files(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 async fn secure(

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use gateway_health::is_out_of_files;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
@@ -49,6 +50,12 @@ pub(super) async fn race(addresses: Vec<SocketAddr>, deadline: Instant) -> Finis
             (place, end) = race.first_end() => match (end, race.leaves(place)) {
                 (Ok(stream), Some(winner)) => return race.won_by(stream, winner, place),
                 (Ok(_), None) => {}
+                // It was not asked, and the next one would not be, either; those that run may still win.
+                (Err(error), _) if is_out_of_files(&error) => {
+                    if race.running.is_empty() {
+                        return Finish { won: Err(ConnectError::NoFile(error)), lost: race.lost };
+                    }
+                }
                 (Err(error), loser) => {
                     race.lost.extend(loser);
                     next = race.start_one();
