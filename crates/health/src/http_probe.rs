@@ -51,6 +51,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// | 401, 403 | `Credentials` | no |
 /// | 402; 403, 429 with `insufficient_quota` | `Quota` | no |
 /// | another 4xx | `CallerError` | no: the question is wrong, a model that is not there perhaps |
+/// | none, because no file is left here for a connection | `CallerError` | no: the channel was not asked |
 /// | 5xx | `ServerError` | no |
 /// | 2xx without what was asked for, 3xx | `BadAnswer` | no |
 /// | no connection | `Connect` | no |

@@ -1,7 +1,8 @@
 //! The worker's side towards upstreams: connections, kept and made, and one request sent over one of them.
 //!
-//! Each worker owns its connections: nothing here is shared between cores, so the lock around the idle list is never
-//! contended. A failure says how far the request had got, because that decides whether it may be tried again.
+//! Each worker owns its connections: nothing here is shared between cores on the way of a request, so the lock around the idle
+//! list is not contended; others take from it only when no file is left ([`EveryPool`]). A failure says how far the request
+//! had got, because that decides whether it may be tried again.
 
 mod answer_body;
 mod asked;
