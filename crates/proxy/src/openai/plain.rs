@@ -4,17 +4,19 @@
 //! reading stops without a word, and whoever asked reads again with a parser that can say what it is. So all that is
 //! unusual may be left out here: escapes in the names of members, objects nested too deeply, words for errors.
 
-use super::peek::MAX_DEPTH;
+mod block;
 
-/// How many words of a string are looked at one by one before larger steps are worth it.
-const NEAR: usize = 6;
+use super::peek::MAX_DEPTH;
+use block::{BLOCK, Look, Reach};
+
+/// How many blocks of a string without anything in them are looked at one by one before larger steps are worth it.
+const NEAR: usize = 4;
 
 /// How much of a long string is looked at at a time, in bytes: it fits well into a processor's nearest memory.
 const PIECE: usize = 8 << 10;
 
-/// The lowest bit of each byte of a word, and the highest.
-const LOW_BITS: u64 = u64::MAX / 255;
-const HIGH_BITS: u64 = LOW_BITS << 7;
+/// The highest bit of each byte of a word.
+const HIGH_BITS: u64 = (u64::MAX / 255) << 7;
 
 /// What is told of an object while it is read.
 pub(super) trait Reader<'t> {
@@ -59,7 +61,7 @@ pub(super) fn read<'t>(text: &'t [u8], reader: &mut impl Reader<'t>) -> Option<(
     }
     plain.blank();
     let ends = plain.at == text.len();
-    let is_text = plain.seen & HIGH_BITS == 0 || std::str::from_utf8(text).is_ok();
+    let is_text = plain.seen & HIGH_BITS == 0 || simdutf8::basic::from_utf8(text).is_ok();
     (ends && is_text).then_some(())
 }
 
@@ -153,8 +155,46 @@ impl<'t> Plain<'t> {
     fn string(&mut self) -> Option<&'t [u8]> {
         let from = self.at + 1;
         self.at = from;
+        let (mut is_escaped, mut blank) = (false, 0);
         loop {
-            self.at += self.run()?;
+            let rest = self.text.get(self.at..)?;
+            let Some(block) = rest.first_chunk() else {
+                // Back to the backslash, if there was one.
+                self.at -= usize::from(is_escaped);
+                return self.end_of_string(from);
+            };
+            let look = Look::at(*block);
+            if look.has_not_ascii() {
+                self.seen |= HIGH_BITS;
+            }
+            blank = if look.is_blank() { blank + 1 } else { 0 };
+            match look.reach(is_escaped) {
+                Reach::Ends(place) => {
+                    let end = self.at + place;
+                    self.at = end + 1;
+                    return self.text.get(from..end);
+                }
+                Reach::GoesOn { is_escaped: goes_on } => {
+                    self.at += BLOCK;
+                    is_escaped = goes_on;
+                }
+                Reach::Digits(place) => {
+                    self.at = self.at + place - usize::from(is_escaped && place == 0);
+                    self.escape()?;
+                    is_escaped = false;
+                }
+                Reach::Bad => return None,
+            }
+            if blank > NEAR && !is_escaped {
+                self.at += self.run()?;
+                blank = 0;
+            }
+        }
+    }
+
+    /// The same for what is left of a text that is nearly over.
+    fn end_of_string(&mut self, from: usize) -> Option<&'t [u8]> {
+        loop {
             match self.text.get(self.at)? {
                 b'"' => {
                     let inside = self.text.get(from..self.at);
@@ -163,29 +203,20 @@ impl<'t> Plain<'t> {
                 }
                 b'\\' => self.escape()?,
                 // A control character.
-                _ => return None,
+                ..b' ' => return None,
+                byte => {
+                    self.seen |= u64::from(*byte);
+                    self.at += 1;
+                }
             }
         }
     }
 
-    /// How many bytes there are up to the next one that means something in a string, or is not allowed in one.
+    /// How many bytes there are up to the next one that means something in a string, or is not allowed in one. For those that
+    /// may be very long: they are looked at twice, piece by piece, so that the second look finds what the first has fetched.
     fn run(&mut self) -> Option<usize> {
-        let rest = self.text.get(self.at..)?;
-        // Most strings are short, or have escapes in them every now and then.
-        let (words, _) = rest.as_chunks::<8>();
-        let first = words.get(..NEAR).unwrap_or(words);
-        for (nth, word) in first.iter().enumerate() {
-            let word = u64::from_le_bytes(*word);
-            self.seen |= word;
-            let found = special(word);
-            if found != 0 {
-                return Some(nth * 8 + found.trailing_zeros() as usize / 8);
-            }
-        }
-        // Those that are not may be very long. They are looked at twice, piece by piece, so that the second look finds what
-        // the first has fetched.
-        let mut length = first.len() * 8;
-        for piece in rest.get(length..)?.chunks(PIECE) {
+        let mut length = 0;
+        for piece in self.text.get(self.at..)?.chunks(PIECE) {
             let end = memchr::memchr2(b'"', b'\\', piece);
             let piece = piece.get(..end.unwrap_or(piece.len()))?;
             match highest(piece) {
@@ -281,16 +312,6 @@ impl Levels {
     fn innermost(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.objects & 1 == 1)
     }
-}
-
-/// The highest bit of each byte that is a quote, a backslash or a control character, as far as the first of them; above it
-/// others may be set.
-fn special(word: u64) -> u64 {
-    let each = |byte: u8| LOW_BITS * u64::from(byte);
-    // With one bit turned over, a quote is a blank, which follows the control characters; those stay below it.
-    let quote_or_control = (word ^ each(b'"' ^ b' ')).wrapping_sub(each(b' ' + 1));
-    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
-    (quote_or_control | backslash) & !word & HIGH_BITS
 }
 
 /// What [`highest`] gives where a byte is not ASCII, and where one is a control character.

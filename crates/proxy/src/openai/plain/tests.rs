@@ -107,6 +107,28 @@ proptest! {
     }
 
     #[test]
+    fn a_string_full_of_escapes_is_what_another_parser_finds(pieces in prop::collection::vec(
+        prop::sample::select(vec!["\\\\", "\\\"", "\\n", "\\/", "\\u00e9", "\\ud83d", "\\u12", "x", "é", "\\", "\"", "\u{1}", "seventeen letters"]),
+        0..40,
+    )) {
+        // Without the rare ones, most are good.
+        let good = pieces.iter().filter(|piece| !matches!(**piece, "\\u12" | "\\" | "\"" | "\u{1}"));
+        for string in [pieces.concat(), good.copied().collect()] {
+            let text = format!("{{\"a\":\"{string}\",\"b\":\"{string}{string}\",\"c\":1}}");
+            let mut members = Vec::new();
+            let read = each_field(&text, |name, value| members.push((name.to_owned(), value.get().to_owned())));
+            match told(text.as_bytes()) {
+                Some(told) => {
+                    prop_assert!(read.is_ok());
+                    prop_assert_eq!(told.members, members);
+                }
+                // A quote may make names of what was meant as a value.
+                None => prop_assert!(read.is_err() || members.iter().any(|(name, _)| !["a", "b", "c"].contains(&&**name))),
+            }
+        }
+    }
+
+    #[test]
     fn nothing_is_read_that_another_parser_refuses(bytes in prop_oneof![
         damaged(),
         "\\{\"a\":[-+.eE0-9a-z\\[\\]{}:,\"\\\\ ]{0,12}\\}".prop_map(String::into_bytes),
