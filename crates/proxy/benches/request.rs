@@ -33,6 +33,7 @@ const TEXTS: [(&str, &str); 3] = [
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     read(&mut criterion);
+    read_digits(&mut criterion);
     put(&mut criterion);
     identify(&mut criterion);
     criterion.final_summary();
@@ -62,6 +63,20 @@ fn read(criterion: &mut Criterion) {
             });
         }
     }
+}
+
+/// The same where whoever wrote it keeps to ASCII: each Chinese letter is an escape with digits.
+fn read_digits(criterion: &mut Criterion) {
+    let body = String::from_utf8(body(TEXTS[2].1, 100_000).to_vec()).expect("JSON is text");
+    let digits: String = body
+        .chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) })
+        .collect();
+    let mut group = criterion.benchmark_group("peek/digits");
+    group.throughput(Throughput::Bytes(digits.len() as u64));
+    group.bench_function(BenchmarkId::from_parameter(digits.len()), |bencher| {
+        bencher.iter(|| peek(black_box(digits.as_bytes())).expect("a good body"));
+    });
 }
 
 /// Puts the channel's name for the model into it.

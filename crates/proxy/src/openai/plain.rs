@@ -155,7 +155,7 @@ impl<'t> Plain<'t> {
     fn string(&mut self) -> Option<&'t [u8]> {
         let from = self.at + 1;
         self.at = from;
-        let (mut is_escaped, mut blank) = (false, 0);
+        let (mut is_escaped, mut without_any) = (false, 0);
         loop {
             let rest = self.text.get(self.at..)?;
             let Some(block) = rest.first_chunk() else {
@@ -167,7 +167,7 @@ impl<'t> Plain<'t> {
             if look.has_not_ascii() {
                 self.seen |= HIGH_BITS;
             }
-            blank = if look.is_blank() { blank + 1 } else { 0 };
+            without_any = if look.is_blank() { without_any + 1 } else { 0 };
             match look.reach(is_escaped) {
                 Reach::Ends(place) => {
                     let end = self.at + place;
@@ -179,15 +179,20 @@ impl<'t> Plain<'t> {
                     is_escaped = goes_on;
                 }
                 Reach::Digits(place) => {
-                    self.at = self.at + place - usize::from(is_escaped && place == 0);
+                    // Its backslash may stand in the block before.
+                    self.at = self.at + place - 1;
                     self.escape()?;
+                    // Whoever writes one writes rows of them.
+                    while self.text.get(self.at..)?.starts_with(b"\\u") {
+                        self.escape()?;
+                    }
                     is_escaped = false;
                 }
                 Reach::Bad => return None,
             }
-            if blank > NEAR && !is_escaped {
+            if without_any > NEAR && !is_escaped {
                 self.at += self.run()?;
-                blank = 0;
+                without_any = 0;
             }
         }
     }

@@ -21,7 +21,7 @@ pub(super) enum Reach {
     Ends(usize),
     /// Beyond. Whether the next byte is escaped, by a backslash that is the last one here.
     GoesOn { is_escaped: bool },
-    /// Here is an escape that has digits, at its backslash; all before it is well.
+    /// Here is the `u` of an escape that has digits; all before it is well.
     Digits(usize),
     /// There is something in it that may not be.
     Bad,
@@ -68,12 +68,7 @@ impl Look {
         }
         let first = bad.trailing_zeros();
         let has_digits = odd >> first & 1 == 1 && are(self.bytes, b'u') >> first & 1 == 1;
-        // A backslash in the block before this one has been passed over already.
-        match (has_digits, first) {
-            (false, _) => Reach::Bad,
-            (true, 0) => Reach::Digits(0),
-            (true, _) => Reach::Digits(first as usize - 1),
-        }
+        if has_digits { Reach::Digits(first as usize) } else { Reach::Bad }
     }
 
     /// What stands behind a backslash and means a character.
@@ -111,7 +106,7 @@ mod tests {
     fn slowly(block: &[u8], mut is_escaped: bool) -> Reach {
         for (place, byte) in block.iter().enumerate() {
             match byte {
-                b'u' if is_escaped => return Reach::Digits(place.saturating_sub(1)),
+                b'u' if is_escaped => return Reach::Digits(place),
                 b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' if is_escaped => is_escaped = false,
                 _ if is_escaped || *byte < b' ' => return Reach::Bad,
                 b'"' => return Reach::Ends(place),
