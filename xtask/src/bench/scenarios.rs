@@ -47,8 +47,8 @@ pub(super) const SCENARIOS: [Scenario; 6] = [
     },
     Scenario {
         name: "b-100k",
-        meaning: "100 KB request, 64 connections",
-        arguments: &["closed", "--connections", "64", "--prompt", "100000"],
+        meaning: "100 KB of prose, 64 connections",
+        arguments: &["closed", "--connections", "64", "--prompt", "100000", "--prose"],
         cost: Cost::Request,
         goal: Goal::Times(0.9),
     },

@@ -38,11 +38,9 @@ pub(super) fn run(bench: &Bench) -> anyhow::Result<()> {
         (&outer, House::PLAIN.arguments()),
     ] {
         for scenario in SCENARIOS.iter().filter(|of| matches!(of.cost, Cost::Request | Cost::Event)) {
-            for text in [&[][..], &["--prose"]] {
-                let words = scenario.arguments.iter().chain(text).map(ToString::to_string);
-                drive(bench, gateway, words.chain(arguments.clone()).collect())
-                    .with_context(|| format!("{}: {}", scenario.name, scenario.meaning))?;
-            }
+            let words = scenario.arguments.iter().map(ToString::to_string);
+            drive(bench, gateway, words.chain(arguments.clone()).collect())
+                .with_context(|| format!("{}: {}", scenario.name, scenario.meaning))?;
         }
     }
     [outer, inner, plain, full, secured, secure_upstream].into_iter().try_for_each(Child::stop)

@@ -4,19 +4,11 @@
 //! reading stops without a word, and whoever asked reads again with a parser that can say what it is. So all that is
 //! unusual may be left out here: escapes in the names of members, objects nested too deeply, words for errors.
 
-mod block;
+mod string;
+
+use fearless_simd::Level;
 
 use super::peek::MAX_DEPTH;
-use block::{BLOCK, Look, Reach};
-
-/// How many blocks of a string without anything in them are looked at one by one before larger steps are worth it.
-const NEAR: usize = 4;
-
-/// How much of a long string is looked at at a time, in bytes: it fits well into a processor's nearest memory.
-const PIECE: usize = 8 << 10;
-
-/// The highest bit of each byte of a word.
-const HIGH_BITS: u64 = (u64::MAX / 255) << 7;
 
 /// What is told of an object while it is read.
 pub(super) trait Reader<'t> {
@@ -37,7 +29,7 @@ pub(super) trait Reader<'t> {
 /// Reads the object that `text` is. `None` where it is none, or is for another parser to judge: then what was told of it
 /// counts for nothing.
 pub(super) fn read<'t>(text: &'t [u8], reader: &mut impl Reader<'t>) -> Option<()> {
-    let mut plain = Plain { text, at: 0, seen: 0 };
+    let mut plain = Plain { text, at: 0, level: Level::new(), is_ascii: true };
     plain.blank();
     plain.take(b'{')?;
     plain.blank();
@@ -61,15 +53,17 @@ pub(super) fn read<'t>(text: &'t [u8], reader: &mut impl Reader<'t>) -> Option<(
     }
     plain.blank();
     let ends = plain.at == text.len();
-    let is_text = plain.seen & HIGH_BITS == 0 || simdutf8::basic::from_utf8(text).is_ok();
+    let is_text = plain.is_ascii || simdutf8::basic::from_utf8(text).is_ok();
     (ends && is_text).then_some(())
 }
 
 struct Plain<'t> {
     text: &'t [u8],
     at: usize,
-    /// All bytes of strings, one over the other: tells whether any is not ASCII.
-    seen: u64,
+    /// What this processor can do.
+    level: Level,
+    /// Whether all bytes of strings are, as far as was seen.
+    is_ascii: bool,
 }
 
 /// Objects and arrays within each other: one bit for each, the innermost last, set for objects.
@@ -153,104 +147,11 @@ impl<'t> Plain<'t> {
 
     /// A string whose opening quote is here: what stands between its quotes.
     fn string(&mut self) -> Option<&'t [u8]> {
-        let from = self.at + 1;
-        self.at = from;
-        let (mut is_escaped, mut without_any) = (false, 0);
-        loop {
-            let rest = self.text.get(self.at..)?;
-            let Some(block) = rest.first_chunk() else {
-                // Back to the backslash, if there was one.
-                self.at -= usize::from(is_escaped);
-                return self.end_of_string(from);
-            };
-            let look = Look::at(*block);
-            if look.has_not_ascii() {
-                self.seen |= HIGH_BITS;
-            }
-            without_any = if look.is_blank() { without_any + 1 } else { 0 };
-            match look.reach(is_escaped) {
-                Reach::Ends(place) => {
-                    let end = self.at + place;
-                    self.at = end + 1;
-                    return self.text.get(from..end);
-                }
-                Reach::GoesOn { is_escaped: goes_on } => {
-                    self.at += BLOCK;
-                    is_escaped = goes_on;
-                }
-                Reach::Digits(place) => {
-                    // Its backslash may stand in the block before.
-                    self.at = self.at + place - 1;
-                    self.escape()?;
-                    // Whoever writes one writes rows of them.
-                    while self.text.get(self.at..)?.starts_with(b"\\u") {
-                        self.escape()?;
-                    }
-                    is_escaped = false;
-                }
-                Reach::Bad => return None,
-            }
-            if without_any > NEAR && !is_escaped {
-                self.at += self.run()?;
-                without_any = 0;
-            }
-        }
-    }
-
-    /// The same for what is left of a text that is nearly over.
-    fn end_of_string(&mut self, from: usize) -> Option<&'t [u8]> {
-        loop {
-            match self.text.get(self.at)? {
-                b'"' => {
-                    let inside = self.text.get(from..self.at);
-                    self.at += 1;
-                    return inside;
-                }
-                b'\\' => self.escape()?,
-                // A control character.
-                ..b' ' => return None,
-                byte => {
-                    self.seen |= u64::from(*byte);
-                    self.at += 1;
-                }
-            }
-        }
-    }
-
-    /// How many bytes there are up to the next one that means something in a string, or is not allowed in one. For those that
-    /// may be very long: they are looked at twice, piece by piece, so that the second look finds what the first has fetched.
-    fn run(&mut self) -> Option<usize> {
-        let mut length = 0;
-        for piece in self.text.get(self.at..)?.chunks(PIECE) {
-            let end = memchr::memchr2(b'"', b'\\', piece);
-            let piece = piece.get(..end.unwrap_or(piece.len()))?;
-            match highest(piece) {
-                0..NOT_ASCII => {}
-                NOT_ASCII..CONTROL => self.seen |= HIGH_BITS,
-                CONTROL.. => return None,
-            }
-            length += piece.len();
-            if end.is_some() {
-                return Some(length);
-            }
-        }
-        None
-    }
-
-    /// An escape, which may well stand for half a character.
-    fn escape(&mut self) -> Option<()> {
-        match self.text.get(self.at + 1)? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
-            b'u' => {
-                let digits = self.text.get(self.at + 2..self.at + 6)?;
-                if !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return None;
-                }
-                self.at += 6;
-            }
-            _ => return None,
-        }
-        Some(())
+        let text = self.text.get(self.at + 1..)?;
+        let found = string::measure(self.level, text)?;
+        self.is_ascii &= found.is_ascii;
+        self.at += found.length + 2;
+        text.get(..found.length)
     }
 
     fn number(&mut self) -> Option<()> {
@@ -317,27 +218,6 @@ impl Levels {
     fn innermost(&self) -> Option<bool> {
         (self.depth > 0).then_some(self.objects & 1 == 1)
     }
-}
-
-/// What [`highest`] gives where a byte is not ASCII, and where one is a control character.
-const NOT_ASCII: u8 = 0x80 - b' ';
-const CONTROL: u8 = 0u8.wrapping_sub(b' ');
-
-/// The highest of some bytes, all counted from the blank on: behind the last of them the control characters follow.
-///
-/// So much at a time that compilers make of it what processors do best.
-fn highest(bytes: &[u8]) -> u8 {
-    const LANES: usize = 128;
-    let from_blank = |byte: u8| byte.wrapping_sub(b' ');
-    let (rows, rest) = bytes.as_chunks::<LANES>();
-    let mut highest = [0; LANES];
-    for row in rows {
-        for (highest, byte) in highest.iter_mut().zip(row) {
-            *highest = from_blank(*byte).max(*highest);
-        }
-    }
-    let rest = rest.iter().map(|byte| from_blank(*byte));
-    highest.into_iter().chain(rest).max().unwrap_or(0)
 }
 
 #[cfg(test)]
