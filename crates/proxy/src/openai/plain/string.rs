@@ -1,7 +1,7 @@
 //! How far a string goes: 64 bytes at a time, with the widest instructions that this processor has.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Level, dispatch, u8x64};
+use fearless_simd::{Level, dispatch, u8x16, u8x64};
 
 /// How many bytes are looked at at a time.
 const BLOCK: usize = 64;
@@ -40,7 +40,23 @@ enum Look {
 /// Measures the string at the beginning of `text`, which begins behind its opening quote. `None` where there is something in
 /// it that may not be in a string, and where it does not end.
 pub(super) fn measure(level: Level, text: &[u8]) -> Option<Found> {
-    dispatch!(level, simd => measure_with(simd, text))
+    match measure_short(text) {
+        Some(length) => Some(Found { length, is_ascii: true }),
+        None => dispatch!(level, simd => measure_with(simd, text)),
+    }
+}
+
+/// The length of a string that ends soon and has nothing in it, as names of members are. Every processor can do that much, so
+/// it costs no call.
+fn measure_short(text: &[u8]) -> Option<usize> {
+    let block: &[u8; 16] = text.first_chunk()?;
+    let meaning = dispatch!(Level::baseline(), simd => {
+        let bytes = u8x16::from_slice(simd, block);
+        let is_ascii_text = (bytes - b' ').simd_lt(0x80 - b' ');
+        (!is_ascii_text | bytes.simd_eq(b'"') | bytes.simd_eq(b'\\')).to_bitmask()
+    });
+    let first = meaning.trailing_zeros() as usize;
+    (block.get(first) == Some(&b'"')).then_some(first)
 }
 
 #[expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
