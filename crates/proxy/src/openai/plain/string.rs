@@ -1,4 +1,9 @@
 //! How far a string goes: 64 bytes at a time, with the widest instructions that this processor has.
+//!
+//! Whatever is asked of many bytes at once must stand in functions that are always inlined, and in no closure: only then it is
+//! compiled for the processor that `dispatch!` has found, and not for the least of its kind.
+
+#![expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
 
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, dispatch, u8x16, u8x64};
@@ -34,9 +39,6 @@ enum Look {
     Bad,
 }
 
-// Whatever is asked of many bytes at once below must stand in functions that are always inlined, and in no closure: only then
-// it is compiled for the processor that `dispatch!` has found.
-
 /// Measures the string at the beginning of `text`, which begins behind its opening quote. `None` where there is something in
 /// it that may not be in a string, and where it does not end.
 pub(super) fn measure(level: Level, text: &[u8]) -> Option<Found> {
@@ -59,7 +61,6 @@ fn measure_short(text: &[u8]) -> Option<usize> {
     (block.get(first) == Some(&b'"')).then_some(first)
 }
 
-#[expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
 #[inline(always)]
 fn measure_with<S: Simd>(simd: S, text: &[u8]) -> Option<Found> {
     let mut owed = Owed::default();
@@ -84,13 +85,11 @@ fn measure_with<S: Simd>(simd: S, text: &[u8]) -> Option<Found> {
     }
 }
 
-#[expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
 #[inline(always)]
 fn found<S: Simd>(length: usize, seen: u8x64<S>) -> Found {
     Found { length, is_ascii: !seen.simd_ge(0x80).any_true() }
 }
 
-#[expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
 #[inline(always)]
 fn look<S: Simd>(bytes: u8x64<S>, owed: Owed) -> Look {
     let (quotes, backslashes) = (bytes.simd_eq(b'"'), bytes.simd_eq(b'\\'));
@@ -126,7 +125,6 @@ fn look<S: Simd>(bytes: u8x64<S>, owed: Owed) -> Look {
 }
 
 /// Which may stand behind a backslash, other than a quote, a backslash and the `u` of those with digits.
-#[expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
 #[inline(always)]
 fn are_letters_of_escapes<S: Simd>(bytes: u8x64<S>) -> u64 {
     let often = bytes.simd_eq(b'n') | bytes.simd_eq(b't') | bytes.simd_eq(b'r');
@@ -134,7 +132,6 @@ fn are_letters_of_escapes<S: Simd>(bytes: u8x64<S>) -> u64 {
     (often | seldom).to_bitmask()
 }
 
-#[expect(clippy::inline_always, reason = "only so it is compiled for each kind of processor")]
 #[inline(always)]
 fn are_hex<S: Simd>(bytes: u8x64<S>) -> u64 {
     let digits = (bytes - b'0').simd_lt(10);
