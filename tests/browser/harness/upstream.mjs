@@ -11,7 +11,6 @@ import { setTimeout as pause } from "node:timers/promises";
  * @property {string[]} [pieces] What it says, token by token.
  * @property {number} [first] Milliseconds before the first token.
  * @property {number} [gap] Milliseconds between tokens.
- * @property {number} [breakAfter] The connection is cut after so many tokens.
  */
 
 const PIECES = ["Hello", " from", " the", " scripted", " upstream", "."];
@@ -91,16 +90,12 @@ export class Upstream {
     }
     let open = true;
     response.on("close", () => {
-      if (!response.writableEnded && open) this.left += 1;
+      if (!response.writableEnded && open && !this.#failing) this.left += 1;
       open = false;
     });
     response.writeHead(200, { "content-type": "text/event-stream" });
     const say = (data) => response.write(`data: ${JSON.stringify({ ...common, object: "chat.completion.chunk", ...data })}\n\n`);
-    for (const [index, content] of pieces.entries()) {
-      if (index === script.breakAfter) {
-        open = false;
-        return response.destroy();
-      }
+    for (const content of pieces) {
       if (!open) return undefined;
       say({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
       await pause(script.gap ?? 0);
