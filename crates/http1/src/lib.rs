@@ -10,6 +10,7 @@
 //! **Must never know:** OpenAI, channels, users, timers of clients; what answers a request, and what guards the socket, is
 //! given by whoever serves.
 
+mod alarm;
 mod answer;
 mod body;
 mod chunked;
@@ -28,6 +29,7 @@ mod upgrade;
 
 use std::io;
 
+pub use alarm::Alarm;
 pub use body::Body;
 pub use chunked::Chunked;
 pub use connection::Connection;

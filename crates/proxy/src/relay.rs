@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_domain::{AttemptOutcome, ExchangeOutcome, Usage};
+use gateway_http1::Alarm;
 use http::StatusCode;
 use http_body::{Body as _, Frame, SizeHint};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use crate::attempt::Coming;
 use crate::body::BodyError;
@@ -66,7 +67,7 @@ pub(crate) struct Relay {
     deadline: Option<Instant>,
     /// When the upstream was last heard.
     heard: Instant,
-    timer: Pin<Box<Sleep>>,
+    alarm: Alarm,
     /// How long the client may hear nothing.
     comment_every: Option<Duration>,
     /// When the client was last sent anything.
@@ -132,7 +133,7 @@ impl Relay {
             gap,
             deadline: coming.deadline,
             heard,
-            timer: Box::pin(tokio::time::sleep_until(earlier(first_wake, coming.deadline))),
+            alarm: Alarm::at(earlier(first_wake, coming.deadline)),
             comment_every,
             spoke: heard,
             cut: cut.watch(),
@@ -164,13 +165,13 @@ impl Relay {
                     return Poll::Ready(None);
                 }
                 Source::Breaking { told: true } => {
-                    ready!(self.timer.as_mut().poll(cx));
+                    ready!(self.alarm.poll(cx));
                     return Poll::Ready(Some(Err("the upstream's answer broke off".into())));
                 }
                 Source::Breaking { told } => {
                     // The frames before this were handed over; let the server write them before it is cut off.
                     *told = true;
-                    self.timer.as_mut().reset(Instant::now() + CUT_AFTER);
+                    self.alarm.set(Instant::now() + CUT_AFTER);
                 }
                 Source::Flowing(body) => match Pin::new(body).poll_frame(cx) {
                     Poll::Ready(frame) => self.take(frame),
@@ -186,7 +187,7 @@ impl Relay {
             self.break_off(Break::Stopping, "the gateway is stopping");
             return Poll::Ready(());
         }
-        while self.timer.as_mut().poll(cx).is_ready() {
+        while self.alarm.poll(cx).is_ready() {
             let silence = if self.whole { self.gap.min(CLOSE_WITHIN) } else { self.gap };
             let end = earlier(self.heard + silence, self.deadline);
             let now = Instant::now();
@@ -201,12 +202,12 @@ impl Relay {
             let comment_at = self.comment_every.filter(|_| !self.whole).map(|every| self.spoke + every);
             if comment_at.is_some_and(|at| at <= now) {
                 self.spoke = now;
-                self.timer.as_mut().reset(now);
+                self.alarm.set(now);
                 let numbered = self.events.as_ref().is_some_and(Events::has_ids);
                 self.ready.push_back(Bytes::from_static(if numbered { KEEP_ALIVE_LINE } else { KEEP_ALIVE }));
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(earlier(end, comment_at));
+            self.alarm.set(earlier(end, comment_at));
         }
         Poll::Pending
     }
@@ -271,7 +272,7 @@ impl Relay {
         match turn {
             Turn::GoesOn if events.is_over(self.endpoint.ends) => {
                 self.became_whole();
-                self.timer.as_mut().reset(self.heard + self.gap.min(CLOSE_WITHIN));
+                self.alarm.set(self.heard + self.gap.min(CLOSE_WITHIN));
             }
             Turn::GoesOn => {}
             Turn::Failed(_) => self.upstream_failed(),

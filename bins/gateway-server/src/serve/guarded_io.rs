@@ -1,12 +1,13 @@
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use gateway_http1::Alarm;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::peer::{Farewell, Linger, Peer};
@@ -33,8 +34,9 @@ pub(crate) struct Limits {
 /// A socket with the timers that those who speak HTTP on it do not have.
 ///
 /// Neither hyper nor our own server times half a head, silence between two requests, a connection that sends nothing,
-/// half a preface, an idle HTTP/2 connection, or a peer that does not read. Here all of these are timed by what the socket sees and by what [`Activity`] says, with one lazy timer
-/// for reading: it is set again only when it fires or must fire earlier, so a busy connection does not touch it.
+/// half a preface, an idle HTTP/2 connection, or a peer that does not read. Here all of these are timed by what the socket
+/// sees and by what [`Activity`] says, with one lazy alarm for reading: it is set again only when it rings or must ring
+/// earlier, so a busy connection does not touch it.
 ///
 /// Silence between calls ends in a clean end of file, so that the server closes as if the peer had; everything else is
 /// an error.
@@ -54,7 +56,7 @@ pub(crate) struct GuardedIo<S> {
     begun: u64,
     /// Bytes came while no call was under way: the beginning of a head.
     head_began: bool,
-    read_timer: Pin<Box<Sleep>>,
+    read_alarm: Alarm,
     write_stall: Stall,
     flush_stall: Stall,
     /// How many calls had begun when bytes were last written: whether this call's answer has begun.
@@ -95,7 +97,7 @@ enum Phase {
 /// Times a writing side that makes no progress.
 #[derive(Debug, Default)]
 struct Stall {
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
     running: bool,
 }
 
@@ -114,7 +116,7 @@ impl<S> GuardedIo<S> {
             phase: Phase::First(first),
             begun: 0,
             head_began: false,
-            read_timer: Box::pin(sleep_until(first)),
+            read_alarm: Alarm::at(first),
             write_stall: Stall::default(),
             flush_stall: Stall::default(),
             answered: 0,
@@ -167,10 +169,10 @@ impl<S> GuardedIo<S> {
     fn overdue(&mut self, cx: &mut Context<'_>) -> Option<io::Result<()>> {
         self.advance();
         let deadline = self.phase.deadline();
-        if deadline.is_some_and(|deadline| deadline < self.read_timer.deadline()) {
-            self.set_timer(deadline);
+        if deadline.is_some_and(|deadline| deadline < self.read_alarm.deadline()) {
+            self.set_alarm(deadline);
         }
-        while self.read_timer.as_mut().poll(cx).is_ready() {
+        while self.read_alarm.poll(cx).is_ready() {
             let now = Instant::now();
             match self.phase {
                 Phase::First(end) | Phase::Head(end) if end <= now => {
@@ -181,18 +183,18 @@ impl<S> GuardedIo<S> {
                     return Some(Err(timed_out("the client does not take its answers")));
                 }
                 Phase::First(_) | Phase::Head(_) | Phase::Idle(_) | Phase::Serving => {
-                    self.set_timer(self.phase.deadline());
+                    self.set_alarm(self.phase.deadline());
                 }
             }
         }
         None
     }
 
-    /// Without a deadline the timer looks again from time to time: for stalled streams, and for an end of the call
+    /// Without a deadline the alarm looks again from time to time: for stalled streams, and for an end of the call
     /// that nobody told the reading side of.
-    fn set_timer(&mut self, deadline: Option<Instant>) {
+    fn set_alarm(&mut self, deadline: Option<Instant>) {
         let look_again = || Instant::now() + (self.limits.write / 4).max(Duration::from_millis(10));
-        self.read_timer.as_mut().reset(deadline.unwrap_or_else(look_again));
+        self.read_alarm.set(deadline.unwrap_or_else(look_again));
     }
 }
 
@@ -358,9 +360,9 @@ impl Stall {
         if !self.running {
             self.running = true;
             let end = Instant::now() + limit;
-            self.timer.get_or_insert_with(|| Box::pin(sleep_until(end))).as_mut().reset(end);
+            self.alarm.get_or_insert_with(|| Alarm::at(end)).set(end);
         }
-        let late = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        let late = self.alarm.as_mut().is_some_and(|alarm| alarm.poll(cx).is_ready());
         if late { Poll::Ready(Err(timed_out("the client does not read"))) } else { Poll::Pending }
     }
 }

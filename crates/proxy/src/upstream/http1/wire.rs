@@ -2,10 +2,10 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use gateway_http1::Alarm;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::unconstrained;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 /// A connection, and the timer of the call that waits on it for its answer.
@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Wire {
     pub(in crate::upstream) socket: Socket,
     /// Made by the first call that waits, and left as it is between two calls.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
 }
 
 /// What a connection runs over.
@@ -37,18 +37,17 @@ impl Wire {
     /// Ready once it is too late.
     ///
     /// The timer may ring too early, because of a call before, and is set only then, or where it would ring too late: most
-    /// calls end long before their time and cost no look at the timers of all. It is asked outside the task's budget: a call
-    /// that always has something to do must end too.
+    /// calls end long before their time and cost no look at the timers of all.
     pub(super) fn poll_late(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        let alarm = self.alarm.get_or_insert_with(|| Alarm::at(until));
         if alarm.deadline() > until {
-            alarm.as_mut().reset(until);
+            alarm.set(until);
         }
-        while Pin::new(&mut unconstrained(alarm.as_mut())).poll(cx).is_ready() {
+        while alarm.poll(cx).is_ready() {
             if alarm.deadline() >= until {
                 return Poll::Ready(());
             }
-            alarm.as_mut().reset(until);
+            alarm.set(until);
         }
         Poll::Pending
     }
