@@ -31,6 +31,10 @@ impl Body {
         Self(Inner::Whole(bytes))
     }
 
+    pub(crate) const fn is_whole(&self) -> bool {
+        matches!(self.0, Inner::Whole(_))
+    }
+
     pub(crate) fn coming<S: Io>(line: &Shared<S>, call: u64) -> Self {
         // Named, so that it becomes one of any socket.
         let line: Shared<S> = Arc::clone(line);

@@ -11,7 +11,7 @@ use http_body::Body as HttpBody;
 use crate::answer::{self, Asked, Coding};
 use crate::body::{Body, CONTINUE};
 use crate::framing::Framing;
-use crate::line::{Io, Line, Shared, lock};
+use crate::line::{Held, Io, Line, Shared, lock};
 use crate::outgoing::Outgoing;
 use crate::request::{Flaw, Head, may_be_whole, parse};
 use crate::{Error, OnUpgrade, Upgraded, keeps_alive, scratch, spare};
@@ -52,7 +52,14 @@ enum State<C, B> {
     /// Waits for a head, or for the rest of one.
     Listening,
     /// Waits for an answer.
-    Answering { call: C, asked: Asked, keep: bool, upgrade: Option<OnUpgrade> },
+    Answering {
+        call: C,
+        asked: Asked,
+        keep: bool,
+        /// Whether the request's body was there with its head.
+        whole: bool,
+        upgrade: Option<OnUpgrade>,
+    },
     /// Writes one.
     Writing { answer: Outgoing<B>, keep: bool, upgrade: Option<OnUpgrade> },
     /// Says goodbye.
@@ -104,11 +111,19 @@ where
         }
     }
 
-    /// The next head.
-    fn poll_head(&mut self, line: &Mutex<Line<S>>, cx: &mut Context<'_>) -> Poll<Result<Came, Error>> {
-        let mut line = lock(line);
+    /// The next head; with the line, which its body is still to be taken from.
+    fn poll_head<'l>(
+        &mut self,
+        line: &'l Mutex<Line<S>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(Came, Held<'l, S>), Error>> {
+        let mut taken = lock(line);
+        let came = ready!(self.poll_line(&mut taken, cx))?;
+        Poll::Ready(Ok((came, taken)))
+    }
+
+    fn poll_line(&mut self, line: &mut Line<S>, cx: &mut Context<'_>) -> Poll<Result<Came, Error>> {
         loop {
-            let line = &mut *line;
             if line.rest.len() > self.seen && (self.seen == 0 || may_be_whole(&line.rest, self.seen)) {
                 match parse(&line.rest, self.max_head) {
                     Ok(Some((head, length))) => {
@@ -169,7 +184,7 @@ where
     }
 
     /// Has a request answered.
-    fn begin(&mut self, line: &Shared<S>, head: Head) -> State<C, B> {
+    fn begin(&mut self, line: &Shared<S>, taken: Held<'_, S>, head: Head) -> State<C, B> {
         let Head { mut request, framing, keeps_alive, expects, upgrades } = head;
         self.calls += 1;
         let is_large = framing.left().is_none_or(|length| length > SIP as u64);
@@ -179,13 +194,13 @@ where
         if let Some(upgrade) = &upgrade {
             request.extensions_mut().insert(upgrade.clone());
         }
-        let body = self.body(line, framing, expects);
+        let body = self.body(line, taken, framing, expects);
+        let whole = body.is_whole();
         let call = (self.answers)(request.map(|()| body));
-        State::Answering { call, asked, keep: keeps_alive, upgrade }
+        State::Answering { call, asked, keep: keeps_alive, whole, upgrade }
     }
 
-    fn body(&self, shared: &Shared<S>, framing: Framing, expects: bool) -> Body {
-        let mut line = lock(shared);
+    fn body(&self, shared: &Shared<S>, mut line: Held<'_, S>, framing: Framing, expects: bool) -> Body {
         line.call = self.calls;
         line.unasked = 0;
         if let Framing::Length(length) = framing
@@ -209,7 +224,7 @@ where
         line: &Mutex<Line<S>>,
         cx: &mut Context<'_>,
         response: Response<B>,
-        (asked, keep): (&Asked, bool),
+        (asked, keep, whole): (&Asked, bool, bool),
     ) -> (Outgoing<B>, bool) {
         let (parts, body) = response.into_parts();
         let hint = body.size_hint();
@@ -219,7 +234,7 @@ where
             && !self.winding_down
             && coding != Coding::ToTheEnd
             && !closes(&parts.headers)
-            && lock(line).skip_body(cx);
+            && (whole || lock(line).skip_body(cx));
         let mut flat = spare::buffer();
         answer::write(asked, parts, (coding, &hint), keep, &mut flat);
         (Outgoing::new(flat, body, coding), keep)
@@ -230,24 +245,25 @@ where
         loop {
             self.state = match &mut self.state {
                 State::Listening => match ready!(self.poll_head(line, cx))? {
-                    Came::Head(head) => self.begin(line, head),
-                    Came::Flaw(flaw) => {
+                    (Came::Head(head), taken) => self.begin(line, taken, head),
+                    (Came::Flaw(flaw), taken) => {
+                        drop(taken);
                         let asked = Asked { method: Method::GET, version: Version::HTTP_11 };
                         let response = (self.refuses)(flaw);
-                        let (answer, keep) = self.answer(line, cx, response, (&asked, false));
+                        let (answer, keep) = self.answer(line, cx, response, (&asked, false, true));
                         State::Writing { answer, keep, upgrade: None }
                     }
-                    Came::End => State::Closing,
+                    (Came::End, _) => State::Closing,
                 },
-                State::Answering { call, asked, keep, upgrade } => {
+                State::Answering { call, asked, keep, whole, upgrade } => {
                     let Poll::Ready(response) = Pin::new(call).poll(cx) else {
                         lock(line).watch(cx)?;
                         return Poll::Pending;
                     };
                     let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                     let upgrade = upgrade.take().filter(|_| switches);
-                    let (asked, keep) = (asked.clone(), *keep);
-                    let (answer, keep) = self.answer(line, cx, response, (&asked, keep));
+                    let (asked, keep, whole) = (asked.clone(), *keep, *whole);
+                    let (answer, keep) = self.answer(line, cx, response, (&asked, keep, whole));
                     State::Writing { answer, keep, upgrade }
                 }
                 State::Writing { answer, keep, upgrade } => {

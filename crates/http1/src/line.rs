@@ -31,8 +31,11 @@ pub(crate) struct Line<S: ?Sized> {
 /// ever waits for the lock.
 pub(crate) type Shared<S> = Arc<Mutex<Line<S>>>;
 
+/// The line, while one of them uses it.
+pub(crate) type Held<'l, S> = MutexGuard<'l, Line<S>>;
+
 /// Takes the lock.
-pub(crate) fn lock<S: ?Sized>(line: &Mutex<Line<S>>) -> MutexGuard<'_, Line<S>> {
+pub(crate) fn lock<S: ?Sized>(line: &Mutex<Line<S>>) -> Held<'_, S> {
     line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -60,20 +60,25 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         loop {
+            // The body may be about to read that of the request, and needs the line for it.
             let more = self.fill(cx);
-            if self.is_written() {
-                self.written = 0;
-                spare::keep_buffer(std::mem::take(&mut self.flat));
-                ready!(Pin::new(&mut lock(line).io).poll_flush(cx))?;
-                if let Some(error) = self.failed.take() {
-                    return Poll::Ready(Err(error));
+            let io = &mut lock(line).io;
+            while !self.is_written() {
+                match ready!(self.poll_write(io, cx))? {
+                    0 => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
+                    taken => self.advance(taken),
                 }
-                return more.map(Ok);
             }
-            match ready!(self.poll_write(&mut lock(line).io, cx))? {
-                0 => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
-                taken => self.advance(taken),
+            if more.is_ready() && self.body.is_some() {
+                continue;
             }
+            self.written = 0;
+            spare::keep_buffer(std::mem::take(&mut self.flat));
+            ready!(Pin::new(io).poll_flush(cx))?;
+            if let Some(error) = self.failed.take() {
+                return Poll::Ready(Err(error));
+            }
+            return more.map(Ok);
         }
     }
 

@@ -155,14 +155,10 @@ async fn speak<S>(
         // Boxed once: moved from future to future, the request would have room in each of them.
         let request = Box::new(request);
         let enough = enough.clone();
-        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming.
-        Box::pin(async move {
-            let answer = answer(&door, request, (peer, crowded), call).await;
-            if let Some(enough) = enough {
-                enough.notify_one();
-            }
-            answer
-        })
+        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming. The box comes first:
+        // the future is large, and made elsewhere it would be moved there.
+        let place = Box::new_uninit();
+        Box::into_pin(Box::write(place, answer(door, request, (peer, crowded), call, enough)))
     };
     let ended = if http2 {
         let service = service_fn(|request: Request<Incoming>| {
@@ -224,10 +220,11 @@ async fn run<C: Future>(
 }
 
 async fn answer(
-    door: &Door,
+    door: Arc<Door>,
     request: Box<Request<RequestBody>>,
     (peer, crowded): (SocketAddr, bool),
     call: Call,
+    enough: Option<Arc<Notify>>,
 ) -> Response<Tracked<body::Body>> {
     let http1 = request.version() < Version::HTTP_2;
     let mut response = door.answer(request, peer, crowded).await;
@@ -237,7 +234,10 @@ async fn answer(
     if crowded && http1 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    tracked(response, call, door)
+    if let Some(enough) = enough {
+        enough.notify_one();
+    }
+    tracked(response, call, &door)
 }
 
 fn tracked(response: Response<body::Body>, call: Call, door: &Door) -> Response<Tracked<body::Body>> {
