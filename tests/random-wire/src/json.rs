@@ -127,11 +127,12 @@ pub fn tree() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Into::into),
         any::<String>().prop_map(Into::into),
     ];
-    leaf.prop_recursive(5, 60, 6, |inner| {
+    // Names as they mostly are, of any length, and any others.
+    let name = prop_oneof![4 => "[a-z_]{0,80}", 1 => any::<String>()];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
         prop_oneof![
             vec(inner.clone(), 0..6).prop_map(Into::into),
-            vec((any::<String>(), inner), 0..6)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
+            vec((name.clone(), inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
 }

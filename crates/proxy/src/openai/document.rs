@@ -75,6 +75,12 @@ impl<'t> Reader<'t> for Plain<'t> {
         }
     }
 
+    fn escaped_name(&mut self) {
+        if self.in_usage {
+            self.counted.escaped_name();
+        }
+    }
+
     fn opens(&mut self, is_object: bool) {
         if self.in_usage {
             self.counted.opens(is_object);

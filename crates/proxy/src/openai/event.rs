@@ -53,11 +53,11 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Said {
         return Said::nothing_but(if valid { Heard::Content } else { Heard::Malformed });
     }
     let listen = || Listening {
-        data,
         choices: *choices,
         failed: name == "error",
         finished: false,
         beyond_plain: false,
+        watched: None,
         usage: Places::default(),
     };
     let mut listening = listen();
@@ -80,14 +80,22 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Said {
 
 /// An event that is being read.
 struct Listening<'d> {
-    data: &'d str,
     choices: Choices,
     failed: bool,
     finished: bool,
     /// Whether the member that is being read holds what is to be looked at closely if the member is `choices`: another
     /// choice than the first, or the end of one.
     beyond_plain: bool,
+    /// What the value is that comes next, if it is to be looked at.
+    watched: Option<Watched>,
     usage: Places<'d>,
+}
+
+/// A value that may say more of a choice than that the first one goes on.
+#[derive(Clone, Copy)]
+enum Watched {
+    FinishReason,
+    Index,
 }
 
 // === impl Said ===
@@ -135,13 +143,6 @@ impl<'d> Listening<'d> {
             _ => {}
         }
     }
-
-    /// What stands behind a name and its colon.
-    fn behind(&self, name: &[u8]) -> &'d [u8] {
-        let from = name.as_ptr().addr() - self.data.as_ptr().addr() + name.len() + 1;
-        let behind = self.data.as_bytes().get(from..).unwrap_or_default().trim_ascii_start();
-        behind.get(1..).unwrap_or_default().trim_ascii_start()
-    }
 }
 
 impl<'d> Reader<'d> for Listening<'d> {
@@ -151,10 +152,27 @@ impl<'d> Reader<'d> for Listening<'d> {
     }
 
     fn inner_name(&mut self, name: &'d [u8]) {
-        self.beyond_plain |= match name {
-            b"finish_reason" => !self.behind(name).starts_with(b"null"),
-            b"index" => !matches!(self.behind(name), [b'0', next, ..] if !next.is_ascii_digit()),
-            name => name.contains(&b'\\'),
+        self.watched = match name {
+            b"finish_reason" => Some(Watched::FinishReason),
+            b"index" => Some(Watched::Index),
+            _ => None,
+        };
+    }
+
+    fn escaped_name(&mut self) {
+        self.beyond_plain = true;
+        self.watched = None;
+    }
+
+    fn opens(&mut self, _is_object: bool) {
+        self.beyond_plain |= self.watched.take().is_some();
+    }
+
+    fn scalar(&mut self, text: &'d [u8]) {
+        self.beyond_plain |= match self.watched.take() {
+            None => false,
+            Some(Watched::FinishReason) => text != b"null",
+            Some(Watched::Index) => text != b"0",
         };
     }
 }

@@ -44,6 +44,8 @@ impl<'t, T, F: Fn(&mut T, &[u8], &'t [u8])> Reader<'t> for Gather<T, F> {
     }
 
     fn inner_name(&mut self, _name: &'t [u8]) {}
+
+    fn escaped_name(&mut self) {}
 }
 
 #[cfg(test)]

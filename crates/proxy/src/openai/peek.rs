@@ -246,6 +246,10 @@ impl<'a> Reader<'a> for Found<'a> {
     fn inner_name(&mut self, name: &'a [u8]) {
         self.peek.names_objects |= names_objects(name);
     }
+
+    fn escaped_name(&mut self) {
+        self.peek.names_objects = true;
+    }
 }
 
 // === impl PeekError ===

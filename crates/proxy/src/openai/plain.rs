@@ -8,6 +8,7 @@ mod string;
 
 use fearless_simd::Level;
 
+use self::string::Found;
 use super::peek::MAX_DEPTH;
 
 /// What is told of an object while it is read.
@@ -16,8 +17,10 @@ pub(super) trait Reader<'t> {
     fn begins(&mut self, _name: &'t [u8]) {}
     /// A member of the object itself: its name without quotes, and its value as it stands in the text.
     fn member(&mut self, name: &'t [u8], value: &'t [u8]);
-    /// The name, without quotes but with its escapes, of a member of a value within.
+    /// The name, without quotes, of a member of a value within.
     fn inner_name(&mut self, name: &'t [u8]);
+    /// The same of a name that is spelled with escapes, and so may be any.
+    fn escaped_name(&mut self);
     /// A value, or a part of one, begins that is an object or an array.
     fn opens(&mut self, _is_object: bool) {}
     /// It ends.
@@ -35,10 +38,7 @@ pub(super) fn read<'t>(text: &'t [u8], reader: &mut impl Reader<'t>) -> Option<(
     plain.blank();
     if plain.take(b'}').is_none() {
         loop {
-            let name = plain.name()?;
-            if name.contains(&b'\\') {
-                return None;
-            }
+            let Name::Spelled(name) = plain.name()? else { return None };
             let from = plain.at;
             reader.begins(name);
             plain.value(reader)?;
@@ -66,6 +66,14 @@ struct Plain<'t> {
     is_ascii: bool,
 }
 
+/// The name of a member.
+enum Name<'t> {
+    /// As it stands, without quotes.
+    Spelled(&'t [u8]),
+    /// With escapes in it.
+    Escaped,
+}
+
 /// Objects and arrays within each other: one bit for each, the innermost last, set for objects.
 #[derive(Default)]
 struct Levels {
@@ -88,7 +96,7 @@ impl<'t> Plain<'t> {
                     levels.enter(true)?;
                     reader.opens(true);
                     if self.take(b'}').is_none() {
-                        reader.inner_name(self.name()?);
+                        self.inner_name(reader)?;
                         continue;
                     }
                     levels.leave();
@@ -106,7 +114,9 @@ impl<'t> Plain<'t> {
                 }
                 first => {
                     match first {
-                        b'"' => drop(self.string()?),
+                        b'"' => {
+                            self.string()?;
+                        }
                         b't' => self.word(b"true")?,
                         b'f' => self.word(b"false")?,
                         b'n' => self.word(b"null")?,
@@ -122,7 +132,7 @@ impl<'t> Plain<'t> {
                 if self.take(b',').is_some() {
                     self.blank();
                     if in_object {
-                        reader.inner_name(self.name()?);
+                        self.inner_name(reader)?;
                     }
                     break;
                 }
@@ -133,25 +143,35 @@ impl<'t> Plain<'t> {
         }
     }
 
+    fn inner_name(&mut self, reader: &mut impl Reader<'t>) -> Option<()> {
+        match self.name()? {
+            Name::Spelled(name) => reader.inner_name(name),
+            Name::Escaped => reader.escaped_name(),
+        }
+        Some(())
+    }
+
     /// The name of a member, and all that stands between it and its value.
-    fn name(&mut self) -> Option<&'t [u8]> {
+    fn name(&mut self) -> Option<Name<'t>> {
         if self.text.get(self.at) != Some(&b'"') {
             return None;
         }
-        let name = self.string()?;
+        let from = self.at + 1;
+        let found = self.string()?;
+        let name = self.text.get(from..from + found.length)?;
+        let is_escaped = found.may_escape && memchr::memchr(b'\\', name).is_some();
         self.blank();
         self.take(b':')?;
         self.blank();
-        Some(name)
+        Some(if is_escaped { Name::Escaped } else { Name::Spelled(name) })
     }
 
-    /// A string whose opening quote is here: what stands between its quotes.
-    fn string(&mut self) -> Option<&'t [u8]> {
-        let text = self.text.get(self.at + 1..)?;
-        let found = string::measure(self.level, text)?;
+    /// A string whose opening quote is here.
+    fn string(&mut self) -> Option<Found> {
+        let found = string::measure(self.level, self.text.get(self.at + 1..)?)?;
         self.is_ascii &= found.is_ascii;
         self.at += found.length + 2;
-        text.get(..found.length)
+        Some(found)
     }
 
     fn number(&mut self) -> Option<()> {

@@ -331,7 +331,7 @@ impl Scanner {
         if self.data_lines > 0 {
             let data = pass.here.take().unwrap_or(&self.data);
             let invalid = ScanError::InvalidUtf8 { complete: pass.complete };
-            let data = std::str::from_utf8(data).map_err(|_| invalid)?;
+            let data = simdutf8::basic::from_utf8(data).map_err(|_| invalid)?;
             let Said { heard, usage } = hear(&self.name, data, &mut self.choices);
             flow = on_event(Event { name: &self.name, data, heard, usage });
             if flow == ControlFlow::Break(Stop::Before) {

@@ -10,6 +10,9 @@ use fearless_simd::{Level, dispatch, u8x16, u8x64};
 
 /// How many bytes are looked at at a time.
 const BLOCK: usize = 64;
+/// Strings with fewer bytes than this are short, and are looked at so many bytes at a time.
+const SHORT: usize = 48;
+const SHORT_BLOCK: usize = 16;
 
 /// A string whose closing quote was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +21,8 @@ pub(super) struct Found {
     pub(super) length: usize,
     /// Whether all of them are ASCII; not said where something behind the string, in its last block, is not.
     pub(super) is_ascii: bool,
+    /// Whether there may be escapes among them.
+    pub(super) may_escape: bool,
 }
 
 /// What a block leaves for the next one to do. One bit for each byte of that, the first one's lowest.
@@ -43,22 +48,27 @@ enum Look {
 /// it that may not be in a string, and where it does not end.
 pub(super) fn measure(level: Level, text: &[u8]) -> Option<Found> {
     match measure_short(text) {
-        Some(length) => Some(Found { length, is_ascii: true }),
+        Some(length) => Some(Found { length, is_ascii: true, may_escape: false }),
         None => dispatch!(level, simd => measure_with(simd, text)),
     }
 }
 
-/// The length of a string that ends soon and has nothing in it, as names of members are. Every processor can do that much, so
-/// it costs no call.
+/// The length of a string that ends soon and has nothing in it, as names of members have not. Every processor can do that
+/// much, so it costs no call.
 fn measure_short(text: &[u8]) -> Option<usize> {
-    let block: &[u8; 16] = text.first_chunk()?;
-    let meaning = dispatch!(Level::baseline(), simd => {
-        let bytes = u8x16::from_slice(simd, block);
-        let is_ascii_text = (bytes - b' ').simd_lt(0x80 - b' ');
-        (!is_ascii_text | bytes.simd_eq(b'"') | bytes.simd_eq(b'\\')).to_bitmask()
-    });
-    let first = meaning.trailing_zeros() as usize;
-    (block.get(first) == Some(&b'"')).then_some(first)
+    let (blocks, _) = text.as_chunks::<SHORT_BLOCK>();
+    for (number, block) in blocks.iter().take(SHORT / SHORT_BLOCK).enumerate() {
+        let meaning = dispatch!(Level::baseline(), simd => {
+            let bytes = u8x16::from_slice(simd, block);
+            let is_ascii_text = (bytes - b' ').simd_lt(0x80 - b' ');
+            (!is_ascii_text | bytes.simd_eq(b'"') | bytes.simd_eq(b'\\')).to_bitmask()
+        });
+        if meaning != 0 {
+            let first = meaning.trailing_zeros() as usize;
+            return (block.get(first) == Some(&b'"')).then_some(number * SHORT_BLOCK + first);
+        }
+    }
+    None
 }
 
 #[inline(always)]
@@ -87,7 +97,7 @@ fn measure_with<S: Simd>(simd: S, text: &[u8]) -> Option<Found> {
 
 #[inline(always)]
 fn found<S: Simd>(length: usize, seen: u8x64<S>) -> Found {
-    Found { length, is_ascii: !seen.simd_ge(0x80).any_true() }
+    Found { length, is_ascii: !seen.simd_ge(0x80).any_true(), may_escape: true }
 }
 
 #[inline(always)]

@@ -10,6 +10,7 @@ use crate::openai::fields::each_field;
 struct Told {
     members: Vec<(String, String)>,
     inner: usize,
+    escaped: usize,
 }
 
 impl Reader<'_> for Told {
@@ -21,6 +22,11 @@ impl Reader<'_> for Told {
     fn inner_name(&mut self, _: &[u8]) {
         self.inner += 1;
     }
+
+    fn escaped_name(&mut self) {
+        self.inner += 1;
+        self.escaped += 1;
+    }
 }
 
 fn told(text: &[u8]) -> Option<Told> {
@@ -28,12 +34,32 @@ fn told(text: &[u8]) -> Option<Told> {
     read(text, &mut told).map(|()| told)
 }
 
-/// How many members there are within the members of a value.
-fn names_in(value: &serde_json::Value) -> usize {
-    let of_array: usize = value.as_array().into_iter().flatten().map(names_in).sum();
-    let of_object: usize =
-        value.as_object().into_iter().flatten().map(|(_, value)| 1 + names_in(value)).sum();
-    of_array + of_object
+/// The names of all members within the members of an object, and within the items of an array.
+fn names_within(value: &serde_json::Value) -> Vec<&str> {
+    let items = value.as_array().into_iter().flatten();
+    let inner = items.chain(value.as_object().into_iter().flat_map(serde_json::Map::values));
+    let names = |inner| {
+        let own = serde_json::Value::as_object(inner).into_iter().flat_map(serde_json::Map::keys);
+        own.map(String::as_str).chain(names_within(inner))
+    };
+    inner.flat_map(names).collect()
+}
+
+fn is_escaped(name: &str) -> bool {
+    serde_json::to_string(name).unwrap().contains('\\')
+}
+
+#[test]
+fn names_with_escapes_are_told_apart_however_long_they_are() {
+    for length in 0..100 {
+        let (plain, behind) = ("n".repeat(length), "\\\\".repeat(40));
+        for at in 0..=length {
+            let (before, after) = plain.split_at(at);
+            let text = format!(r#"{{"a":[{{"{before}\u0061{after}":1,"{plain}":"{behind}"}}]}}"#);
+            let told = told(text.as_bytes()).unwrap();
+            assert_eq!((told.inner, told.escaped), (2, 1), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -97,12 +123,12 @@ proptest! {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         let mut members = Vec::new();
         each_field(&text, |name, value| members.push((name.to_owned(), value.get().to_owned()))).unwrap();
-        let inner = names_in(&value) - members.len();
+        let within = names_within(&value);
+        let escaped = within.iter().filter(|name| is_escaped(name)).count();
         if let Some(told) = told(text.as_bytes()) {
-            prop_assert_eq!(told, Told { members, inner });
+            prop_assert_eq!(told, Told { members, inner: within.len(), escaped });
         } else {
-            let mut names = value.as_object().unwrap().keys();
-            prop_assert!(names.any(|name| serde_json::to_string(name).unwrap().contains('\\')));
+            prop_assert!(value.as_object().unwrap().keys().any(|name| is_escaped(name)));
         }
     }
 

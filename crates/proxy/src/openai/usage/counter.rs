@@ -62,18 +62,16 @@ impl Counter {
 
     /// A member begins.
     pub(in crate::openai) fn name(&mut self, name: &[u8]) {
-        let is_other = match self.depth {
-            1 => {
-                self.field = Field::of(name);
-                matches!(self.field, Field::Other)
-            }
-            2 => {
-                self.detail = Detail::of(name);
-                matches!(self.detail, Detail::Other)
-            }
-            _ => false,
-        };
-        self.is_doubtful |= is_other && name.contains(&b'\\');
+        match self.depth {
+            1 => self.field = Field::of(name),
+            2 => self.detail = Detail::of(name),
+            _ => {}
+        }
+    }
+
+    /// A member begins that may have any name.
+    pub(in crate::openai) fn escaped_name(&mut self) {
+        self.is_doubtful |= matches!(self.depth, 1 | 2);
     }
 
     /// A number, a text or a word.

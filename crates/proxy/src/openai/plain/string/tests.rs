@@ -41,6 +41,9 @@ fn assert_measured(text: &[u8]) {
         );
         // All of the string is ASCII where it is said to be.
         assert!(found.is_none_or(|found| !found.is_ascii || text[..found.length].is_ascii()), "{level:?}");
+        // Nothing is escaped where nothing is said to be.
+        let escapes = |found: Found| text[..found.length].contains(&b'\\');
+        assert!(found.is_none_or(|found| found.may_escape || !escapes(found)), "{level:?}");
     }
 }
 
@@ -89,7 +92,7 @@ fn what_is_not_ascii_is_seen_wherever_it_stands() {
             for level in levels() {
                 assert_eq!(
                     measure(level, text.as_bytes()),
-                    Some(Found { length: length + 2, is_ascii: false })
+                    Some(Found { length: length + 2, is_ascii: false, may_escape: true })
                 );
             }
         }
