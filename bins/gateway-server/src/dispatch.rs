@@ -103,7 +103,7 @@ impl Door {
         let id = RequestId::of(request.headers());
         let http1 = request.version() < Version::HTTP_2;
         // Pinned here: moved along, it would have room in both futures.
-        let answered = pin!(self.route(request, (peer, crowded), id.clone()));
+        let answered = pin!(self.route(request, (peer, crowded), &id));
         match panic::confine(answered).await {
             Ok(response) => response,
             Err(panicked) => {
@@ -118,7 +118,7 @@ impl Door {
         &self,
         mut request: Box<Request<RequestBody>>,
         (peer, crowded): (SocketAddr, bool),
-        id: RequestId,
+        id: &RequestId,
     ) -> Response<Body> {
         let http1 = request.version() < Version::HTTP_2;
         if let Err(refusal) = gate::check(&request) {
@@ -128,7 +128,7 @@ impl Door {
             (Owner::Proxy, Some(_)) if crowded => own(Refusal::Crowded.answer(id.as_str(), http1)),
             (Owner::Proxy, Some(worker)) => {
                 // Refused here, before anything was read, counted or recorded: under overload saying no must be cheap.
-                let allowed = self.house.live.load().settings.server.max_calls;
+                let allowed = self.house.live.look(|live| live.settings.server.max_calls);
                 let Some(place) = self.house.calls.take(allowed) else {
                     return own(Refusal::Busy.answer(id.as_str(), http1));
                 };
@@ -136,18 +136,18 @@ impl Door {
                 let answer = worker.handle(*request, id).await;
                 answer.map(|body| Body::Carried(body, Some(place)))
             }
-            (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, &id)).await,
+            (Owner::Admin, _) => Box::pin(self.carry_to_admin(request, peer, id)).await,
             (Owner::Live | Owner::Ready | Owner::Metrics, _)
                 if request.method() != Method::GET && request.method() != Method::HEAD =>
             {
                 own(Refusal::GetOnly.answer(id.as_str(), http1))
             }
-            (Owner::Live, _) => own(bodiless_if_asked(request.method(), live(&id))),
+            (Owner::Live, _) => own(bodiless_if_asked(request.method(), live(id))),
             (Owner::Ready, _) => {
-                let answer = self.ready(request.uri().query(), &id);
+                let answer = self.ready(request.uri().query(), id);
                 own(bodiless_if_asked(request.method(), answer))
             }
-            (Owner::Metrics, _) => own(bodiless_if_asked(request.method(), self.metrics(&id, http1))),
+            (Owner::Metrics, _) => own(bodiless_if_asked(request.method(), self.metrics(id, http1))),
             (Owner::Nobody, _) | (Owner::Proxy, None) => own(Refusal::NotFound.answer(id.as_str(), http1)),
         }
     }

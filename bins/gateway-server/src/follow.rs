@@ -53,8 +53,8 @@ impl Followers {
         self.store.set_retention(retention(&new.settings));
         self.sessions.set_idle(new.settings.session.idle_timeout);
         self.forget_the_gone(new);
-        self.board.set_several(several(new));
-        self.board.set_rules(rules(&new.settings.health_check));
+        self.board.set_several(&several(new));
+        self.board.set_rules(&rules(&new.settings.health_check));
         self.probes.send_replace(plan(new));
         self.bridge.tell(new);
         self.current = Arc::clone(new);

@@ -15,7 +15,7 @@ pub(crate) fn journal(
     Arc::new(move |exchange| {
         traffic.count(exchange);
         log(exchange);
-        if live.load().settings.database.keep_requests > 0 {
+        if live.look(|live| live.settings.database.keep_requests) > 0 {
             // A drop is counted by the recorder itself and shown as a metric.
             let _kept = recorder.exchange(exchange);
         }

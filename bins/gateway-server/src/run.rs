@@ -106,7 +106,7 @@ fn start_machines(
         Arc::clone(&parts.pools),
         Arc::clone(&parts.meters),
     ));
-    parts.board.set_several(follow::several(&current));
+    parts.board.set_several(&follow::several(&current));
     bridge.tell(&current);
     let mut followers = Followers {
         proxy: Arc::clone(&parts.proxy),

@@ -21,6 +21,11 @@ impl Live {
         self.0.load_full()
     }
 
+    /// One thing about the snapshot in force now: cheaper than [`Live::load`] where nothing else of it is wanted.
+    pub fn look<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(&self.0.load())
+    }
+
     /// Puts a snapshot in force; calls under way keep the one they loaded.
     pub fn publish(&self, snapshot: Snapshot) {
         self.0.store(Arc::new(snapshot));

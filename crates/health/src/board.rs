@@ -22,13 +22,19 @@ const MAX_TRANSITIONS: usize = 1024;
 /// for nobody. Telling locks one channel for some nanoseconds.
 #[derive(Debug)]
 pub struct Board {
-    rules: ArcSwap<Rules>,
-    /// The channels that serve more than one model.
-    several: ArcSwap<HashSet<ChannelId>>,
+    regime: ArcSwap<Regime>,
     channels: ArcSwap<ById<ChannelId, Arc<Entry>>>,
     changes: watch::Sender<u64>,
     transitions: Mutex<VecDeque<Transition>>,
     stall: Stall,
+}
+
+/// What observations are judged by.
+#[derive(Clone, Debug)]
+struct Regime {
+    rules: Rules,
+    /// The channels that serve more than one model.
+    several: HashSet<ChannelId>,
 }
 
 #[derive(Debug)]
@@ -50,8 +56,7 @@ impl Board {
     /// A board on which every channel is [`HealthStatus::Unknown`].
     pub fn new(rules: Rules) -> Arc<Self> {
         Arc::new(Self {
-            rules: ArcSwap::from_pointee(rules),
-            several: ArcSwap::default(),
+            regime: ArcSwap::from_pointee(Regime { rules, several: HashSet::new() }),
             channels: ArcSwap::default(),
             changes: watch::Sender::new(0),
             transitions: Mutex::default(),
@@ -68,8 +73,8 @@ impl Board {
         if is_about_time(&seen) && self.stall.is_waking(now) {
             return;
         }
-        let rules = self.rules.load();
-        let several = self.several.load().contains(&channel);
+        let regime = self.regime.load();
+        let Regime { rules, several } = &**regime;
         let (witness, ok, latency) = match &seen {
             Observation::ProbeOk { latency, .. } => (Witness::Probe, true, Some(*latency)),
             Observation::ProbeFailed { .. }
@@ -78,24 +83,28 @@ impl Board {
             Observation::TrafficOk => (Witness::Traffic, true, None),
             Observation::TrafficFailed { .. } => (Witness::Traffic, false, None),
         };
-        self.change(channel, &self.entry(channel), |record| {
-            record.tick(now, &rules);
+        let observe = |record: &mut Record| {
+            record.tick(now, rules);
             let before = record.status.verdict();
-            record.status.set_serves_several(several);
-            record.status.observe(seen, scope, now, &rules);
+            record.status.set_serves_several(several.contains(&channel));
+            record.status.observe(seen, scope, now, rules);
             if witness == Witness::Probe || record.status.verdict() != before {
                 record.note(now, witness, ok, latency);
             }
-        });
+        };
+        match self.channels.load().get(&channel) {
+            Some(entry) => self.change(channel, entry, observe),
+            None => self.change(channel, &self.new_entry(channel), observe),
+        }
     }
 
     /// Lets time pass, so that pauses end on channels of which nobody tells anything. To be called about once a second;
     /// [`run_prober`](crate::run_prober) does.
     pub fn tick(&self, now: UnixMillis) {
         self.stall.tick(now);
-        let rules = self.rules.load();
+        let regime = self.regime.load();
         for (channel, entry) in self.channels.load().iter() {
-            self.change(*channel, entry, |record| record.tick(now, &rules));
+            self.change(*channel, entry, |record| record.tick(now, &regime.rules));
         }
     }
 
@@ -115,10 +124,10 @@ impl Board {
 
     /// Notes that a channel is probed no longer, so that no verdict waits for a probe that never comes.
     pub fn probing_ended(&self, channel: ChannelId, now: UnixMillis) {
-        let rules = self.rules.load();
+        let regime = self.regime.load();
         if let Some(entry) = self.channels.load().get(&channel) {
             self.change(channel, entry, |record| {
-                record.noting_settings(now, |status| status.probing_ended(now, &rules));
+                record.noting_settings(now, |status| status.probing_ended(now, &regime.rules));
             });
         }
     }
@@ -135,13 +144,13 @@ impl Board {
 
     /// Says which channels serve more than one model; all others are taken to serve one. Holds from the next
     /// observation on.
-    pub fn set_several(&self, channels: HashSet<ChannelId>) {
-        self.several.store(Arc::new(channels));
+    pub fn set_several(&self, channels: &HashSet<ChannelId>) {
+        self.regime.rcu(|regime| Regime { several: channels.clone(), rules: regime.rules.clone() });
     }
 
     /// Changes the rules, from the next observation on.
-    pub fn set_rules(&self, rules: Rules) {
-        self.rules.store(Arc::new(rules));
+    pub fn set_rules(&self, rules: &Rules) {
+        self.regime.rcu(|regime| Regime { rules: rules.clone(), several: regime.several.clone() });
     }
 
     /// Whether the channel may get traffic. A channel of which nothing is known may.
@@ -183,10 +192,7 @@ impl Board {
         self.transitions.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
     }
 
-    fn entry(&self, channel: ChannelId) -> Arc<Entry> {
-        if let Some(entry) = self.channels.load().get(&channel) {
-            return Arc::clone(entry);
-        }
+    fn new_entry(&self, channel: ChannelId) -> Arc<Entry> {
         let new = Arc::new(Entry { usable: AtomicBool::new(true), record: Mutex::default() });
         self.channels.rcu(|channels| {
             let mut more = ById::clone(channels);

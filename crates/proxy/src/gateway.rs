@@ -75,11 +75,11 @@ impl Worker {
     ///
     /// Dropping the future, or the body of the answer, is how a client that leaves is noticed: the upstream call is
     /// cancelled with it, before the first token too.
-    pub async fn handle(&self, request: Request<RequestBody>, id: RequestId) -> Response<Body> {
+    pub async fn handle(&self, request: Request<RequestBody>, id: &RequestId) -> Response<Body> {
         let plane = self.shared.plane.load_full();
         let (head, body) = request.into_parts();
         let found = lookup(&head.method, head.uri.path());
-        let mut entry = self.shared.journal.open(&id, method_label(&head.method), label(&found));
+        let mut entry = self.shared.journal.open(id, method_label(&head.method), label(&found));
         let admitted = tokio::select! {
             biased;
             admitted = self.admit(&plane, found, &head, body, &mut entry) => admitted,

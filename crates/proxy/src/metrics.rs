@@ -279,8 +279,11 @@ impl ChannelMetrics {
     fn moves(&self, newest: f64) {
         let before = f64::from_bits(self.rate.load(Ordering::Relaxed));
         let after = before + (newest - before) * ERROR_RATE_STEP;
-        self.rate.store(after.to_bits(), Ordering::Relaxed);
-        self.error_rate.set(after);
+        // A channel that is well stays where it is.
+        if after.to_bits() != before.to_bits() {
+            self.rate.store(after.to_bits(), Ordering::Relaxed);
+            self.error_rate.set(after);
+        }
     }
 }
 
@@ -314,7 +317,10 @@ impl RouteMetrics {
                 counter(&*self.recorder, "gateway_tokens_total", &labels)
             };
             if let Some(count) = count {
-                slot.get_or_init(made).increment(count);
+                let counter = slot.get_or_init(made);
+                if count > 0 {
+                    counter.increment(count);
+                }
             }
         }
     }

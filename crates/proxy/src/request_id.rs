@@ -1,6 +1,7 @@
+use std::cell::Cell;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -80,21 +81,24 @@ fn well_formed(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
 }
 
-/// Chance for ids and routing: a `SplitMix64` sequence that starts at a random place in each process.
+/// Chance for ids and routing: a `SplitMix64` sequence (Steele, Lea and Flood 2014) that starts at a random place in each
+/// thread, so that no two of them share anything.
 ///
-/// One relaxed atomic addition a call; unpredictable enough to spread load, not a secret.
+/// Unpredictable enough to spread load, not a secret.
 pub fn seed() -> u64 {
-    static STATE: AtomicU64 = AtomicU64::new(0);
-    let mut state = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-    if state == 0 {
-        let start = getrandom::u64().unwrap_or(0x6a09_e667_f3bc_c909) | 1;
-        STATE.fetch_add(start, Ordering::Relaxed);
-        state = start;
+    thread_local! {
+        static STATE: Cell<u64> = Cell::new(random());
     }
-    let mut z = state;
+    let mut z = STATE.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    STATE.set(z);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
+}
+
+/// A place to start from; where the system has no chance to give, the one that the thread's hash tables have.
+fn random() -> u64 {
+    getrandom::u64().unwrap_or_else(|_| RandomState::new().hash_one(0))
 }
 
 #[cfg(test)]
@@ -132,8 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn ids_do_not_repeat() {
-        let mut ids: Vec<_> = (0..10_000).map(|_| RequestId::fresh().to_string()).collect();
+    fn ids_do_not_repeat_on_any_thread() {
+        let some = || (0..2_500).map(|_| RequestId::fresh().to_string()).collect::<Vec<_>>();
+        let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(some)).collect();
+        let mut ids: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), 10_000);

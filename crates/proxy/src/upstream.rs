@@ -95,7 +95,7 @@ impl Upstreams {
         timeouts: Timeouts,
         within: Within,
     ) -> Result<Response<AnswerBody>, SendError> {
-        if let Some(kept) = self.pool.take(&target.origin(), timeouts.idle, within.from) {
+        if let Some(kept) = self.pool.take(target.origin(), timeouts.idle, within.from) {
             match self.send_over(kept, target, asked(), timeouts, within.until).await {
                 Err(SendError::Closed { unanswered: true, .. }) => {}
                 settled => return settled,
@@ -128,7 +128,7 @@ impl Upstreams {
         match connection {
             Connection::H1(wire) => {
                 let pool = Arc::clone(&self.pool);
-                let home = Home { pool, origin: target.origin(), idle: timeouts.idle };
+                let home = Home { pool, origin: Arc::clone(target.origin()), idle: timeouts.idle };
                 let response = http1::call(wire, asked, target, home, until).await?;
                 Ok(response.map(AnswerBody::http1))
             }
@@ -157,7 +157,7 @@ impl Upstreams {
     async fn connect(&self, target: &Target, timeouts: Timeouts) -> Result<Connection, ConnectError> {
         let connect = |limit| self.connector.connect(target, limit);
         let connection = self.with_a_file(timeouts.connect, connect).await?;
-        self.pool.share(target.origin(), &connection, timeouts.idle);
+        self.pool.share(Arc::clone(target.origin()), &connection, timeouts.idle);
         Ok(connection)
     }
 

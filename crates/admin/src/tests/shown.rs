@@ -72,7 +72,7 @@ async fn health_is_shown_with_its_history() {
 async fn a_model_that_fails_alone_is_shown_on_a_channel_that_stays() {
     let gateway = Gateway::new();
     gateway.channel("a").await;
-    gateway.board.set_several([ChannelId(1)].into());
+    gateway.board.set_several(&[ChannelId(1)].into());
     for _ in 0..6 {
         let seen = Observation::TrafficFailed { why: "answered 500".to_owned(), fault: Fault::Answer };
         gateway.board.observe(ChannelId(1), Scope::Model(&"m".into()), seen, NOW);

@@ -180,7 +180,7 @@ fn calls_that_fail_when_the_process_wakes_up_are_not_the_channels_failures() {
 fn a_model_that_fails_alone_is_reported_and_its_channel_stays() {
     let board = Board::new(Rules::default());
     let model = "m".into();
-    board.set_several([ONE].into());
+    board.set_several(&[ONE].into());
     for _ in 0..50 {
         board.observe(ONE, Scope::Model(&model), call_failed(), at(1));
         board.observe(TWO, Scope::Model(&model), call_failed(), at(1));
@@ -195,7 +195,7 @@ fn new_rules_hold_from_the_next_observation_on() {
     let board = Board::new(Rules::default());
     board.observe(ONE, Scope::Channel, probe_failed(), at(0));
     assert!(board.is_usable(ONE));
-    board.set_rules(Rules { unhealthy_after: 2, ..Rules::default() });
+    board.set_rules(&Rules { unhealthy_after: 2, ..Rules::default() });
     board.observe(ONE, Scope::Channel, probe_failed(), at(1));
     assert!(!board.is_usable(ONE));
 }

@@ -62,12 +62,16 @@ impl Models {
     pub(super) fn good(&mut self, scope: Scope<'_>, now: UnixMillis) {
         let model = match scope {
             Scope::Channel => None,
-            Scope::Model(model) => {
-                self.failing.retain(|failing| failing.model != *model);
-                Some(Arc::clone(model))
-            }
+            Scope::Model(model) => Some(model),
         };
-        self.served = Some(Served { at: now, model });
+        if let Some(model) = model {
+            self.failing.retain(|failing| failing.model != *model);
+        }
+        match &mut self.served {
+            // Nearly always it is the same again.
+            Some(served) if served.model.as_ref() == model => served.at = now,
+            served => *served = Some(Served { at: now, model: model.cloned() }),
+        }
     }
 
     /// A call of this model failed.

@@ -80,8 +80,8 @@ impl Target {
         self.name_header.as_ref()
     }
 
-    pub(super) fn origin(&self) -> Arc<str> {
-        Arc::clone(&self.origin)
+    pub(super) const fn origin(&self) -> &Arc<str> {
+        &self.origin
     }
 
     pub(super) fn host(&self) -> &str {

@@ -232,7 +232,7 @@ mod tests {
                 secret: None,
                 body: Outgoing::new(pieces(&body, [None, None, None])),
             };
-            let home = Home { pool: Arc::clone(&pool), origin: target.origin(), idle: MINUTE };
+            let home = Home { pool: Arc::clone(&pool), origin: Arc::clone(target.origin()), idle: MINUTE };
             let wire = Wire::plain(TcpStream::connect(address).await.unwrap());
             let until = Instant::now() + MINUTE;
             let answer = call(wire, asked, &target, home, until).await.map_err(|failed| failed.error);
@@ -241,6 +241,6 @@ mod tests {
         let (_socket, answer) = tokio::join!(upstream, calling);
 
         assert_eq!(answer, "done");
-        assert!(pool.take(&target.origin(), MINUTE, Instant::now()).is_some());
+        assert!(pool.take(target.origin(), MINUTE, Instant::now()).is_some());
     }
 }
