@@ -26,6 +26,7 @@ mod spare;
 #[cfg(test)]
 mod tests;
 mod upgrade;
+mod values;
 
 use std::io;
 
@@ -40,6 +41,7 @@ pub use request::{Flaw, Head, parse};
 pub use scratch::with as with_scratch;
 pub use spare::{buffer as spare_buffer, copied, headers as spare_headers, keep_buffer, keep_headers};
 pub use upgrade::{OnUpgrade, Upgraded};
+pub use values::header_value;
 
 /// What a message breaks of HTTP/1.1, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -3,9 +3,10 @@
 use std::mem::MaybeUninit;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
+use http::{HeaderName, Method, Request, StatusCode, Uri, Version};
 
 use crate::framing::{Framing, keeps_alive};
+use crate::values::header_value;
 use crate::{Malformed, spare};
 
 /// How many headers a request may have.
@@ -81,15 +82,13 @@ pub fn parse(bytes: &[u8], most: usize) -> Result<Option<(Head, usize)>, Flaw> {
     let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
     // One copy, which the target and all values share.
     let head = spare::copied(bytes.get(..length).unwrap_or_default()).freeze();
-    let part = |text: &[u8]| {
-        let start = text.as_ptr().addr() - bytes.as_ptr().addr();
-        head.slice(start..start + text.len())
-    };
+    let start_of = |text: &[u8]| text.as_ptr().addr() - bytes.as_ptr().addr();
+    let target_at = start_of(target.as_bytes());
     let mut request = Request::new(());
     *request.version_mut() = version;
     *request.method_mut() = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes())
         .map_err(|_| Malformed("the method of the request is none"))?;
-    *request.uri_mut() = Uri::from_maybe_shared(part(target.as_bytes()))
+    *request.uri_mut() = Uri::from_maybe_shared(head.slice(target_at..target_at + target.len()))
         .map_err(|_| Malformed("the target of the request is none"))?;
     let mut headers = spare::headers();
     headers.reserve(parsed.headers.len());
@@ -97,8 +96,7 @@ pub fn parse(bytes: &[u8], most: usize) -> Result<Option<(Head, usize)>, Flaw> {
     for header in &*parsed.headers {
         let name = HeaderName::from_bytes(header.name.as_bytes())
             .map_err(|_| Malformed("the name of a header is none"))?;
-        let value = HeaderValue::from_maybe_shared(part(header.value))
-            .map_err(|_| Malformed("the value of a header is none"))?;
+        let value = header_value(&head, start_of(header.value), header.value)?;
         match name {
             // Said twice, it is passed on once, if it is the same.
             CONTENT_LENGTH if headers.get(&name) == Some(&value) => continue,
@@ -140,6 +138,7 @@ fn why(error: httparse::Error) -> Flaw {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;

@@ -4,6 +4,8 @@
 //! reading stops without a word, and whoever asked reads again with a parser that can say what it is. So all that is
 //! unusual may be left out here: escapes in the names of members, objects nested too deeply, words for errors.
 
+#![expect(clippy::inline_always, reason = "a call costs as much as a short string, of which there are many")]
+
 mod string;
 
 use fearless_simd::Level;
@@ -143,6 +145,7 @@ impl<'t> Plain<'t> {
         }
     }
 
+    #[inline(always)]
     fn inner_name(&mut self, reader: &mut impl Reader<'t>) -> Option<()> {
         match self.name()? {
             Name::Spelled(name) => reader.inner_name(name),
@@ -152,6 +155,7 @@ impl<'t> Plain<'t> {
     }
 
     /// The name of a member, and all that stands between it and its value.
+    #[inline(always)]
     fn name(&mut self) -> Option<Name<'t>> {
         if self.text.get(self.at) != Some(&b'"') {
             return None;
@@ -167,6 +171,7 @@ impl<'t> Plain<'t> {
     }
 
     /// A string whose opening quote is here.
+    #[inline(always)]
     fn string(&mut self) -> Option<Found> {
         let found = string::measure(self.level, self.text.get(self.at + 1..)?)?;
         self.is_ascii &= found.is_ascii;

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use bytes::BufMut;
-use gateway_http1::{Malformed, copied, put_decimal, spare_headers};
+use gateway_http1::{Malformed, copied, header_value, put_decimal, spare_headers};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode, Version};
 
@@ -44,10 +44,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Response<()>, usize)>, Error
         let name = HeaderName::from_bytes(header.name.as_bytes())
             .map_err(|_| Malformed("the name of a header is none"))?;
         let start = header.value.as_ptr().addr() - bytes.as_ptr().addr();
-        let value = head.slice(start..start + header.value.len());
-        let value =
-            HeaderValue::from_maybe_shared(value).map_err(|_| Malformed("the value of a header is none"))?;
-        headers.append(name, value);
+        headers.append(name, header_value(&head, start, header.value)?);
     }
     *response.headers_mut() = headers;
     Ok(Some((response, length)))
