@@ -69,9 +69,10 @@ impl Shard {
         idle: u64,
         new_id: impl FnOnce() -> SessionId,
     ) -> SessionId {
+        let mut own_key = None;
         let id = match self.entries.get_mut(key) {
             Some(entry) if !entry.age.is_idle(age.last_used_at, idle) => {
-                self.by_age.remove(&entry.age);
+                own_key = self.by_age.remove(&entry.age);
                 entry.channel = channel;
                 entry.age = age;
                 entry.id
@@ -87,7 +88,7 @@ impl Shard {
                 id
             }
         };
-        self.by_age.insert(age, key.clone());
+        self.by_age.insert(age, own_key.unwrap_or_else(|| key.clone()));
         self.dirty.entry(id).or_insert_with(|| key.clone());
         id
     }

@@ -223,11 +223,12 @@ impl Sessions {
         let before = shard.len();
         let result = change(&mut shard);
         let after = shard.len();
-        if after >= before {
-            self.count.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.count.fetch_sub(before - after, Ordering::Relaxed);
-        }
+        match after.cmp(&before) {
+            // Nearly always: a session that there is goes on.
+            std::cmp::Ordering::Equal => 0,
+            std::cmp::Ordering::Greater => self.count.fetch_add(after - before, Ordering::Relaxed),
+            std::cmp::Ordering::Less => self.count.fetch_sub(before - after, Ordering::Relaxed),
+        };
         result
     }
 
