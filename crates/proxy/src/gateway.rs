@@ -153,7 +153,8 @@ impl Worker {
             admit::receive(endpoint, &head.headers, body, &user, (settings, &self.shared.room)).await?;
         entry.received(received.body.len());
         let among = batch_file::channels(plane, &user, received.form.as_ref())?;
-        let caller = Caller { user, key: key.unwrap_or_default(), secret, socket };
+        let session = plane.session_in(&head.headers);
+        let caller = Caller { user, key: key.unwrap_or_default(), secret, session, socket };
         let mut call = understand(found, head, received, caller, &settings.proxy)?;
         call.among = among;
         // --- route ---

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gateway_config::{ProxySettings, Snapshot};
 use gateway_domain::{ById, Channel, ChannelId, Hedge, Known, ModelTuning, Policy};
 use gateway_routing::{ChannelSpec, Params, PolicyKind, Pool, PoolSpec, Pools, stable_hash};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::budget::Budget;
 use crate::metrics::{ChannelMetrics, Metrics, ModelMetrics, RouteMetrics};
@@ -35,6 +36,8 @@ pub(crate) struct Plane {
     everyone: Option<Arc<Served>>,
     /// Who carries administration.
     administration: Option<Arc<Served>>,
+    /// The header that names sessions, if one does.
+    session_header: Option<HeaderName>,
 }
 
 /// One public model and the channels that serve it.
@@ -108,8 +111,14 @@ impl Plane {
             everyone: models.remove(EVERYONE),
             administration: models.remove(ADMINISTRATION),
             models,
+            session_header: settings.session_header.parse().ok(),
             snapshot,
         })
+    }
+
+    /// The session that a call's own header names.
+    pub(crate) fn session_in<'h>(&self, headers: &'h HeaderMap) -> Option<&'h [u8]> {
+        headers.get(self.session_header.as_ref()?).map(HeaderValue::as_bytes)
     }
 
     /// Who serves a model: its mappings, or else the wildcard channels, if there are any.

@@ -31,6 +31,8 @@ pub(crate) struct Caller<'h> {
     pub key: &'h [u8],
     /// What the key is, if it is not the user's own.
     pub secret: Option<Secret>,
+    /// The session that the header for sessions names.
+    pub session: Option<&'h [u8]>,
     /// What its end of a WebSocket is, if it asks for one.
     pub socket: Option<Box<Client>>,
 }
@@ -46,7 +48,7 @@ pub(crate) fn understand(
     caller: Caller<'_>,
     settings: &ProxySettings,
 ) -> Result<Box<Call>, ProxyError> {
-    let Caller { user, key, secret, socket } = caller;
+    let Caller { user, key, secret, session, socket } = caller;
     let secret = secret.and_then(|_| bearer(key));
     let (endpoint, path) = found;
     let Received { body, form } = received;
@@ -77,7 +79,7 @@ pub(crate) fn understand(
     }
     let naming = Naming {
         prompt_cache_key: seen.prompt_cache_key.as_deref(),
-        header: head.headers.get(&*settings.session_header).map(HeaderValue::as_bytes),
+        header: session,
         metadata: seen.session.as_deref(),
         user: seen.user.as_deref(),
     };

@@ -89,7 +89,7 @@ async fn sent_up(
     let body = Coming(body.into_iter().map(Bytes::copy_from_slice).collect());
     let received =
         admit::receive(endpoint, &head.headers, body, &user, (settings, &crate::room::room())).await?;
-    let caller = Caller { user: Arc::new(user), key: b"sk-user", secret: None, socket: None };
+    let caller = Caller { user: Arc::new(user), key: b"sk-user", secret: None, session: None, socket: None };
     let call = understand((endpoint, path), &head, received, caller, &settings.proxy)?;
     let route = route_to(backend);
     let once = call.body_for(&route).collect().await.unwrap().to_bytes();
