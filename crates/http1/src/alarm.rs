@@ -36,6 +36,11 @@ impl Alarm {
         self.told = None;
     }
 
+    /// Forgets the task that has looked: what nobody looks at keeps none of its memory.
+    pub fn forget(&mut self) {
+        self.told = None;
+    }
+
     /// Ready once it has rung, as often as it is asked; until then the task is woken when it rings.
     ///
     /// Asked outside the task's budget: a task that always has something to do hears it, too.

@@ -7,8 +7,8 @@
 //! What is read here comes from outside and decides where one message ends and the next begins, so it is read strictly:
 //! whatever could be understood in two ways (RFC 9112 §6.3) is refused, and ends the connection.
 //!
-//! **Must never know:** OpenAI, channels, users, timers of clients; what answers a request, and what guards the socket, is
-//! given by whoever serves.
+//! **Must never know:** OpenAI, channels, users, how long a client may take; what answers a request, and what guards the
+//! socket, is given by whoever serves. [`Alarm`] is here for them: both sides of a connection have a timer to look at.
 
 mod alarm;
 mod answer;

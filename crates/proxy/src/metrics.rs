@@ -18,6 +18,9 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Level, Metadata, R
 /// How much the newest attempt weighs in `gateway_channel_error_rate`.
 const ERROR_RATE_STEP: f64 = 0.05;
 
+/// What is less is none: some two hundred good attempts after a bad one.
+const LEAST_ERROR_RATE: f64 = 1e-6;
+
 static METADATA: Metadata<'static> = Metadata::new("gateway_proxy", Level::INFO, Some("gateway_proxy"));
 
 type MethodAndEndpoint = (&'static str, &'static str);
@@ -279,6 +282,7 @@ impl ChannelMetrics {
     fn moves(&self, newest: f64) {
         let before = f64::from_bits(self.rate.load(Ordering::Relaxed));
         let after = before + (newest - before) * ERROR_RATE_STEP;
+        let after = if after < LEAST_ERROR_RATE { 0.0 } else { after };
         // A channel that is well stays where it is.
         if after.to_bits() != before.to_bits() {
             self.rate.store(after.to_bits(), Ordering::Relaxed);
@@ -394,5 +398,28 @@ fn describe(recorder: &dyn Recorder) {
     ];
     for (name, text) in gauges {
         recorder.describe_gauge(KeyName::from_const_str(name), None, text.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_that_has_been_well_for_long_has_no_error_rate() {
+        let channel =
+            ChannelMetrics { failures: Counter::noop(), error_rate: Gauge::noop(), rate: AtomicU64::new(0) };
+        let rate = || f64::from_bits(channel.rate.load(Ordering::Relaxed));
+        let tell = |outcome, times| (0..times).for_each(|_| channel.attempted(outcome));
+        tell(AttemptOutcome::Ok, 3);
+        assert!(rate() == 0.0);
+        tell(AttemptOutcome::Timeout, 1);
+        assert!((rate() - ERROR_RATE_STEP).abs() < 1e-9);
+        tell(AttemptOutcome::Ok, 200);
+        assert!(rate() > 0.0);
+        tell(AttemptOutcome::Ok, 20);
+        assert!(rate() == 0.0);
+        tell(AttemptOutcome::Timeout, 1_000);
+        assert!(rate() > 0.999);
     }
 }

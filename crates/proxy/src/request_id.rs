@@ -29,7 +29,7 @@ impl RequestId {
         .unwrap_or_else(Self::fresh)
     }
 
-    /// A new id: `req_` and 128 bits that no other process or restart repeats.
+    /// A new id: `req_` and 128 bits of chance, which it is very unlikely that any process ever repeats.
     pub fn fresh() -> Self {
         let mut text = *b"req_00000000000000000000000000000000";
         let (_, digits) = text.split_at_mut(4);
@@ -81,16 +81,18 @@ fn well_formed(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
 }
 
-/// Chance for ids and routing: a `SplitMix64` sequence (Steele, Lea and Flood 2014) that starts at a random place in each
-/// thread, so that no two of them share anything.
+/// Chance for ids and routing: in each thread a `SplitMix64` sequence (Steele, Lea and Flood, "Fast splittable pseudorandom
+/// number generators", 2014) of its own, with its own start and its own odd step, so that two threads share no counter and
+/// do not run into each other's sequence.
 ///
 /// Unpredictable enough to spread load, not a secret.
 pub fn seed() -> u64 {
     thread_local! {
-        static STATE: Cell<u64> = Cell::new(random());
+        static SEQUENCE: Cell<(u64, u64)> = Cell::new((random(), random() | 1));
     }
-    let mut z = STATE.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-    STATE.set(z);
+    let (last, step) = SEQUENCE.get();
+    let mut z = last.wrapping_add(step);
+    SEQUENCE.set((z, step));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

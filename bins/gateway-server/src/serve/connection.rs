@@ -155,8 +155,8 @@ async fn speak<S>(
         // Boxed once: moved from future to future, the request would have room in each of them.
         let request = Box::new(request);
         let enough = enough.clone();
-        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming. The box comes first:
-        // the future is large, and made elsewhere it would be moved there.
+        // Boxed: the connection has room for the whole future as long as it lives, idle or streaming. The box comes first,
+        // so that the compiler may make the future in it: it is large, and was moved there three times.
         let place = Box::new_uninit();
         Box::into_pin(Box::write(place, answer(door, request, (peer, crowded), call, enough)))
     };

@@ -153,7 +153,8 @@ impl Pool {
 
 impl Home {
     /// Keeps a connection whose last answer has been read to its end.
-    pub(super) fn take_back(self, wire: Wire) {
+    pub(super) fn take_back(self, mut wire: Wire) {
+        wire.rests();
         self.pool.put(self.origin, wire, self.idle);
     }
 }

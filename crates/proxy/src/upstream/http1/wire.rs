@@ -52,6 +52,13 @@ impl Wire {
         Poll::Pending
     }
 
+    /// The call is over: the task that waited is nobody's concern any more.
+    pub(in crate::upstream) fn rests(&mut self) {
+        if let Some(alarm) = &mut self.alarm {
+            alarm.forget();
+        }
+    }
+
     /// Reads into `buffer` and gives the number of bytes; none is the end.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut space = ReadBuf::new(buffer);
@@ -95,7 +102,16 @@ impl Wire {
     /// Costs no system call where the system has not told of anything.
     pub(crate) fn is_quiet(&mut self) -> bool {
         let mut byte = [0];
-        self.poll_read(&mut Context::from_waker(Waker::noop()), &mut byte).is_pending()
+        match &mut self.socket {
+            // Nobody is to be woken, so nobody is registered.
+            Socket::Plain(stream) => {
+                stream.try_read(&mut byte).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Socket::Tls(stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                Pin::new(stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
     }
 }
 
