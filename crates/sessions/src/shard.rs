@@ -5,6 +5,10 @@ use gateway_domain::{ById, ChannelId, SessionId, UnixMillis};
 use crate::redraw::Redraws;
 use crate::{Place, Session, SessionKey};
 
+/// A row may say of its session that it was last used before it was, by this part of the idle time: what is used all the time
+/// is not written all the time, and a session that comes back after a restart ends that much too early at most.
+const BEHIND: u64 = 20;
+
 /// One part of the table, behind one lock.
 ///
 /// **Invariants:** `by_age` holds exactly the keys of `entries`; `dirty` holds only ids of living entries; `gone`
@@ -15,7 +19,7 @@ pub(crate) struct Shard {
     entries: HashMap<SessionKey, Entry>,
     /// Oldest first: what is swept and what is shed stands in front.
     by_age: BTreeMap<Age, SessionKey>,
-    /// Living sessions that differ from their row.
+    /// Living sessions whose row is to be written.
     dirty: ById<SessionId, SessionKey>,
     /// Rows of sessions that live no more.
     gone: Vec<SessionId>,
@@ -36,8 +40,8 @@ struct Entry {
     channel: ChannelId,
     created_at: UnixMillis,
     age: Age,
-    /// Whether storage was ever told of it.
-    stored: bool,
+    /// The last use that storage was told of, if it was told of the session at all.
+    stored: Option<UnixMillis>,
 }
 
 // === impl Shard ===
@@ -69,10 +73,11 @@ impl Shard {
         idle: u64,
         new_id: impl FnOnce() -> SessionId,
     ) -> SessionId {
-        let mut own_key = None;
+        let (mut own_key, mut is_dirty) = (None, true);
         let id = match self.entries.get_mut(key) {
             Some(entry) if !entry.age.is_idle(age.last_used_at, idle) => {
                 own_key = self.by_age.remove(&entry.age);
+                is_dirty = entry.channel != channel || entry.is_behind(age, idle);
                 entry.channel = channel;
                 entry.age = age;
                 entry.id
@@ -82,14 +87,16 @@ impl Shard {
                     self.remove(key);
                 }
                 self.redraws.clear(key);
-                let entry = Entry { id: new_id(), channel, created_at: age.last_used_at, age, stored: false };
+                let entry = Entry { id: new_id(), channel, created_at: age.last_used_at, age, stored: None };
                 let id = entry.id;
                 self.entries.insert(key.clone(), entry);
                 id
             }
         };
         self.by_age.insert(age, own_key.unwrap_or_else(|| key.clone()));
-        self.dirty.entry(id).or_insert_with(|| key.clone());
+        if is_dirty {
+            self.dirty.entry(id).or_insert_with(|| key.clone());
+        }
         id
     }
 
@@ -105,7 +112,8 @@ impl Shard {
         }
         self.redraws.clear(&row.key);
         self.by_age.insert(age, row.key.clone());
-        let entry = Entry { id: row.id, channel: row.channel, created_at: row.created_at, age, stored: true };
+        let stored = Some(row.last_used_at);
+        let entry = Entry { id: row.id, channel: row.channel, created_at: row.created_at, age, stored };
         self.entries.insert(row.key, entry);
     }
 
@@ -113,7 +121,7 @@ impl Shard {
         let Some(entry) = self.entries.remove(key) else { return false };
         self.by_age.remove(&entry.age);
         self.dirty.remove(&entry.id);
-        if entry.stored {
+        if entry.stored.is_some() {
             self.gone.push(entry.id);
         }
         true
@@ -179,7 +187,7 @@ impl Shard {
         gone.append(&mut self.gone);
         for (_, key) in self.dirty.drain() {
             if let Some(entry) = self.entries.get_mut(&key) {
-                entry.stored = true;
+                entry.stored = Some(entry.age.last_used_at);
                 changed.push(entry.session(&key));
             }
         }
@@ -197,6 +205,14 @@ impl Age {
 // === impl Entry ===
 
 impl Entry {
+    /// Whether the row is too far from the last use, if this is it. The clock may have been set back since.
+    fn is_behind(&self, age: Age, idle: u64) -> bool {
+        self.stored.is_none_or(|stored| {
+            let apart = age.last_used_at.since(stored).max(stored.since(age.last_used_at));
+            apart >= idle / BEHIND
+        })
+    }
+
     fn session(&self, key: &SessionKey) -> Session {
         Session {
             id: self.id,

@@ -12,6 +12,8 @@ mod simulation {
 
     const RUNS: u64 = 25;
     const STEPS: u32 = 1200;
+    /// In milliseconds.
+    const LONGEST_IDLE: u64 = 1000;
     const MAX: usize = 24;
     const MODELS: [&str; 3] = ["a", "b", "c"];
 
@@ -230,7 +232,7 @@ mod simulation {
         }
 
         fn change_idle(&mut self) {
-            self.model.idle = self.dice.next() % 1000;
+            self.model.idle = self.dice.next() % LONGEST_IDLE;
             self.sessions.set_idle(Duration::from_millis(self.model.idle));
         }
 
@@ -256,10 +258,20 @@ mod simulation {
             }
             if self.dice.below(10) == 0 {
                 self.storage.apply(self.sessions.take_changes());
-                let stored: Vec<&Session> = self.storage.rows.values().collect();
-                let mut live: Vec<&Session> = list.iter().collect();
+                let mut live = list;
                 live.sort_by_key(|session| session.id);
-                assert_eq!(stored, live, "storage that took every change is a copy of the table");
+                for (row, session) in self.storage.rows.values().zip(&mut live) {
+                    let (stored, used) = (row.last_used_at, session.last_used_at);
+                    assert!(
+                        stored.since(used).max(used.since(stored)) < LONGEST_IDLE / 20,
+                        "{row:?} {used:?}"
+                    );
+                    session.last_used_at = stored;
+                }
+                assert!(
+                    self.storage.rows.values().eq(&live),
+                    "storage that took every change is a copy of the table but for some last uses"
+                );
             }
         }
     }

@@ -194,6 +194,23 @@ fn many_uses_between_two_batches_are_one_put_with_the_last_state() {
 }
 
 #[test]
+fn a_session_that_only_goes_on_is_put_again_once_its_row_is_a_twentieth_of_the_idle_time_behind() {
+    let sessions = Sessions::new(IDLE);
+    let key = key(1, "a");
+    let used = |channel, now| {
+        sessions.remember(&key, channel, at(now));
+        sessions.take_changes()
+    };
+    let put = |channel, now| [Change::Put(row(1, &key, channel, now))];
+    let late = i64::try_from(IDLE.as_millis()).unwrap() / 20;
+    assert_eq!(used(ONE, 0), put(ONE, 0));
+    assert_eq!(used(ONE, late - 1), []);
+    assert_eq!(used(ONE, late), put(ONE, late));
+    assert_eq!(used(ONE, 0), put(ONE, 0), "the clock was set back");
+    assert_eq!(used(TWO, 1), put(TWO, 1), "where it is now is put at once");
+}
+
+#[test]
 fn a_session_that_came_and_went_between_two_batches_is_not_named() {
     let sessions = Sessions::new(IDLE);
     let id = sessions.remember(&key(1, "a"), ONE, at(0));
