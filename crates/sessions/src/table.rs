@@ -180,8 +180,8 @@ impl Sessions {
     /// What storage must do to become a copy of the table; nothing when nothing happened since the last call.
     ///
     /// A session that was used a thousand times is put once, as it is now; one that only goes on being used is not put again
-    /// until its row is a twentieth of the idle time behind; one that came and went between two calls is not named at all. The caller owes storage what it took: batches are to be written in the order taken, by one
-    /// taker.
+    /// until its row is a twentieth of the idle time behind; one that came and went between two calls is not named at all.
+    /// The caller owes storage what it took: batches are to be written in the order taken, by one taker.
     pub fn take_changes(&self) -> Vec<Change> {
         let (mut gone, mut changed) = (Vec::new(), Vec::new());
         for shard in 0..SHARDS {
