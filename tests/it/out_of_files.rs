@@ -1,8 +1,8 @@
 //! No file may be opened any more: what nobody uses is closed, and no channel is to blame.
 
 use gateway_tests::{
-    Gate, Gateway, GatewayProcess, Raw, RawAnswer, USER_KEY, Upstream, chat, eventually, in_good_time, ms,
-    sse, weighted,
+    ADMIN_TOKEN, Gate, Gateway, GatewayBuilder, GatewayProcess, NameServer, Raw, RawAnswer, USER_KEY,
+    Upstream, chat, eventually, in_good_time, ms, sse, weighted,
 };
 
 use crate::hedging::{hedged, streaming};
@@ -26,6 +26,14 @@ fn request(members: &str) -> String {
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {USER_KEY}\r\n\
          content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// What is sent to have the first channel probed.
+fn probe() -> String {
+    format!(
+        "POST /api/channels/1/test HTTP/1.1\r\nhost: gw\r\nauthorization: Bearer {ADMIN_TOKEN}\r\n\
+         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
     )
 }
 
@@ -129,6 +137,69 @@ async fn where_nothing_can_be_closed_calls_are_told_to_come_again_and_no_channel
     assert_eq!(health["health"]["consecutive_failures"], 0, "{health}");
     client.send(call("m")).await;
     assert_eq!(answer(&mut client).await.status, 200);
+}
+
+/// Like [`serving`], but the upstreams are known by their names.
+fn serving_by_name(names: &NameServer, up: &Upstream, other: &Upstream) -> GatewayBuilder {
+    names.knows("up.test", [127, 0, 0, 1], 60);
+    names.knows("other.test", [127, 0, 0, 1], 60);
+    Gateway::serving("m", [up])
+        .model("other", weighted([(other, 10)]))
+        .set("proxy.dns_servers", vec![names.address()])
+        .channel(up, "base_url", up.base_url_at("up.test"))
+        .channel(other, "base_url", other.base_url_at("other.test"))
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_looked_up_for_want_of_a_file_speaks_against_no_channel() {
+    let names = NameServer::start().await;
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    // The first time not even the system's own files can be read; the second time they are known.
+    for knows_files in [false, true] {
+        let other = Upstream::scripted().always(chat("other")).start().await;
+        // So that no connection can be closed in a call's favour.
+        let builder = serving_by_name(&names, &up, &other).set("proxy.pool_idle_timeout", "1ms");
+        let Some(gw) = builder.spawn().await else { return };
+        let mut client = accepted(&gw).await;
+        if knows_files {
+            client.send(call("other")).await;
+            assert_eq!(answer(&mut client).await.status, 200);
+            eventually("its connection is closed", || other.open_connections() == 0).await;
+        }
+        let _held = use_up_files(&gw).await;
+
+        for _ in 0..20 {
+            client.send(call("m")).await;
+            let refused = answer(&mut client).await;
+            assert_eq!((refused.status, refused.error_code().as_str()), (503, "out_of_files"));
+        }
+        client.send(probe()).await;
+        let probed = answer(&mut client).await;
+        let probed: serde_json::Value = serde_json::from_slice(&probed.body).expect("what the probe found");
+        assert_eq!(probed["outcome"], "caller_error", "{probed}");
+
+        gw.unfreeze_files();
+        let health = gw.admin().get("/api/channels/1").await.json();
+        assert_eq!(health["health"]["consecutive_failures"], 0, "{health}");
+        client.send(call("m")).await;
+        assert_eq!(answer(&mut client).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_with_the_file_of_a_connection_that_nobody_uses() {
+    let names = NameServer::start().await;
+    let gate = Gate::shut();
+    let up = Upstream::scripted().always(chat("idle").behind(&gate)).start().await;
+    let other = Upstream::scripted().always(chat("other")).start().await;
+    let Some(gw) = serving_by_name(&names, &up, &other).spawn().await else { return };
+    let mut clients = leave_idle(&gw, &up, &gate).await;
+    let _held = use_up_files(&gw).await;
+    let client = clients.first_mut().expect("there are some");
+
+    client.send(call("other")).await;
+    assert_eq!(answer(client).await.status, 200);
+    assert_ne!(up.open_connections(), 0, "no more are closed than are needed");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ mod status;
 pub use board::Board;
 pub use history::{Tick, Transition, Witness};
 pub use http_probe::{HttpProbe, Lookup};
-pub use own_fault::is_out_of_files;
+pub use own_fault::{is_out_of_files, out_of_files};
 pub use probe::{Probe, ProbeReport};
 pub use prober::{ProbePlanSet, run_prober, run_prober_with_clock};
 pub use rules::{Fault, Observation, Rules, Scope};

@@ -20,6 +20,12 @@ pub fn is_out_of_files(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
+/// What [`is_out_of_files`] recognises, for those who know that no file was left and have not the error that said so.
+#[must_use]
+pub fn out_of_files() -> io::Error {
+    Errno::MFILE.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,6 +40,7 @@ mod tests {
             assert!(is_out_of_files(&io::Error::from(errno)));
             assert!(is_out_of_files(&Outer(errno.into())));
         }
+        assert!(is_out_of_files(&out_of_files()));
         assert!(!is_out_of_files(&Outer(Errno::CONNREFUSED.into())));
         assert!(!is_out_of_files(&io::Error::other("too many open files")));
     }

@@ -191,7 +191,7 @@ impl From<SendError> for Failure {
                     ConnectError::Tls(_) => ProxyError::Tls,
                     ConnectError::Timeout => ProxyError::Timeout,
                     // The channel is not to blame. Another one may have a connection that can be shared.
-                    ConnectError::NoFile(_) => {
+                    ConnectError::NoFile => {
                         let (outcome, repeat) = (AttemptOutcome::CallerError, Repeat::NotExecuted);
                         return Self::blamed(ProxyError::NoFile, outcome, repeat, why);
                     }

@@ -173,7 +173,7 @@ impl Upstreams {
         let until = Instant::now() + limit;
         loop {
             match connect(until.saturating_duration_since(Instant::now())).await {
-                Err(ConnectError::NoFile(_)) if self.every_pool.give_up_idle() => {}
+                Err(ConnectError::NoFile) if self.every_pool.give_up_idle() => {}
                 settled => return settled,
             }
         }

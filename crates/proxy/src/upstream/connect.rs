@@ -47,8 +47,8 @@ pub(crate) enum ConnectError {
     #[error("no connection in time")]
     Timeout,
     /// The process, or the machine, has as many files open as it may. Nobody was asked.
-    #[error("no file is left for a connection: {0}")]
-    NoFile(io::Error),
+    #[error("no file is left for a connection")]
+    NoFile,
     /// HTTP/2's own handshake failed.
     #[error("HTTP handshake failed: {0}")]
     Http(hyper::Error),
@@ -93,11 +93,11 @@ impl Connector {
 
     /// Connects to one of the very addresses that were looked up: nothing is resolved a second time.
     async fn dial(&self, target: &Target, deadline: Instant) -> Result<TcpStream, ConnectError> {
-        let addresses = self.names.addresses(target.host(), deadline).await.map_err(ConnectError::Dns)?;
+        let addresses = self.names.addresses(target.host(), deadline).await?;
         let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, target.port()));
         let finish = race(addresses.collect(), deadline).await;
         // Otherwise no address was asked.
-        if !matches!(finish.won, Err(ConnectError::NoFile(_))) {
+        if !matches!(finish.won, Err(ConnectError::NoFile)) {
             self.names.raced(target.host(), &finish);
         }
         let (stream, _) = finish.won?;
@@ -110,6 +110,12 @@ impl Connector {
 impl std::fmt::Debug for Connector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Connector")
+    }
+}
+
+impl From<LookupError> for ConnectError {
+    fn from(error: LookupError) -> Self {
+        if error == LookupError::NoFile { Self::NoFile } else { Self::Dns(error) }
     }
 }
 

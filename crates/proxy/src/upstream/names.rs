@@ -7,6 +7,7 @@
 mod ask;
 mod entry;
 mod order;
+mod sockets;
 #[cfg(test)]
 mod stub;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use gateway_health::out_of_files;
 use metrics::Counter;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -62,6 +64,9 @@ pub(crate) enum LookupError {
     /// Silence.
     #[error("no name server answered in time")]
     Timeout,
+    /// Nobody was asked: the process, or the machine, has as many files open as it may.
+    #[error("no file is left to ask a name server")]
+    NoFile,
 }
 
 /// A lookup under way. However it ends, the next one may begin then.
@@ -88,7 +93,10 @@ impl Names {
     /// The addresses of a host, for others than calls. Waits for an answer no longer than calls do.
     pub async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         let found = self.addresses(host, Instant::now() + LOOKUP_LIMIT).await;
-        found.map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))
+        found.map_err(|error| match error {
+            LookupError::NoFile => out_of_files(),
+            _ => io::Error::new(io::ErrorKind::NotFound, error),
+        })
     }
 
     /// The addresses to try, in this order. Never empty.
@@ -97,8 +105,9 @@ impl Names {
             return Ok(vec![address]);
         }
         let (host, entry) = self.entry(host);
+        let since = Instant::now();
         loop {
-            let (step, over) = locked(&entry).next(Instant::now());
+            let (step, over) = locked(&entry).next(since, Instant::now());
             if let Some(over) = over {
                 self.start(Arc::clone(&host), Arc::clone(&entry), over);
             }
@@ -197,11 +206,12 @@ impl Drop for Asking {
 // === impl LookupError ===
 
 impl LookupError {
-    const ALL: [Self; 5] = [Self::Absent, Self::Empty, Self::Refused, Self::Unreachable, Self::Timeout];
+    const ALL: [Self; 6] =
+        [Self::Absent, Self::Empty, Self::Refused, Self::Unreachable, Self::Timeout, Self::NoFile];
 
     /// The words for outcomes of lookups: the one that found something, then the errors in their order.
     const OUTCOMES: [&str; Self::ALL.len() + 1] =
-        ["ok", "nxdomain", "empty", "servfail", "unreachable", "timeout"];
+        ["ok", "nxdomain", "empty", "servfail", "unreachable", "timeout", "no_file"];
 
     /// Whether this is an answer. Otherwise nothing is known, and an old answer is the best there is.
     const fn is_answer(self) -> bool {

@@ -53,7 +53,7 @@ pub(super) async fn race(addresses: Vec<SocketAddr>, deadline: Instant) -> Finis
                 // It was not asked, and the next one would not be, either; those that run may still win.
                 (Err(error), _) if is_out_of_files(&error) => {
                     if race.running.is_empty() {
-                        return Finish { won: Err(ConnectError::NoFile(error)), lost: race.lost };
+                        return Finish { won: Err(ConnectError::NoFile), lost: race.lost };
                     }
                 }
                 (Err(error), loser) => {

@@ -5,17 +5,18 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use gateway_health::is_out_of_files;
 use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
 use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::system_conf::parse_resolv_conf;
-use hickory_resolver::{Hosts, TokioResolver};
+use hickory_resolver::{Hosts, Resolver};
 use tokio::time::timeout;
 
 use super::LookupError;
+use super::sockets::Sockets;
 
 /// The longest time that one question to one name server takes; lost datagrams are sent again within it.
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
@@ -54,7 +55,8 @@ pub(super) struct Files {
 #[derive(Debug)]
 struct System {
     stamps: [Stamp; 2],
-    resolver: TokioResolver,
+    resolver: Resolver<Sockets>,
+    sockets: Sockets,
     hosts: Hosts,
     search: Vec<Name>,
     ndots: usize,
@@ -79,12 +81,16 @@ impl Asker {
     pub(super) async fn ask(&self, name: &str) -> Result<Found, LookupError> {
         let name = Name::from_str_relaxed(name).map_err(|_| LookupError::Absent)?;
         let system = self.system().map_err(|error| {
+            if is_no_file(&error) {
+                return LookupError::NoFile;
+            }
             tracing::warn!(%error, "there is no way to ask for names");
             LookupError::Unreachable
         })?;
         if let Some(found) = system.in_hosts(&name) {
             return Ok(found);
         }
+        let without_file = system.sockets.without_file();
         let mut why = LookupError::Absent;
         for name in system.candidates(name) {
             match both_families(&system.resolver, &name).await {
@@ -92,7 +98,8 @@ impl Asker {
                 Err(error) => why = why.max(error),
             }
         }
-        Err(why)
+        let asked_nobody = why == LookupError::Unreachable && system.sockets.without_file() > without_file;
+        Err(if asked_nobody { LookupError::NoFile } else { why })
     }
 
     fn system(&self) -> Result<Arc<System>, NetError> {
@@ -110,8 +117,14 @@ impl Asker {
 // === impl System ===
 
 impl System {
+    /// What cannot be read because no file is left is no less there, and is read the next time.
     fn read(files: &Files, stamps: [Stamp; 2], servers: &[SocketAddr]) -> Result<Self, NetError> {
         let said = fs::read(&files.resolv_conf).map_err(NetError::from).and_then(parse_resolv_conf);
+        if let Err(error) = &said
+            && is_no_file(error)
+        {
+            return Err(error.clone());
+        }
         let (mut config, mut options) = said.unwrap_or_else(|error| {
             // As the C library does: no file, or none that names a server, means a server on this machine.
             tracing::debug!(%error, "no name servers are configured");
@@ -131,15 +144,21 @@ impl System {
         // Answers are kept by who asks, the hosts file is looked at above.
         options.cache_size = 0;
         options.use_hosts_file = ResolveHosts::Never;
-        let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        let sockets = Sockets::default();
+        let mut builder = Resolver::builder_with_config(config, sockets.clone());
         *builder.options_mut() = options;
         let mut hosts = Hosts::default();
-        if let Ok(file) = fs::File::open(&files.hosts)
-            && let Err(error) = hosts.read_hosts_conf(file)
-        {
-            tracing::warn!(%error, "the hosts file cannot be read");
+        match fs::File::open(&files.hosts) {
+            Ok(file) => {
+                if let Err(error) = hosts.read_hosts_conf(file) {
+                    tracing::warn!(%error, "the hosts file cannot be read");
+                }
+            }
+            Err(error) if is_out_of_files(&error) => return Err(error.into()),
+            // There need not be one.
+            Err(_) => {}
         }
-        Ok(Self { stamps, resolver: builder.build()?, hosts, search, ndots })
+        Ok(Self { stamps, resolver: builder.build()?, sockets, hosts, search, ndots })
     }
 
     fn in_hosts(&self, name: &Name) -> Option<Found> {
@@ -174,7 +193,7 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     config
 }
 
-async fn both_families(resolver: &TokioResolver, name: &Name) -> Result<Found, LookupError> {
+async fn both_families(resolver: &Resolver<Sockets>, name: &Name) -> Result<Found, LookupError> {
     let mut six = pin!(one_family(resolver, name, RecordType::AAAA));
     let mut four = pin!(one_family(resolver, name, RecordType::A));
     // Some name servers never answer for a family that they know nothing of: the other one is not to wait for it.
@@ -202,7 +221,11 @@ async fn in_its_wake(
     timeout(FAMILY_DELAY, other).await.unwrap_or(Err(LookupError::Timeout))
 }
 
-async fn one_family(resolver: &TokioResolver, name: &Name, kind: RecordType) -> Result<Found, LookupError> {
+async fn one_family(
+    resolver: &Resolver<Sockets>,
+    name: &Name,
+    kind: RecordType,
+) -> Result<Found, LookupError> {
     let lookup = resolver.lookup(name.clone(), kind).await.map_err(|error| why(&error))?;
     let addresses: Arc<[IpAddr]> =
         lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect();
@@ -231,6 +254,10 @@ fn why(error: &NetError) -> LookupError {
     } else {
         LookupError::Refused
     }
+}
+
+fn is_no_file(error: &NetError) -> bool {
+    matches!(error, NetError::Io(error) if is_out_of_files(&**error))
 }
 
 fn stamp(path: &Path) -> Stamp {

@@ -75,13 +75,13 @@ impl Entry {
         Self { order: Order::default(), answer: None, failure: None, asked: None, used: now }
     }
 
-    /// What to do now. Where a sender comes with it, a lookup is to be started, which holds it until it is over.
-    pub(super) fn next(&mut self, now: Instant) -> (Step, Option<watch::Sender<()>>) {
+    /// What to do now for somebody who has wanted addresses since then. Where a sender comes with it, a lookup is to be
+    /// started, which holds it until it is over.
+    pub(super) fn next(&mut self, since: Instant, now: Instant) -> (Step, Option<watch::Sender<()>>) {
         self.used = now;
         let usable = self.answer.as_ref().filter(|answer| now < answer.fresh_until + STALE_FOR);
         let Some(answer) = usable else {
-            let start = self.ask(now);
-            return (self.without_answer(now), start);
+            return self.next_without_answer(since, now);
         };
         let (addresses, fresh) = (Arc::clone(&answer.addresses), now < answer.fresh_until);
         let start = if now >= answer.renew_from { self.ask(now) } else { None };
@@ -138,17 +138,28 @@ impl Entry {
         self.asked.is_some() || now < self.used + KEPT_FOR
     }
 
-    fn without_answer(&self, now: Instant) -> Step {
-        if let Some(step) = self.wait(now, PATIENCE) {
-            return step;
-        }
-        Step::Fail(self.failure.map_or(LookupError::Timeout, |failure| failure.why))
+    fn next_without_answer(&mut self, since: Instant, now: Instant) -> (Step, Option<watch::Sender<()>>) {
+        let no_file = self.failure.filter(|failure| failure.why == LookupError::NoFile);
+        let start = match no_file {
+            // It is this one's failure. Others must not hold it up who begin the next lookup.
+            Some(failure) if failure.at >= since => return (Step::Fail(failure.why), None),
+            // Files may have been closed for its sake since then.
+            Some(_) => self.begin(now),
+            None => self.ask(now),
+        };
+        let why = self.failure.map_or(LookupError::Timeout, |failure| failure.why);
+        (self.wait(now, PATIENCE).unwrap_or(Step::Fail(why)), start)
     }
 
     /// Begins a lookup, unless one is under way or failed a moment ago.
     fn ask(&mut self, now: Instant) -> Option<watch::Sender<()>> {
         let failed = self.failure.is_some_and(|failure| now < failure.at + FAILED_FOR);
-        if failed || self.asked.is_some() {
+        if failed { None } else { self.begin(now) }
+    }
+
+    /// Begins a lookup, unless one is under way.
+    fn begin(&mut self, now: Instant) -> Option<watch::Sender<()>> {
+        if self.asked.is_some() {
             return None;
         }
         let (sender, over) = watch::channel(());
@@ -180,8 +191,13 @@ mod tests {
         entry
     }
 
+    /// For somebody who comes now.
+    fn next(entry: &mut Entry, now: Instant) -> (Step, Option<watch::Sender<()>>) {
+        entry.next(now, now)
+    }
+
     fn takes(entry: &mut Entry, now: Instant) -> Option<IpAddr> {
-        match entry.next(now).0 {
+        match next(entry, now).0 {
             Step::Take(addresses) => addresses.first().copied(),
             Step::Fail(_) | Step::Wait(..) => None,
         }
@@ -191,19 +207,19 @@ mod tests {
     fn an_answer_in_use_is_renewed_before_its_time_is_over_and_used_meanwhile() {
         let now = Instant::now();
         let mut entry = known(now, TTL);
-        assert!(entry.next(now + TTL / 2).1.is_none());
-        let (step, start) = entry.next(now + TTL * 9 / 10);
+        assert!(next(&mut entry, now + TTL / 2).1.is_none());
+        let (step, start) = next(&mut entry, now + TTL * 9 / 10);
         assert!(matches!(step, Step::Take(_)) && start.is_some());
-        assert!(entry.next(now + TTL * 9 / 10).1.is_none(), "one at a time");
+        assert!(next(&mut entry, now + TTL * 9 / 10).1.is_none(), "one at a time");
     }
 
     #[test]
     fn a_ttl_is_held_within_a_second_and_five_minutes() {
         let now = Instant::now();
         let mut entry = known(now, Duration::ZERO);
-        assert!(entry.next(now + MIN_TTL / 2).1.is_none());
+        assert!(next(&mut entry, now + MIN_TTL / 2).1.is_none());
         let mut entry = known(now, Duration::from_hours(24));
-        assert!(entry.next(now + MAX_TTL).1.is_some());
+        assert!(next(&mut entry, now + MAX_TTL).1.is_some());
     }
 
     #[test]
@@ -211,7 +227,7 @@ mod tests {
         let now = Instant::now();
         let mut entry = known(now, TTL);
         let late = now + TTL * 2;
-        let (step, start) = entry.next(late);
+        let (step, start) = next(&mut entry, late);
         assert!(
             matches!(step, Step::Wait(_, until) if until == late + PATIENCE_WITH_STALE) && start.is_some()
         );
@@ -227,7 +243,7 @@ mod tests {
         let late = now + TTL;
         assert_eq!(entry.settle(Err(LookupError::Timeout), late), Some(Err(LookupError::Timeout)));
         assert!(entry.settle(Err(LookupError::Refused), late).is_none(), "told once");
-        let (step, start) = entry.next(late + FAILED_FOR);
+        let (step, start) = next(&mut entry, late + FAILED_FOR);
         assert!(matches!(step, Step::Take(_)) && start.is_some());
         assert!(takes(&mut entry, late + STALE_FOR - FAILED_FOR).is_some());
         assert!(takes(&mut entry, late + STALE_FOR).is_none(), "too old by now");
@@ -239,25 +255,38 @@ mod tests {
         let now = Instant::now();
         let mut entry = known(now, TTL);
         let _: Option<_> = entry.settle(Err(LookupError::Absent), now);
-        assert!(matches!(entry.next(now).0, Step::Fail(LookupError::Absent)));
+        assert!(matches!(next(&mut entry, now).0, Step::Fail(LookupError::Absent)));
     }
 
     #[test]
     fn nobody_waits_longer_than_two_seconds_for_a_lookup_however_long_it_takes() {
         let now = Instant::now();
         let mut entry = Entry::new(now);
-        let start = entry.next(now).1;
-        assert!(start.is_some() && matches!(entry.next(now + PATIENCE / 2).0, Step::Wait(..)));
-        assert!(matches!(entry.next(now + PATIENCE).0, Step::Fail(LookupError::Timeout)));
+        let start = next(&mut entry, now).1;
+        assert!(start.is_some() && matches!(next(&mut entry, now + PATIENCE / 2).0, Step::Wait(..)));
+        assert!(matches!(next(&mut entry, now + PATIENCE).0, Step::Fail(LookupError::Timeout)));
+    }
+
+    #[test]
+    fn a_want_of_files_is_told_to_who_waited_and_whoever_comes_later_asks_again() {
+        let now = Instant::now();
+        let mut entry = Entry::new(now);
+        assert!(next(&mut entry, now).1.is_some());
+        let later = now + FAILED_FOR / 10;
+        assert_eq!(entry.settle(Err(LookupError::NoFile), later), Some(Err(LookupError::NoFile)));
+        let much_later = later + FAILED_FOR / 10;
+        assert!(next(&mut entry, much_later).1.is_some());
+        let (step, start) = entry.next(now, much_later);
+        assert!(matches!(step, Step::Fail(LookupError::NoFile)) && start.is_none());
     }
 
     #[test]
     fn a_lookup_that_was_dropped_makes_room_for_the_next() {
         let now = Instant::now();
         let mut entry = Entry::new(now);
-        assert!(entry.next(now).1.is_some() && entry.next(now).1.is_none());
+        assert!(next(&mut entry, now).1.is_some() && next(&mut entry, now).1.is_none());
         entry.asked_no_more();
-        assert!(entry.next(now).1.is_some());
+        assert!(next(&mut entry, now).1.is_some());
     }
 
     #[test]
@@ -265,6 +294,6 @@ mod tests {
         let now = Instant::now();
         let mut entry = known(now, TTL);
         assert!(entry.is_wanted(now) && !entry.is_wanted(now + KEPT_FOR));
-        assert!(entry.next(now + TTL).1.is_some() && entry.is_wanted(now + TTL + KEPT_FOR));
+        assert!(next(&mut entry, now + TTL).1.is_some() && entry.is_wanted(now + TTL + KEPT_FOR));
     }
 }
