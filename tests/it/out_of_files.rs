@@ -203,6 +203,27 @@ async fn a_name_is_looked_up_with_the_file_of_a_connection_that_nobody_uses() {
 }
 
 #[tokio::test]
+async fn a_configuration_that_cannot_be_read_for_want_of_a_file_is_not_thought_gone() {
+    let up = Upstream::scripted().start().await;
+    let other = Upstream::scripted().start().await;
+    let Some(gw) = serving(&up, &other).await else { return };
+    let _held = use_up_files(&gw).await;
+    let path = gw.config_path();
+    let text = std::fs::read_to_string(&path).expect("the configuration can be read");
+
+    std::fs::write(&path, text + "# changed").expect("the configuration can be written");
+    gw.says("cannot be looked at for want of a file").await;
+
+    gw.unfreeze_files();
+    in_good_time("the change is noticed", async || {
+        let shown = gw.admin().get("/api/config").await.json();
+        (shown["last_reload"]["cause"] == "file_changed").then_some(())
+    })
+    .await;
+    assert!(!gw.output().contains("configuration refused"), "{}", gw.output());
+}
+
+#[tokio::test]
 async fn a_stream_that_runs_goes_on_and_then_gives_its_file_to_a_client_that_waits() {
     let gate = Gate::shut();
     let up = Upstream::scripted().always(sse(["a", "b"]).hold_before(1, &gate)).start().await;

@@ -5,10 +5,12 @@ mod folders;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_config::{Cause, PublishError, Publisher, Source};
+use gateway_health::is_out_of_files;
 
 use folders::Folders;
 
@@ -32,7 +34,8 @@ pub(crate) struct Seen {
 impl Seen {
     pub(crate) fn look(source: &Source) -> Self {
         let candidates = candidates(source);
-        Self { contents: fingerprint(&candidates), candidates }
+        // Who loads next says by itself what is wrong with the file.
+        Self { contents: fingerprint(&candidates).unwrap_or_default(), candidates }
     }
 }
 
@@ -48,12 +51,17 @@ pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
     }
     loop {
         // At once, too: a change before the folder was watched caused no event.
-        let now = look(&candidates).await;
-        if now != contents {
-            contents = now;
-            // The publisher says by itself what is wrong; only its end matters here.
-            if matches!(publisher.publish(Cause::FileChanged).await, Err(PublishError::Closed)) {
-                return;
+        match look(&candidates).await {
+            Ok(now) if now == contents => {}
+            Ok(now) => {
+                contents = now;
+                // The publisher says by itself what is wrong; only its end matters here.
+                if matches!(publisher.publish(Cause::FileChanged).await, Err(PublishError::Closed)) {
+                    return;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, again_in = ?LOOK, "the configuration file cannot be looked at for want of a file");
             }
         }
         tokio::select! {
@@ -81,19 +89,27 @@ fn candidates(source: &Source) -> Vec<PathBuf> {
     }
 }
 
-async fn look(candidates: &[PathBuf]) -> Option<u64> {
+async fn look(candidates: &[PathBuf]) -> io::Result<Option<u64>> {
     let candidates = candidates.to_vec();
-    tokio::task::spawn_blocking(move || fingerprint(&candidates)).await.ok().flatten()
+    tokio::task::spawn_blocking(move || fingerprint(&candidates))
+        .await
+        .unwrap_or_else(|error| Err(error.into()))
 }
 
-/// Which file is found first, and what stands in it.
-fn fingerprint(candidates: &[PathBuf]) -> Option<u64> {
-    candidates.iter().find_map(|path| {
-        let contents = fs::read(path).ok()?;
-        let mut hasher = DefaultHasher::new();
-        (path, contents).hash(&mut hasher);
-        Some(hasher.finish())
-    })
+/// Which file is found first, and what stands in it. An error where that cannot be told now, because no file is left to open.
+fn fingerprint(candidates: &[PathBuf]) -> io::Result<Option<u64>> {
+    for path in candidates {
+        match fs::read(path) {
+            Ok(contents) => {
+                let mut hasher = DefaultHasher::new();
+                (path, contents).hash(&mut hasher);
+                return Ok(Some(hasher.finish()));
+            }
+            Err(error) if is_out_of_files(&error) => return Err(error),
+            Err(_) => {}
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

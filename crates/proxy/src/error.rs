@@ -207,8 +207,8 @@ pub(crate) enum ProxyError {
     NoRoom,
     /// As many files are open as may be.
     #[error(
-        "the gateway may open no more connections (the limit of open files); try again in a moment, or tell whoever \
-         runs this gateway"
+        "the gateway may open no more connections or files (the limit of open files); try again in a moment, or tell \
+         whoever runs this gateway"
     )]
     NoFile,
     /// No room to keep an upload that is too large for memory.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gateway_config::Settings;
+use gateway_health::is_out_of_files;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use http_body::Body;
@@ -95,6 +96,8 @@ fn lost(error: &std::io::Error) -> ProxyError {
     tracing::error!(%error, folder = %std::env::temp_dir().display(), "an upload cannot be kept");
     if matches!(error.kind(), StorageFull | QuotaExceeded) {
         ProxyError::DiskFull
+    } else if is_out_of_files(error) {
+        ProxyError::NoFile
     } else {
         ProxyError::DiskBroken
     }

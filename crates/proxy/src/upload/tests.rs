@@ -104,8 +104,9 @@ async fn an_upload_that_falls_silent_is_cut_off() {
 }
 
 #[test]
-fn a_full_disk_is_told_from_a_broken_one() {
+fn a_full_disk_is_told_from_a_broken_one_and_both_from_too_many_open_files() {
     assert_eq!(code(&lost(&io::ErrorKind::StorageFull.into())), "DiskFull");
     assert_eq!(code(&lost(&io::ErrorKind::QuotaExceeded.into())), "DiskFull");
     assert_eq!(code(&lost(&io::ErrorKind::PermissionDenied.into())), "DiskBroken");
+    assert_eq!(code(&lost(&gateway_health::out_of_files())), "NoFile");
 }

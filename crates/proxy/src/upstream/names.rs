@@ -93,9 +93,9 @@ impl Names {
     /// The addresses of a host, for others than calls. Waits for an answer no longer than calls do.
     pub async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>> {
         let found = self.addresses(host, Instant::now() + LOOKUP_LIMIT).await;
-        found.map_err(|error| match error {
-            LookupError::NoFile => out_of_files(),
-            _ => io::Error::new(io::ErrorKind::NotFound, error),
+        found.map_err(|error| {
+            let no_file = error == LookupError::NoFile;
+            if no_file { out_of_files() } else { io::Error::new(io::ErrorKind::NotFound, error) }
         })
     }
 
