@@ -2,8 +2,8 @@
 //! budget for all calls of a model together.
 
 use gateway_tests::{
-    Gateway, GatewayBuilder, Reply, Upstream, all, chat, close, hang, in_order, json_body, ms, reset, sse,
-    status,
+    Gate, Gateway, GatewayBuilder, Reply, Upstream, all, chat, close, eventually, hang, in_order, json_body,
+    ms, reset, sse, status,
 };
 use serde_json::{Value, json};
 
@@ -87,8 +87,10 @@ async fn without_a_budget_the_first_failure_is_the_answer() {
 
 #[tokio::test]
 async fn retries_are_a_share_of_the_requests() {
-    let bad = Upstream::answering(|_| status(500)).start().await;
-    let good = Upstream::answering(|_| chat("good")).start().await;
+    // So that all have made their first attempt before one of them speaks against the channel.
+    let gate = Gate::shut();
+    let bad = Upstream::scripted().always(status(500).behind(&gate)).start().await;
+    let good = Upstream::scripted().always(chat("good")).start().await;
     let gw = Gateway::serving_weighted("m", in_order([&bad, &good]))
         .set("proxy.policy", "weighted")
         .set("proxy.retry_percent", 20)
@@ -96,7 +98,12 @@ async fn retries_are_a_share_of_the_requests() {
         .start()
         .await;
 
-    let answers = all((0..100).map(|_| gw.chat("m").say("hi").send())).await;
+    let all_asked = async {
+        eventually("all have been tried once", || bad.in_flight() == 100).await;
+        gate.open();
+    };
+    let calls = all((0..100).map(|_| gw.chat("m").say("hi").send()));
+    let (answers, ()) = tokio::join!(calls, all_asked);
 
     let mended = answers.iter().filter(|answer| answer.status == 200).count();
     // The requests of ten seconds are counted; a slow machine may need more than ten for the hundred.
