@@ -74,19 +74,19 @@ async fn use_up_files(gw: &GatewayProcess) -> Vec<Raw> {
         for _ in 0..gw.file_gaps() {
             clients.push(accepted(gw).await);
         }
-        gw.freeze_files();
-        if stays_without_gaps(gw).await {
+        let limit = gw.freeze_files();
+        if stays_without_files(gw, limit).await {
             return clients;
         }
         gw.unfreeze_files();
     }
 }
 
-/// What was open only for a moment when the files were counted, such as the configuration while it is looked at, leaves
-/// a gap behind that none of the clients fills.
-async fn stays_without_gaps(gw: &GatewayProcess) -> bool {
+/// What was open only for a moment when the limit was set, such as the configuration while it is looked at, leaves its
+/// number behind, which may be the last one, and none of the clients has it.
+async fn stays_without_files(gw: &GatewayProcess, limit: usize) -> bool {
     for _ in 0..20 {
-        if gw.file_gaps() > 0 {
+        if gw.free_files(limit) > 0 {
             return false;
         }
         tokio::time::sleep(ms(10)).await;

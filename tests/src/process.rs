@@ -181,10 +181,16 @@ impl GatewayProcess {
         numbers.iter().max().map_or(0, |last| last + 1 - numbers.len())
     }
 
-    /// Lets it open no file with a number beyond that of the last one.
-    pub fn freeze_files(&self) {
-        let last = self.file_numbers().into_iter().max().expect("a process has files open");
-        self.limit_files(Some(last as u64 + 1));
+    /// Lets it open no file with a number beyond that of the last one. Returns the first number that it cannot have.
+    pub fn freeze_files(&self) -> usize {
+        let limit = 1 + self.file_numbers().into_iter().max().expect("a process has files open");
+        self.limit_files(Some(limit as u64));
+        limit
+    }
+
+    /// How many of the numbers below this one are free.
+    pub fn free_files(&self, below: usize) -> usize {
+        below - self.file_numbers().iter().filter(|&&number| number < below).count()
     }
 
     /// Lets it open as many files again as this process may.

@@ -138,7 +138,8 @@ async fn calls_do_not_pile_up_while_all_channels_are_down() {
 
     for answer in all(keys.iter().map(|key| gw.chat("m").say("hi").key(key).send())).await {
         answer.assert_error_shape();
-        assert!(matches!(answer.status, 502 | 503), "{}", answer.body_text());
+        // A machine that stalls makes a refusal late.
+        assert!(matches!(answer.status, 502..=504), "{}", answer.body_text());
     }
 
     nothing_is_left(&gw, &[]).await;
