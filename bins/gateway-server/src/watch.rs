@@ -55,9 +55,12 @@ pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
             Ok(now) if now == contents => {}
             Ok(now) => {
                 contents = now;
-                // The publisher says by itself what is wrong; only its end matters here.
-                if matches!(publisher.publish(Cause::FileChanged).await, Err(PublishError::Closed)) {
-                    return;
+                // The publisher says by itself what is wrong.
+                match publisher.publish(Cause::FileChanged).await {
+                    Err(PublishError::Closed) => return,
+                    // The file is not to blame, and need not change again before it is tried again.
+                    Err(PublishError::Storage(_)) => contents = None,
+                    Ok(_) | Err(PublishError::Problems(_)) => {}
                 }
             }
             Err(error) => {
@@ -157,6 +160,23 @@ mod tests {
         })
         .await;
         noticed(&mut wishes, |_| drop(fs::remove_file(&path))).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_the_database_could_not_take_is_tried_again_until_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.toml");
+        fs::write(&path, "").unwrap();
+        let mut wishes = watching(path.clone());
+        fs::write(&path, "# changed").unwrap();
+        let busy = PublishError::Storage("it is busy".into());
+        let done = Published { version: 2, restart_needed: Vec::new(), warnings: Vec::new() };
+        for answer in [Err(busy.clone()), Err(busy), Ok(done)] {
+            let wish = tokio::time::timeout(10 * LOOK, wishes.recv()).await;
+            drop(wish.expect("it is asked for in time").unwrap().reply.send(answer));
+        }
+        let more = tokio::time::timeout(10 * LOOK, wishes.recv()).await;
+        assert!(more.is_err(), "what has been taken is not asked for again");
     }
 
     #[tokio::test]
