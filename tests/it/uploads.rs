@@ -49,6 +49,22 @@ fn mapped(up: &Upstream) -> GatewayBuilder {
     Gateway::serving("ears", [up]).mapping("ears", up, "model", "whisper-large-v3-turbo")
 }
 
+/// As `OkHttp` writes forms before its version 5.
+#[tokio::test]
+async fn a_length_that_a_part_has_of_its_own_changes_with_the_models_name() {
+    let up = Upstream::scripted().always(heard()).start().await;
+    let gw = mapped(&up).start().await;
+    let file = part("file", "; filename=\"a.wav\"\r\nContent-Length: 3", b"abc");
+    let model = |name: &str| {
+        let more = format!("\r\nContent-Length:  {} \r\ncontent-type: text/plain", name.len());
+        part("model", &more, name.as_bytes())
+    };
+    let answer = upload(&gw, form(&[file.clone(), model("ears"), part("language", "", b"de")])).await;
+    assert_eq!(answer.status, 200, "{}", answer.body_text());
+    let sent = form(&[file, model("whisper-large-v3-turbo"), part("language", "", b"de")]);
+    assert_eq!(String::from_utf8_lossy(&up.only_request().body), String::from_utf8_lossy(&sent));
+}
+
 #[tokio::test]
 async fn the_model_of_a_form_is_mapped_wherever_it_stands_and_every_other_byte_stays() {
     let up = Upstream::scripted().always(heard()).start().await;

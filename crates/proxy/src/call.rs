@@ -12,7 +12,9 @@ use http::{HeaderValue, Method};
 use crate::affinity::Pull;
 use crate::commit::Promise;
 use crate::headers::Passed;
-use crate::openai::{AnswerEdits, BackendModel, Edit, Endpoint, Gives, PathParams, pieces, rename, uri};
+use crate::openai::{
+    AnswerEdits, BackendModel, Edit, Endpoint, Gives, PartValue, PathParams, pieces, rename, uri,
+};
 use crate::plane::Route;
 use crate::socket::Client;
 use crate::spool::Spool;
@@ -92,8 +94,10 @@ pub(crate) enum Payload {
 /// Where a call names its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In the body: a JSON string with its quotes, or the value of a part of a form.
+    /// In the body: a JSON string with its quotes.
     Body(Range<usize>),
+    /// In a form.
+    Part(PartValue),
     /// In the path below the version.
     Path(Range<usize>),
     /// In the query.
@@ -126,19 +130,23 @@ impl Call {
     /// The body for one channel: the client's bytes, with the model's value replaced where the channel calls it
     /// otherwise, a cache key where the channel is to get one, and the wish for usage where the gateway has it.
     pub(crate) fn body_for(&self, route: &Route) -> Outgoing {
-        let renamed = match self.renamed(route) {
-            Some((model, Place::Body(span))) => Some((model, span.clone())),
-            Some((_, Place::Path(_) | Place::Query(_))) | None => None,
-        };
+        let renamed = self.renamed(route);
         let bytes = match &self.body {
             Payload::Whole(bytes) => bytes,
             Payload::Kept(spool) => {
-                let (name, span) = renamed.map_or(("", 0..0), |(model, span)| (model.name(), span));
-                let instead = Bytes::copy_from_slice(name.as_bytes());
-                return Outgoing::spooled(spool, span.start as u64..span.end as u64, instead);
+                let (span, instead) = match renamed {
+                    Some((model, Place::Part(value))) => value.replaced(model.name()),
+                    Some((_, Place::Body(_) | Place::Path(_) | Place::Query(_))) | None => {
+                        (0..0, Bytes::new())
+                    }
+                };
+                return Outgoing::spooled(spool, span, instead);
             }
         };
-        let renamed = renamed.and_then(|(model, span)| rename(bytes, span, model));
+        let renamed = match renamed {
+            Some((model, Place::Body(span))) => rename(bytes, span.clone(), model),
+            Some((_, Place::Part(_) | Place::Path(_) | Place::Query(_))) | None => None,
+        };
         let cache_key = (self.lacks_cache_key && route.target.channel().tuning.add_cache_key).then(|| {
             // The body is an object with a model in it, so what follows the brace is a member.
             let opened = memchr::memchr(b'{', bytes).map_or(0, |at| at + 1);
@@ -160,7 +168,9 @@ impl Call {
             Some((backend, Place::Query(span))) => {
                 (Cow::Borrowed(path), query.map(|query| named(query, span, backend)))
             }
-            Some((_, Place::Body(_))) | None => (Cow::Borrowed(path), query.map(Cow::Borrowed)),
+            Some((_, Place::Body(_) | Place::Part(_))) | None => {
+                (Cow::Borrowed(path), query.map(Cow::Borrowed))
+            }
         }
     }
 

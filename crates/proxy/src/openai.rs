@@ -44,7 +44,8 @@ pub use endpoint::{
 pub use error_body::ErrorBody;
 pub use event::{Heard, Said, hear};
 pub use multipart::{
-    MAX_BOUNDARY, MAX_PART_HEAD, MAX_PARTS, MultipartPeek, MultipartScanner, boundary_of, is_multipart,
+    GivenLength, MAX_BOUNDARY, MAX_PART_HEAD, MAX_PARTS, MultipartPeek, MultipartScanner, PartValue,
+    boundary_of, is_multipart,
 };
 pub use nested::nested_model;
 pub use peek::{MAX_DEPTH, MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, peek};

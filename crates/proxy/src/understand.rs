@@ -16,8 +16,8 @@ use crate::commit::Promise;
 use crate::error::ProxyError;
 use crate::headers;
 use crate::openai::{
-    AnswerEdits, Edit, Endpoint, ModelAt, ObjectKind, PathParams, Peek, PeekError, Takes, ask_for_usage,
-    nested_model, peek, uri,
+    AnswerEdits, Edit, Endpoint, ModelAt, MultipartPeek, ObjectKind, PathParams, Peek, PeekError, Takes,
+    ask_for_usage, nested_model, peek, uri,
 };
 use crate::socket::{Client, prepare};
 
@@ -66,7 +66,7 @@ pub(crate) fn understand(
     let key = std::str::from_utf8(key).unwrap_or_default();
     let query = head.uri.query().and_then(|query| headers::query_for_upstream(query, key));
     let model = match endpoint.model {
-        ModelAt::Body { required } => model_in_body(&seen, required)?,
+        ModelAt::Body { required } => model_in_body(&seen, form.as_ref(), required)?,
         ModelAt::Nested(members) => nested(&body, members)?,
         ModelAt::Query => query.as_deref().map_or(Ok(None), model_in_query)?,
         ModelAt::Path => model_in_path(endpoint, &path),
@@ -161,9 +161,16 @@ fn read_json<'a>(endpoint: &Endpoint, body: &'a [u8]) -> Result<Peek<'a>, PeekEr
     }
 }
 
-fn model_in_body(seen: &Peek<'_>, required: bool) -> Result<Option<Named>, PeekError> {
+fn model_in_body(
+    seen: &Peek<'_>,
+    form: Option<&MultipartPeek>,
+    required: bool,
+) -> Result<Option<Named>, PeekError> {
     if required {
         seen.require_model()?;
+    }
+    if let Some((name, value)) = form.and_then(|form| form.model.as_ref()) {
+        return Ok(Some((Arc::from(&**name), Place::Part(value.clone()))));
     }
     Ok(seen.model.as_ref().map(|model| (Arc::from(&*model.value), Place::Body(model.span.clone()))))
 }

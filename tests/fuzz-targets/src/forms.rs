@@ -12,13 +12,15 @@ pub(crate) fn cut_anywhere_a_form_says_the_same(input: &[u8]) {
     let (form, pieces) = cut(input);
     let whole = scan(&[form]);
     assert_eq!(scan(&pieces), whole);
-    let Ok(MultipartPeek { model: Some((name, span)), names, .. }) = whole else { return };
+    let Ok(MultipartPeek { model: Some((name, value)), names, .. }) = whole else { return };
     let index = |at: u64| usize::try_from(at).expect("the form is in memory");
-    let (start, end) = (index(span.start), index(span.end));
-    assert_eq!(form.get(start..end), Some(name.as_bytes()));
-    let other = [&form[..start], b"m".repeat(name.len()).as_slice(), &form[end..]].concat();
+    assert_eq!(form.get(index(value.span.start)..index(value.span.end)), Some(name.as_bytes()));
+    let another = format!("{}longer", "m".repeat(name.chars().count().min(500)));
+    let (span, instead) = value.replaced(&another);
+    let other = [&form[..index(span.start)], &instead, &form[index(span.end)..]].concat();
     let again = scan(&[&other]).expect("another name makes no difference");
-    assert_eq!(again.model, Some(("m".repeat(name.len()), span)));
+    let (name, moved) = again.model.expect("it is still there");
+    assert_eq!((name, moved.span.end - moved.span.start), (another.clone(), another.len() as u64));
     assert_eq!(again.names, names);
 }
 

@@ -8,15 +8,18 @@
 mod boundary;
 mod head;
 mod parameters;
+mod part_value;
 
 use std::borrow::Cow;
 use std::mem::take;
-use std::ops::Range;
+
+use bytes::Bytes;
 
 use super::batch_lines::{BatchLines, BatchModels};
 use super::peek::{MAX_MODEL_CHARS, ModelSpan, Peek, PeekError, flaw_of_model};
 
 pub use boundary::{MAX_BOUNDARY, boundary_of, is_multipart};
+pub use part_value::{GivenLength, PartValue};
 
 /// How long the headers of one part may be together, in bytes.
 pub const MAX_PART_HEAD: usize = 16 << 10;
@@ -46,8 +49,8 @@ const READ: [&str; 9] = [
 /// What a form says, as far as the gateway cares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MultipartPeek {
-    /// The `model`, of 1 to [`MAX_MODEL_CHARS`] characters, and the bytes of its value in the body.
-    pub model: Option<(String, Range<u64>)>,
+    /// The `model`, of 1 to [`MAX_MODEL_CHARS`] characters, and where it stands.
+    pub model: Option<(String, PartValue)>,
     /// Whether `stream` is `true`.
     pub stream: bool,
     /// `purpose`: what an uploaded file is for.
@@ -78,6 +81,8 @@ pub struct MultipartScanner {
     held: Vec<u8>,
     /// The part under way, if its value is read: its name, and where the value begins.
     reading: Option<(&'static str, u64)>,
+    /// The length that is given to that value.
+    given: Option<GivenLength>,
     /// Where the value under way ends by its own account.
     announced_end: Option<u64>,
     /// Reads the lines of the part `file`, if anybody wants to know; and whether that part is under way.
@@ -136,7 +141,7 @@ impl MultipartPeek {
     /// The same in the words of a body in JSON; the span is that of the bare name.
     pub fn to_peek(&self) -> Peek<'_> {
         let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        let model = self.model.as_ref().map(|(name, span)| ModelSpan {
+        let model = self.model.as_ref().map(|(name, PartValue { span, .. })| ModelSpan {
             value: Cow::Borrowed(&**name),
             span: index(span.start)..index(span.end),
         });
@@ -164,6 +169,7 @@ impl MultipartScanner {
             at: 0,
             held: Vec::new(),
             reading: None,
+            given: None,
             announced_end: None,
             lines: None,
             in_file: false,
@@ -325,16 +331,17 @@ impl MultipartScanner {
         Err(PeekError::multipart(&format!("something follows its closing boundary at byte {}", self.at)))
     }
 
-    fn begin_part(&mut self, head: &[u8], begin: u64, value: u64) -> Result<(), PeekError> {
+    /// The part's head, without the empty line behind it, begins at `begin`, and its value at `value`.
+    fn begin_part(&mut self, text: &[u8], begin: u64, value: u64) -> Result<(), PeekError> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
             return Err(PeekError::multipart(&format!("it has more than {MAX_PARTS} parts at byte {begin}")));
         }
-        let head = head::read(head, &self.delimiter).map_err(|(why, at)| {
+        let head = head::read(text, &self.delimiter).map_err(|(why, at)| {
             PeekError::multipart(&format!("the part at byte {begin} {why} (byte {})", begin + at as u64))
         })?;
         self.in_file = head.name == b"file";
-        self.announced_end = head.length.map(|length| value.saturating_add(length));
+        self.announced_end = head.length.as_ref().map(|(length, _)| value.saturating_add(*length));
         let (most, bytes) = NAMES_KEPT;
         if self.peek.names.len() < most {
             let name = head.name.get(..bytes).unwrap_or(head.name);
@@ -353,6 +360,10 @@ impl MultipartScanner {
         if head.has_foreign_text {
             return Err(PeekError::part(name, "invalid_value", "is not in UTF-8, by its type", begin));
         }
+        self.given = head.length.map(|(_, digits)| GivenLength {
+            at: begin + digits.start as u64,
+            then: Bytes::from([text.get(digits.end..).unwrap_or_default(), b"\r\n"].concat()),
+        });
         self.reading = Some((name, value));
         Ok(())
     }
@@ -378,16 +389,17 @@ impl MultipartScanner {
         }
         let value = String::from_utf8(value)
             .map_err(|_| PeekError::part(name, "invalid_value", "is not UTF-8", start))?;
-        self.keep(name, value, start..delimiter - 2)
+        let at = PartValue { span: start..delimiter - 2, length: self.given.take() };
+        self.keep(name, value, at)
     }
 
-    fn keep(&mut self, name: &'static str, value: String, span: Range<u64>) -> Result<(), PeekError> {
+    fn keep(&mut self, name: &'static str, value: String, at: PartValue) -> Result<(), PeekError> {
         match name {
             "model" => {
                 if let Some(flaw) = flaw_of_model(&value) {
-                    return Err(PeekError::part(name, "invalid_value", flaw, span.start));
+                    return Err(PeekError::part(name, "invalid_value", flaw, at.span.start));
                 }
-                self.peek.model = Some((value, span));
+                self.peek.model = Some((value, at));
             }
             "stream" => {
                 let stream = value.eq_ignore_ascii_case("true");
@@ -396,7 +408,7 @@ impl MultipartScanner {
                         name,
                         "invalid_type",
                         "is neither true nor false",
-                        span.start,
+                        at.span.start,
                     ));
                 }
                 self.peek.stream = stream;

@@ -1,5 +1,7 @@
 //! The headers of one part.
 
+use std::ops::Range;
+
 use super::parameters::{Parameters, is_token};
 
 /// What a part's headers say.
@@ -11,8 +13,8 @@ pub(super) struct PartHead<'a> {
     pub(super) has_filename: bool,
     /// Whether its text is in another encoding than UTF-8.
     pub(super) has_foreign_text: bool,
-    /// How long its value says it is. Some readers go by that and not by the boundary.
-    pub(super) length: Option<u64>,
+    /// How long its value says it is, and where in the head. Some readers go by that and not by the boundary.
+    pub(super) length: Option<(u64, Range<usize>)>,
 }
 
 /// The headers that are read, each of them at most once.
@@ -23,6 +25,8 @@ struct Lines<'a> {
     transfer_encoding: Option<&'a [u8]>,
     encoding: Option<&'a [u8]>,
     length: Option<&'a [u8]>,
+    /// Where the length stands in the head.
+    length_at: Range<usize>,
 }
 
 /// Reads a head: lines that each end in CR LF, without the empty one behind them. An error says what is wrong, as the
@@ -37,7 +41,7 @@ pub(super) fn read<'a>(head: &'a [u8], delimiter: &[u8]) -> Result<PartHead<'a>,
         if line.starts_with(delimiter) {
             return Err(("ends before its headers do", at));
         }
-        lines.take(line).map_err(|why| (why, at))?;
+        lines.take(line, at).map_err(|why| (why, at))?;
         rest = behind.get(2..).unwrap_or_default();
     }
     lines.understand().map_err(|why| (why, 0))
@@ -46,7 +50,8 @@ pub(super) fn read<'a>(head: &'a [u8], delimiter: &[u8]) -> Result<PartHead<'a>,
 // === impl Lines ===
 
 impl<'a> Lines<'a> {
-    fn take(&mut self, line: &'a [u8]) -> Result<(), &'static str> {
+    /// The line begins at `at` in the head.
+    fn take(&mut self, line: &'a [u8], at: usize) -> Result<(), &'static str> {
         if line.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
             return Err("has a control character, or a line end that is not CR LF, in its headers");
         }
@@ -55,7 +60,9 @@ impl<'a> Lines<'a> {
         if name.is_empty() || !name.iter().all(|b| is_token(*b)) {
             return Err("has a header whose name is none");
         }
-        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        let value = value.get(1..).unwrap_or_default().trim_ascii_start();
+        let value_at = at + line.len() - value.len();
+        let value = value.trim_ascii_end();
         let place = if name.eq_ignore_ascii_case(b"content-disposition") {
             &mut self.disposition
         } else if name.eq_ignore_ascii_case(b"content-type") {
@@ -65,6 +72,7 @@ impl<'a> Lines<'a> {
         } else if name.eq_ignore_ascii_case(b"content-encoding") {
             &mut self.encoding
         } else if name.eq_ignore_ascii_case(b"content-length") {
+            self.length_at = value_at..value_at + value.len();
             &mut self.length
         } else {
             return Ok(());
@@ -99,7 +107,7 @@ impl<'a> Lines<'a> {
             name,
             has_filename: file.is_some() || encoded.is_some(),
             has_foreign_text: self.content_type.map_or(Ok(false), is_foreign)?,
-            length: self.length.map(number).transpose()?,
+            length: self.length.map(number).transpose()?.map(|length| (length, self.length_at)),
         })
     }
 }

@@ -47,11 +47,27 @@ fn refused(parts: &[String]) -> (String, Option<&'static str>) {
 }
 
 #[test]
+fn a_value_that_is_replaced_has_the_right_length_wherever_the_part_gives_it() {
+    for more in
+        ["", "Content-Length: 9\r\n", "content-length:  9 \r\nx: y\r\n", "x: y\r\nCONTENT-LENGTH:9\r\n"]
+    {
+        let head = format!("{more}content-disposition: form-data; name=\"model\"\r\n\r\n");
+        let form = format!("{DELIMITER}\r\n{head}whisper-1\r\n{DELIMITER}--\r\n");
+        let (_, value) = scan(form.as_bytes()).unwrap().model.unwrap();
+        let (span, instead) = value.replaced("whisper-large-v3");
+        let (start, end) = (usize::try_from(span.start).unwrap(), usize::try_from(span.end).unwrap());
+        let replaced = [&form.as_bytes()[..start], &instead, &form.as_bytes()[end..]].concat();
+        let (name, _) = scan(&replaced).unwrap().model.unwrap();
+        assert_eq!(name, "whisper-large-v3", "{more:?}");
+    }
+}
+
+#[test]
 fn the_model_is_found_before_and_behind_a_file() {
     for parts in [[model("whisper-1"), file()], [file(), model("whisper-1")]] {
         let form = form(&parts);
         let peek = scan(form.as_bytes()).unwrap();
-        let (name, span) = peek.model.unwrap();
+        let (name, PartValue { span, .. }) = peek.model.unwrap();
         assert_eq!(name, "whisper-1");
         let span = usize::try_from(span.start).unwrap()..usize::try_from(span.end).unwrap();
         assert_eq!(form.get(span), Some("whisper-1"));
