@@ -5,7 +5,7 @@ mod limits;
 mod lists;
 mod trained;
 
-use gateway_tests::{Answer, Gateway, Upstream, until};
+use gateway_tests::{Answer, Gateway, Upstream, body, status, until};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -248,6 +248,23 @@ async fn what_came_of_a_response_is_found_where_it_is_streamed_or_not() {
 }
 
 #[tokio::test]
+async fn a_streamed_response_is_its_makers_however_long_its_first_event() {
+    // It repeats the instructions and the tools.
+    let created = json!({"type": "response.created",
+                         "response": {"id": "resp_long", "instructions": "x".repeat(200_000)}});
+    let delta = json!({"type": "response.output_text.delta", "delta": "hi"});
+    let completed = json!({"type": "response.completed", "response": {"id": "resp_long", "output": []}});
+    let events = [created, delta, completed].map(|event| format!("data: {event}\n\n")).concat();
+    let one = Upstream::scripted().always(body("text/event-stream", events.clone())).start().await;
+    let gw = Gateway::serving("m", [&one]).user("tenant", OTHER_KEY).start().await;
+
+    let answer = gw.post("/v1/responses", r#"{"model":"m","input":"hi","stream":true}"#).send().await;
+    assert_eq!((answer.status, answer.body_text()), (200, events));
+    assert_eq!(gw.get("/v1/responses/resp_long").send().await.status, 200);
+    gw.get("/v1/responses/resp_long").key(OTHER_KEY).send().await.assert_error(404, "object_not_found");
+}
+
+#[tokio::test]
 async fn a_deleted_object_is_nobodys() {
     let one = account("one").await;
     let gw = Gateway::serving("m", [&one])
@@ -356,6 +373,24 @@ async fn an_object_that_no_record_knows_is_looked_for_at_one_channel_after_the_o
         (404, one.name()),
         "only what changes nothing asks around"
     );
+}
+
+#[tokio::test]
+async fn an_object_that_no_record_knows_is_looked_for_elsewhere_where_the_first_to_ask_is_limited_or_out() {
+    let other = account("other").await;
+    let before = Gateway::serving("m", [&other]).set("proxy.default_channel", other.name()).start().await;
+    for (reply, until_known) in [(status(429).retry_after(60), 1), (status(503), 4)] {
+        let one = Upstream::scripted().always(reply).start().await;
+        let gw = Gateway::serving("m", [&one, &other]).set("proxy.default_channel", one.name()).start().await;
+        for turn in 0..=until_known {
+            let id = make(&before, "/v1/files", &json!({})).await;
+            let answer = gw.get(&format!("/v1/files/{id}")).send().await;
+            let attempts = if turn < until_known { 2 } else { 1 };
+            let seen = (answer.status, answer.channel(), answer.attempts());
+            assert_eq!(seen, (200, other.name(), attempts), "{}", answer.body_text());
+        }
+        assert_eq!(one.count(), until_known, "what is known to be limited or out is not asked again");
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub(crate) struct Events {
     line_feed_goes: bool,
     /// Wants to know how it ends.
     lesson: Option<Lesson>,
+    /// Whether the stream tells again what happened earlier, which may be that it failed.
+    is_retold: bool,
 }
 
 /// What the newest bytes have brought.
@@ -47,6 +49,7 @@ struct Heed<'u> {
     output: &'u mut bool,
     failure: Option<Bytes>,
     lesson: Option<&'u Lesson>,
+    is_retold: bool,
 }
 
 // === impl Events ===
@@ -62,7 +65,13 @@ impl Events {
             edits,
             line_feed_goes: false,
             lesson: None,
+            is_retold: false,
         }
+    }
+
+    /// The same of a stream that tells again what happened earlier: that a response failed then is no failure now.
+    pub(crate) fn retold(self, is_retold: bool) -> Self {
+        Self { is_retold, ..self }
     }
 
     /// Has this learn from the event that ends the stream.
@@ -77,6 +86,7 @@ impl Events {
             output: &mut self.output,
             failure: None,
             lesson: self.lesson.as_ref(),
+            is_retold: self.is_retold,
         };
         let (complete, trouble) = match self.scanner.feed(&data, |event| heed.hear(&event)) {
             Ok(fed) => {
@@ -112,6 +122,7 @@ impl Events {
             output: &mut self.output,
             failure: None,
             lesson: self.lesson.as_ref(),
+            is_retold: self.is_retold,
         };
         let (mut stopped, mut says_something) = (false, false);
         let read = self.scanner.finish(|event| {
@@ -195,16 +206,17 @@ impl Heed<'_> {
         if event.heard == Heard::Malformed {
             return ControlFlow::Break(Stop::Before);
         }
-        if let (Heard::Finish, Some(lesson)) = (event.heard, self.lesson) {
+        if let (Heard::Finish | Heard::Failed, Some(lesson)) = (event.heard, self.lesson) {
             lesson.learn(event.data.as_bytes());
         }
-        if event.heard == Heard::Error {
+        if event.heard == Heard::Error || (event.heard == Heard::Failed && !self.is_retold) {
             self.failure = Some(Bytes::copy_from_slice(event.data.as_bytes()));
         }
         if !*self.output {
             *self.output = match event.heard {
                 Heard::Content => !is_preamble(event.data),
                 Heard::Finish | Heard::Done => true,
+                Heard::Failed => self.is_retold,
                 // A stream that begins with an error can still be had elsewhere.
                 Heard::Empty | Heard::Malformed | Heard::Error => false,
             };

@@ -187,14 +187,20 @@ impl Search<'_> {
         };
         let seed = seed();
         let account = self.call.explain.then(|| self.served.pool.explain(&wish, now, seed));
-        let decision = self.decide(&wish, now, seed)?;
+        let decision = if only.is_some() && self.begins_to_ask_around(spent) {
+            self.decide_around(&wish, now, seed)
+        } else {
+            self.decide(&wish, now, seed)
+        }?;
         // A pool may be a moment newer than this call's snapshot: then the channel is not this call's.
         let Some(route) = self.route(decision.channel) else {
             spent.tried.insert(decision.channel);
+            decision.ticket.unsent(now);
             return self.decide_leg(spent, entry, purpose, now);
         };
         // What is only late is worth a channel that is well, and nothing less.
         if decision.panic && matches!(purpose, Purpose::Instead | Purpose::Beside) {
+            decision.ticket.unsent(now);
             return Err(NoRoute::AllExcluded);
         }
         spent.tried.insert(decision.channel);
@@ -229,8 +235,7 @@ impl Search<'_> {
         }
         let channel = match self.call.pull {
             Pull::To { channel, .. } => Some(channel),
-            // Whoever asks around begins where a call without a known object would go.
-            Pull::None { .. } if self.call.asks_around && spent.attempts == 0 => {
+            Pull::None { .. } if self.begins_to_ask_around(spent) => {
                 self.plane.default()?.channels().next().map(|channel| channel.id)
             }
             Pull::None { .. } => None,
@@ -240,6 +245,22 @@ impl Search<'_> {
             only.insert(channel);
             only
         })
+    }
+
+    /// Whoever asks around for an object begins where a call without a known object would go.
+    fn begins_to_ask_around(&self, spent: &Spent) -> bool {
+        let may_go_anywhere = matches!(self.call.pull, Pull::None { .. }) && self.call.among.is_none();
+        may_go_anywhere && self.call.asks_around && spent.attempts == 0
+    }
+
+    /// Begins to ask around elsewhere where the first one to ask is limited or out: nothing says that it has the object.
+    fn decide_around(&self, wish: &Wish<'_>, now: Micros, seed: u64) -> Result<Decision, NoRoute> {
+        match self.decide(wish, now, seed) {
+            Ok(decision) if !decision.panic => return Ok(decision),
+            Ok(desperate) => desperate.ticket.unsent(now),
+            Err(_) => {}
+        }
+        self.decide(&Wish { filter: None, ..*wish }, now, seed)
     }
 
     /// Among the model's channels; where a call belongs to a channel that is none of them, among all.
@@ -268,6 +289,7 @@ impl Search<'_> {
         let mut first_failed = false;
         let mut second: Option<Second<'_>> = None;
         let (mut cut_at, mut hedge_at) = (leg.cut_at, leg.hedge_at);
+        let mut rang_meanwhile = None;
         loop {
             tokio::select! {
                 biased;
@@ -300,6 +322,7 @@ impl Search<'_> {
                             if first_failed || is_final {
                                 return Err(Lost::Failed);
                             }
+                            cut_at = cut_at.or(rang_meanwhile.take());
                         }
                     }
                 },
@@ -309,7 +332,8 @@ impl Search<'_> {
                             return Err(Lost::Left(Box::new(other)));
                         }
                     }
-                    Alarm::Cut => {}
+                    // The second may still answer. Once it has failed, this is asked.
+                    Alarm::Cut => rang_meanwhile = leg.cut_at,
                     Alarm::Hedge => second = self.hedge(spent, entry),
                 },
             }

@@ -83,14 +83,25 @@ impl Report<'_> {
 
     /// The attempt is over. `token` is what [`Report::first_token`] returned, if it was called.
     pub(crate) fn finish(&self, token: Option<f64>, outcome: Outcome) {
-        let Self { slot, sent, .. } = *self;
-        slot.leave(sent.taken, &outcome);
+        self.slot.leave(self.sent.taken, &outcome);
         self.learn_lateness(token, outcome.kind);
         let token = match (token, outcome.kind) {
             // A good answer of which no token was reported came as a whole.
             (None, Kind::Ok) => Some(self.first_token()),
             (token, _) => token,
         };
+        self.conclude(token, outcome);
+    }
+
+    /// There was no attempt.
+    pub(crate) fn take_back(&self) {
+        // As of one that never arrived.
+        self.slot.leave(self.sent.taken, &Outcome::of(Kind::Connect));
+        self.conclude(None, Outcome::of(Kind::Cancelled));
+    }
+
+    fn conclude(&self, token: Option<f64>, outcome: Outcome) {
+        let Self { slot, sent, .. } = *self;
         let room = slot.room(sent.streaming);
         let mut record = slot.lock();
         let is_current = if token.is_none() { room.leave(sent.place) } else { room.is_current(sent.place) };

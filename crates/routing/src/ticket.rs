@@ -119,6 +119,14 @@ impl Ticket {
         self.report(outcome, now);
     }
 
+    /// The attempt was decided for and not made. What it took of the channel's budgets is given back, a trial is due again,
+    /// and nothing is learned.
+    pub fn unsent(mut self, now: Micros) {
+        self.pool.fleet().see(now);
+        self.over = true;
+        Report { pool: &self.pool, slot: &self.slot, sent: &self.sent, now }.take_back();
+    }
+
     fn report(&mut self, outcome: Outcome, now: Micros) {
         self.over = true;
         Report { pool: &self.pool, slot: &self.slot, sent: &self.sent, now }.finish(self.token, outcome);

@@ -106,6 +106,28 @@ async fn an_object_that_failed_is_shown_as_it_is_and_blames_nobody() {
 }
 
 #[tokio::test]
+async fn a_response_that_failed_is_streamed_again_as_it_was_and_blames_nobody() {
+    let created = "data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n";
+    let failed = "data: {\"type\":\"response.failed\",\"response\":{\"id\":\"resp_1\",\"error\":{\"code\":\"insufficient_quota\",\
+                  \"message\":\"it failed\"}}}\n\n";
+    let delta = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"x\"}\n\n";
+    for events in [[created, failed].concat(), [created, delta, failed].concat()] {
+        let (up, gw) = answering(body("text/event-stream", events.clone())).await;
+        for _ in 0..10 {
+            let answer = gw.get("/v1/responses/resp_1?stream=true").send().await;
+            assert_eq!(
+                (answer.status, answer.attempts(), answer.cut),
+                (200, 1, false),
+                "{}",
+                answer.body_text()
+            );
+            assert_eq!(answer.body_text(), events);
+        }
+        assert_eq!(up.count(), 10);
+    }
+}
+
+#[tokio::test]
 async fn a_response_that_was_made_is_given_whatever_its_error_tells() {
     let made = json!({"id": "resp_1", "object": "response", "status": "incomplete", "output": [],
                       "error": {"code": "bio_policy", "message": "it was cut short"}});

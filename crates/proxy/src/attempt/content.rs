@@ -24,7 +24,8 @@ use crate::upstream::{AnswerBody, AnswerError};
 
 /// JSON up to this size is read whole before the client gets any of it.
 const KEEP_WHOLE: usize = 1 << 20;
-/// How much of a stream is held back while its first event is awaited.
+/// How much of a stream is held back while its first word is awaited. Its first event is awaited however long it is: a
+/// response that is announced repeats what was asked, and tells its id, which must be known before anybody uses it.
 const HOLD_AT_MOST: usize = 64 << 10;
 
 /// A body as far as it was read.
@@ -51,7 +52,8 @@ pub(crate) async fn take(
         Shape::Nothing => Ok(nothing(pace)),
         Shape::Events => {
             let _given = call.promise.give();
-            let events = Events::new(limits.max_event_bytes, call.edits.clone());
+            let events =
+                Events::new(limits.max_event_bytes, call.edits.clone()).retold(!call.endpoint.asks());
             // Boxed, as what is much larger than the rest and not needed by every call.
             Box::pin(first_output(events, body, key, limits, pace)).await
         }
@@ -129,7 +131,9 @@ async fn first_output(
     let mut held = Vec::new();
     let mut size = 0;
     let mut turn = Turn::GoesOn;
-    while !events.has_output() && size < HOLD_AT_MOST {
+    while !events.has_output()
+        && (size < HOLD_AT_MOST || (!events.has_begun() && size < limits.max_event_bytes))
+    {
         let shown_at = limits.commit.filter(|_| events.has_begun());
         let data = match shown_at {
             None => next(&mut body, limits).await?,

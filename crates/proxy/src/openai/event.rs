@@ -21,6 +21,9 @@ pub enum Heard {
     /// A part that completes the answer, or one of its choices: it carries a `finish_reason`, or is the closing event of its
     /// kind of stream.
     Finish,
+    /// The closing event of a response that failed (`response.failed`). Where it is being made, the upstream has failed; where
+    /// it is told again, that is how the story ends.
+    Failed,
     /// The upstream says that it failed; see [`error_of`](super::error_of).
     Error,
     /// No data: a keep-alive.
@@ -55,7 +58,7 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Said {
     let listen = || Listening {
         choices: *choices,
         failed: name == "error",
-        finished: false,
+        end: None,
         beyond_plain: false,
         watched: None,
         usage: Places::default(),
@@ -70,11 +73,7 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Said {
         }
     }
     *choices = listening.choices;
-    let heard = match (listening.failed, listening.finished) {
-        (true, _) => Heard::Error,
-        (false, true) => Heard::Finish,
-        (false, false) => Heard::Content,
-    };
+    let heard = if listening.failed { Heard::Error } else { listening.end.unwrap_or(Heard::Content) };
     Said { heard, usage: listening.usage.usage() }
 }
 
@@ -82,7 +81,8 @@ pub fn hear(name: &str, data: &str, choices: &mut Choices) -> Said {
 struct Listening<'d> {
     choices: Choices,
     failed: bool,
-    finished: bool,
+    /// How it ends the answer, if it does.
+    end: Option<Heard>,
     /// Whether the member that is being read holds what is to be looked at closely if the member is `choices`: another
     /// choice than the first, or the end of one.
     beyond_plain: bool,
@@ -120,7 +120,9 @@ impl<'d> Listening<'d> {
 
     fn choices(&mut self, value: &[u8]) {
         if self.beyond_plain {
-            self.finished |= from_utf8(value).is_ok_and(|value| self.choices.read(value));
+            if from_utf8(value).is_ok_and(|value| self.choices.read(value)) {
+                self.end.get_or_insert(Heard::Finish);
+            }
         } else {
             self.choices.go_on(value);
         }
@@ -128,7 +130,11 @@ impl<'d> Listening<'d> {
 
     fn kind(&mut self, value: &[u8]) {
         match from_utf8(value).ok().and_then(unquoted).as_deref() {
-            Some("error" | "response.failed") => self.failed = true,
+            Some("error") => self.failed = true,
+            Some("response.failed") => {
+                self.choices.finish_the_only_one();
+                self.end = Some(Heard::Failed);
+            }
             Some(
                 "response.completed"
                 | "response.incomplete"
@@ -138,7 +144,7 @@ impl<'d> Listening<'d> {
                 | "speech.audio.done",
             ) => {
                 self.choices.finish_the_only_one();
-                self.finished = true;
+                self.end = Some(Heard::Finish);
             }
             _ => {}
         }

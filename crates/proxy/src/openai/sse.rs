@@ -340,7 +340,7 @@ impl Scanner {
             // An event before which the callback broke off goes nowhere, so it has not gone by.
             self.seen.done |= heard == Heard::Done;
             self.seen.finish = self.choices.are_finished();
-            self.seen.content |= matches!(heard, Heard::Content | Heard::Finish);
+            self.seen.content |= matches!(heard, Heard::Content | Heard::Finish | Heard::Failed);
         }
         self.data.clear();
         self.data.shrink_to(KEEP_CAPACITY);

@@ -38,6 +38,18 @@ fn requests_per_minute_are_never_exceeded_and_refill_evenly() {
 }
 
 #[test]
+fn an_attempt_that_is_not_made_costs_nothing() {
+    for spec in [requests(0, 2), tokens(0, 200)] {
+        let mut world = World::with(&[spec], PolicyKind::Adaptive, Params::default());
+        for _ in 0..100 {
+            world.ask(|r| r.prompt_tokens = 100).unwrap().ticket.unsent(world.now);
+        }
+        let view = world.view(0);
+        assert_eq!((view.limited_by, view.inflight, view.h.to_bits()), (None, 0, 1.0_f64.to_bits()));
+    }
+}
+
+#[test]
 fn a_session_spills_while_its_home_is_used_up_and_comes_back() {
     let mut world = World::of(&[requests(0, 60), channel(1, 1.0)]);
     let key = (0..1000)

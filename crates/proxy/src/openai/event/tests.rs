@@ -38,7 +38,7 @@ fn responses_events_are_told_apart() {
         (r#"{"type":"response.output_text.delta","delta":"Hi"}"#, Heard::Content),
         (r#"{"type":"response.completed","response":{}}"#, Heard::Finish),
         (r#"{"type":"response.incomplete","response":{}}"#, Heard::Finish),
-        (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, Heard::Error),
+        (r#"{"type":"response.failed","response":{"error":{"code":"server_error"}}}"#, Heard::Failed),
         (r#"{"type":"error","code":"server_error","message":"m"}"#, Heard::Error),
     ] {
         assert_eq!(heard("any.name", data), says, "{data}");

@@ -168,7 +168,7 @@ fn breaking_off_leaves_the_event_incomplete() {
     let chunk = b"data: {}\n\ndata: {bad\n\ndata: {}\n\n";
     let fed = scanner.feed(chunk, |event| match event.heard {
         Heard::Malformed => ControlFlow::Break(Stop::Before),
-        Heard::Done | Heard::Content | Heard::Finish | Heard::Error | Heard::Empty => {
+        Heard::Done | Heard::Content | Heard::Finish | Heard::Failed | Heard::Error | Heard::Empty => {
             ControlFlow::Continue(())
         }
     });
