@@ -185,7 +185,7 @@ impl Pick<'_> {
     /// Undoes the decision: no attempt was sent.
     pub(crate) fn give_back(&self, now: Micros) {
         if self.probe {
-            self.seat.slot.gate().give_back(now);
+            self.seat.slot.gate().give_back(now, now);
         }
     }
 

@@ -14,6 +14,8 @@
 //! retry never is one. Two seconds after a trial fell due any request takes it; ten seconds after, even one whose
 //! session is at home elsewhere. A trial is decided by its first token: the rest of the stream takes ten times as long
 //! and tells nothing more of whether the channel is there and quick. What breaks later is a failure like any other.
+//! A trial of which nothing is heard for ten seconds decides nothing any more, and keeps nobody from taking the next one:
+//! it may hang until its call is out of time, long after the channel is well again.
 //! Between the first and the second good trial the channel is Open again with a time
 //! that has passed. A 429, a caller's error or a cancelled trial decides nothing.
 //!
@@ -41,6 +43,9 @@ const LONGEST_WAIT: f64 = 6.0;
 const JITTER: f64 = 0.2;
 /// How long a refused key or model keeps a channel out, in seconds.
 const REFUSED_WAIT: f64 = 60.0;
+/// How long a trial keeps others from trying. An answer that comes whole may take longer; a second trial beside it costs
+/// little.
+const TRIAL_ALONE: Micros = Micros::from_millis(10_000);
 /// Good trials that close.
 const GOOD_TRIALS: u8 = 2;
 
@@ -51,8 +56,8 @@ pub(crate) enum Position {
     Closed,
     /// Out of use; a trial is due from `until` on.
     Open { until: Micros },
-    /// Out of use, and a trial is on its way.
-    Trial,
+    /// Out of use, and a trial is on its way since then.
+    Trial { since: Micros },
 }
 
 /// A breaker's position, read and changed without a lock.
@@ -105,24 +110,24 @@ impl Gate {
     }
 
     /// Takes the trial that is due; false when somebody else has.
-    pub(crate) fn take_trial(&self, due: Position) -> bool {
-        self.0
-            .compare_exchange(encode(due), encode(Position::Trial), Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+    pub(crate) fn take_trial(&self, due: Position, now: Micros) -> bool {
+        let trial = encode(Position::Trial { since: now });
+        self.0.compare_exchange(encode(due), trial, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Makes the trial that was taken due again; nothing when others have decided meanwhile.
-    pub(crate) fn give_back(&self, due: Micros) {
+    /// Makes the trial that was taken at `sent` due again; nothing when others have decided meanwhile.
+    pub(crate) fn give_back(&self, sent: Micros, due: Micros) {
         let due = encode(Position::Open { until: due });
-        let _decided =
-            self.0.compare_exchange(encode(Position::Trial), due, Ordering::Relaxed, Ordering::Relaxed);
+        let _decided = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+            decode(word).is_trial_of(sent).then_some(due)
+        });
     }
 
     /// Opens until then, unless a trial is on its way, which may be taken at this very moment.
     fn open_unless_tried(&self, until: Micros) {
         let open = encode(Position::Open { until });
         let _tried = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
-            (decode(word) != Position::Trial).then_some(open)
+            (!matches!(decode(word), Position::Trial { .. })).then_some(open)
         });
     }
 }
@@ -140,15 +145,21 @@ impl Position {
     pub(crate) fn due(self, now: Micros) -> Option<Micros> {
         match self {
             Self::Open { until } if until <= now => Some(until),
-            Self::Open { .. } | Self::Closed | Self::Trial => None,
+            Self::Trial { since } if now.since(since) >= TRIAL_ALONE => Some(since.after(TRIAL_ALONE)),
+            Self::Open { .. } | Self::Closed | Self::Trial { .. } => None,
         }
+    }
+
+    /// Whether the trial that is on its way is the one that was taken at that time, and not one that came after it.
+    fn is_trial_of(self, sent: Micros) -> bool {
+        matches!(self, Self::Trial { since } if sent >= since)
     }
 
     pub(crate) fn state(self, now: Micros) -> State {
         match self {
             Self::Closed => State::Closed,
             Self::Open { until } if until > now => State::Open,
-            Self::Open { .. } | Self::Trial => State::Half,
+            Self::Open { .. } | Self::Trial { .. } => State::Half,
         }
     }
 
@@ -156,7 +167,7 @@ impl Position {
     pub(crate) fn remaining(self, now: Micros) -> Micros {
         match self {
             Self::Open { until } => until.since(now),
-            Self::Closed | Self::Trial => Micros(0),
+            Self::Closed | Self::Trial { .. } => Micros(0),
         }
     }
 }
@@ -165,14 +176,14 @@ const fn encode(position: Position) -> u64 {
     match position {
         Position::Closed => 0,
         Position::Open { until } => (until.0 << 2) | 1,
-        Position::Trial => 2,
+        Position::Trial { since } => (since.0 << 2) | 2,
     }
 }
 
 const fn decode(word: u64) -> Position {
     match word & 3 {
         1 => Position::Open { until: Micros(word >> 2) },
-        2 => Position::Trial,
+        2 => Position::Trial { since: Micros(word >> 2) },
         _ => Position::Closed,
     }
 }
@@ -257,7 +268,7 @@ impl Breaker {
     /// The attempt decided nothing; a trial is due again.
     pub(crate) fn undecided(&self, gate: &Gate, evidence: Evidence) {
         if evidence.trial {
-            gate.give_back(evidence.now.max(self.refused_until));
+            gate.give_back(evidence.sent, evidence.now.max(self.refused_until));
         }
     }
 
@@ -287,9 +298,10 @@ impl Breaker {
     }
 }
 
-/// Whether the attempt is the trial that is on its way: one whose channel came back meanwhile is any other attempt.
+/// Whether the attempt is the trial that is on its way: one whose channel came back meanwhile is any other attempt, and so is
+/// one that another has followed.
 fn is_trial(gate: &Gate, evidence: Evidence) -> bool {
-    evidence.trial && gate.get() == Position::Trial
+    evidence.trial && gate.get().is_trial_of(evidence.sent)
 }
 
 #[cfg(test)]

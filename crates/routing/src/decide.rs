@@ -200,7 +200,7 @@ impl<'a> Choice<'a> {
                         (first_race, scan.first) = (race, Some((race, seat)));
                     }
                 }
-                position @ (breaker::Position::Open { .. } | breaker::Position::Trial) => {
+                position @ (breaker::Position::Open { .. } | breaker::Position::Trial { .. }) => {
                     if let Some(since) = position.due(self.now) {
                         scan.due(seat, since, is_home, self.request.pinned == Some(seat.id));
                     }
@@ -230,7 +230,7 @@ impl<'a> Choice<'a> {
             return None;
         }
         let position = seat.slot.gate().get();
-        let probe = position.due(self.now).is_some() && seat.slot.gate().take_trial(position);
+        let probe = position.due(self.now).is_some() && seat.slot.gate().take_trial(position, self.now);
         Some(Pick {
             seat,
             reason: Reason::OnlyOne,
@@ -257,7 +257,7 @@ impl<'a> Choice<'a> {
         let position = seat.slot.gate().get();
         let taken = position.due(self.now).is_some()
             && self.fleet.take_trial()
-            && seat.slot.gate().take_trial(position);
+            && seat.slot.gate().take_trial(position, self.now);
         taken.then_some(seat)
     }
 
@@ -350,23 +350,20 @@ impl<'a> Choice<'a> {
         })
     }
 
-    /// The winner of a race by weight, draw and what is left of health, in which rate-limited channels hardly count.
-    /// Nobody, if all are rate limited.
+    /// The winner of a race by weight, draw and what is left of health. Nobody, if all are rate limited: an answer of 429 is
+    /// certain there, and would only prolong the wait.
     fn least_bad(&self, key: u64, admitted: bool) -> Option<&'a Seat> {
         let mut best = None;
-        let mut any_open = false;
         let crowd = Crowd::default();
         for seat in self.layout.seats() {
             let may = self.is_served_by(seat) && self.is_free(seat) && self.is_within_budget(seat);
-            if !may || seat.slot.is_admitted() != admitted {
+            if !may || seat.slot.is_admitted() != admitted || seat.slot.blocked_until() > self.now {
                 continue;
             }
-            let blocked = seat.slot.blocked_until() > self.now;
-            any_open |= !blocked;
-            let share = (self.factors(seat, crowd).health() + 0.001) * if blocked { 0.001 } else { 1.0 };
+            let share = self.factors(seat, crowd).health() + 0.001;
             best = greater(best, Some((seat.race(key) * share, seat)));
         }
-        best.filter(|_| any_open).map(|(_, seat)| seat)
+        best.map(|(_, seat)| seat)
     }
 }
 

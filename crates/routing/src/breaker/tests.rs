@@ -19,7 +19,7 @@ fn open() -> (Breaker, Gate) {
 fn take(gate: &Gate, now: Micros) {
     let position = gate.get();
     assert!(position.due(now).is_some());
-    assert!(gate.take_trial(position) && !gate.take_trial(position), "one trial at a time");
+    assert!(gate.take_trial(position, now) && !gate.take_trial(position, now), "one trial at a time");
 }
 
 #[test]
@@ -71,12 +71,29 @@ fn a_cancelled_trial_is_due_again_at_once() {
 }
 
 #[test]
+fn a_trial_of_which_nothing_is_heard_does_not_keep_the_next_one_away_nor_decide_for_it() {
+    let (mut breaker, gate) = open();
+    take(&gate, Micros::from_millis(3000));
+    assert_eq!(gate.get().due(Micros::from_millis(12_999)), None);
+    take(&gate, Micros::from_millis(13_000));
+    let second = gate.get();
+    let late = |now| Evidence { sent: Micros::from_millis(3000), ..at(now, true) };
+    breaker.undecided(&gate, late(13_100));
+    assert_eq!(gate.get(), second);
+    breaker.bad(&gate, late(13_200));
+    assert_eq!(gate.get(), second);
+    breaker.bad(&gate, at(13_300, true));
+    assert!(matches!(gate.get(), Position::Open { .. }));
+}
+
+#[test]
 fn a_refusal_of_an_old_attempt_waits_for_the_trial_that_is_on_its_way() {
     for is_bad in [false, true] {
         let (mut breaker, gate) = open();
         take(&gate, Micros::from_millis(3000));
         breaker.refused(&gate, at(3200, false), Cause::Credentials);
-        assert_eq!(gate.get(), Position::Trial, "a second trial would overlap the first in a minute");
+        let trial = Position::Trial { since: Micros::from_millis(3000) };
+        assert_eq!(gate.get(), trial, "a second trial would overlap the first in a minute");
         if is_bad {
             breaker.bad(&gate, at(3500, true));
         } else {

@@ -1,6 +1,6 @@
 //! Who is blamed for what.
 
-use gateway_routing::{Cause, Kind, Micros, NoRoute, Outcome, SessionKey, State};
+use gateway_routing::{Cause, ChannelId, Kind, Micros, NoRoute, Outcome, SessionKey, State};
 
 use crate::traffic::{World, channels, set};
 
@@ -146,4 +146,21 @@ fn when_all_are_rate_limited_the_first_to_return_says_when() {
     let tried = set(&[1]);
     let retry_after = Micros::from_millis(9000);
     assert_eq!(world.ask_without(&tried).unwrap_err(), NoRoute::AllLimited { retry_after });
+}
+
+#[test]
+fn where_nothing_is_well_a_rate_limited_channel_is_left_alone_all_the_same() {
+    let mut world = World::of(&channels(&[10.0, 1.0]));
+    for _ in 0..100 {
+        world.report(0, Kind::Ok);
+    }
+    for _ in 0..24 {
+        world.report(1, Kind::ServerError(500));
+    }
+    let wait = Some(Micros::from_millis(60_000));
+    world.report_with(0, Outcome { retry_after: wait, ..Outcome::of(Kind::RateLimited) });
+    for key in 0..50 {
+        let decision = world.ask(|r| r.session = Some(SessionKey(key))).unwrap();
+        assert_eq!((decision.channel, decision.panic), (ChannelId(1), true));
+    }
 }

@@ -52,6 +52,18 @@ fn the_first_request_at_home_tries_it_and_one_at_a_time() {
 }
 
 #[test]
+fn a_trial_that_hangs_does_not_keep_a_channel_out_that_is_well_again() {
+    let mut world = with_open();
+    let key = at_home(&world);
+    world.streaming = false;
+    world.sleep(1300);
+    let hangs = world.ask(|r| r.session = Some(key)).unwrap();
+    assert!(hangs.probe);
+    world.run(60, 20, 300);
+    assert_eq!(world.view(0).state, State::Closed);
+}
+
+#[test]
 fn a_trial_is_decided_by_its_first_token() {
     let mut world = with_open();
     let key = at_home(&world);
