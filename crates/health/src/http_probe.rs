@@ -51,7 +51,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// | 401, 403 | `Credentials` | no |
 /// | 402; 403, 429 with `insufficient_quota` | `Quota` | no |
 /// | another 4xx | `CallerError` | no: the question is wrong, a model that is not there perhaps |
-/// | none, because no file is left here for a connection | `CallerError` | no: the channel was not asked |
+/// | none, because no file is left here for a connection | `CallerError` | the channel was not asked, which says nothing of it |
 /// | 5xx | `ServerError` | no |
 /// | 2xx without what was asked for, 3xx | `BadAnswer` | no |
 /// | no connection | `Connect` | no |
@@ -66,6 +66,7 @@ pub struct HttpProbe {
 
 /// Why there is no whole answer.
 struct Failure {
+    asked: bool,
     outcome: AttemptOutcome,
     why: String,
 }
@@ -140,13 +141,12 @@ impl HttpProbe {
         let unasked = |why| Failure::new(AttemptOutcome::Connect, why);
         let request = question.request(key).map_err(unasked)?;
         let response = self.client.request(request).await.map_err(|error| {
-            let outcome = match error.is_connect() {
-                // The channel was not asked.
-                _ if is_out_of_files(&error) => AttemptOutcome::CallerError,
-                true => AttemptOutcome::Connect,
-                false => AttemptOutcome::Broken,
-            };
-            Failure::new(outcome, chain(&error))
+            let why = chain(&error);
+            if is_out_of_files(&error) {
+                return Failure { asked: false, outcome: AttemptOutcome::CallerError, why };
+            }
+            let is_connect = error.is_connect();
+            Failure::new(if is_connect { AttemptOutcome::Connect } else { AttemptOutcome::Broken }, why)
         })?;
         Answer::read(response, wants, max_body).await.map_err(|error| {
             Failure::new(AttemptOutcome::Broken, format!("the answer broke off: {}", chain(&error)))
@@ -170,12 +170,13 @@ impl fmt::Debug for HttpProbe {
 
 impl Failure {
     const fn new(outcome: AttemptOutcome, why: String) -> Self {
-        Self { outcome, why }
+        Self { asked: true, outcome, why }
     }
 
     fn report(&self, key: &str, latency: Duration) -> ProbeReport {
         let why = Some(clean(&self.why, key));
-        ProbeReport { outcome: self.outcome, proves_key: false, status: None, latency, why, body: None }
+        let Self { asked, outcome, .. } = *self;
+        ProbeReport { asked, outcome, proves_key: false, status: None, latency, why, body: None }
     }
 }
 

@@ -15,6 +15,8 @@ pub trait Probe: Send + Sync + 'static {
 /// What one probe found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeReport {
+    /// Whether the channel was asked at all. It is not where this process has no file left for a connection.
+    pub asked: bool,
     /// How it ended, in the words of attempts.
     pub outcome: AttemptOutcome,
     /// Whether the account paid for a good answer, so that its key is taken and its money is there. A model list proves
@@ -39,10 +41,10 @@ impl ProbeReport {
         matches!(self.outcome, AttemptOutcome::Ok | AttemptOutcome::RateLimited)
     }
 
-    /// What it means for the channel's health.
-    pub fn observation(&self) -> Observation {
+    /// What it means for the channel's health; nothing where it was not asked.
+    pub fn observation(&self) -> Option<Observation> {
         let why = || self.why.clone().unwrap_or_else(|| "the probe failed".to_owned());
-        match self.outcome {
+        let seen = match self.outcome {
             AttemptOutcome::Ok | AttemptOutcome::RateLimited => {
                 Observation::ProbeOk { latency: self.latency, proves_key: self.proves_key }
             }
@@ -58,6 +60,7 @@ impl ProbeReport {
             | AttemptOutcome::Cancelled
             | AttemptOutcome::Cut
             | AttemptOutcome::Superseded => Observation::ProbeFailed { why: why() },
-        }
+        };
+        Some(seen).filter(|_| self.asked)
     }
 }

@@ -140,7 +140,8 @@ mod simulation {
             }
             let why = (!ok).then(|| "connection refused".to_owned());
             let outcome = if ok { AttemptOutcome::Ok } else { AttemptOutcome::Connect };
-            ProbeReport { outcome, proves_key: false, status: None, latency: timeout / 4, why, body: None }
+            let latency = timeout / 4;
+            ProbeReport { asked: true, outcome, proves_key: false, status: None, latency, why, body: None }
         }
     }
 

@@ -90,7 +90,8 @@ impl Answer {
             None => self.body.clone(),
         };
         let body = Some(body.slice(..body.len().min(MAX_BODY)));
-        ProbeReport { outcome, proves_key, status: Some(self.status.as_u16()), latency, why, body }
+        let status = Some(self.status.as_u16());
+        ProbeReport { asked: true, outcome, proves_key, status, latency, why, body }
     }
 
     /// The ids of `{"data":[{"id":…},…]}`, when it is such a list.

@@ -165,7 +165,7 @@ impl<P: Probe, C: Fn() -> UnixMillis> Round<P, C> {
 
     fn finish(&mut self, done: Result<(Id, Option<ProbeReport>), JoinError>, now: Instant) {
         let (task, seen) = match done {
-            Ok((task, Some(report))) => (task, Some(report.observation())),
+            Ok((task, Some(report))) => (task, report.observation()),
             Ok((task, None)) => {
                 let why = format!("no answer within {:?}", self.timeout);
                 (task, Some(Observation::ProbeFailed { why }))

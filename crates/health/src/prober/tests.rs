@@ -23,6 +23,8 @@ enum Does {
     Fail,
     Hang,
     Panic,
+    /// Does not even ask.
+    HasNoFile,
 }
 
 /// A probe that does what it is told, and notes when it was asked.
@@ -53,6 +55,7 @@ impl Probe for Scripted {
         self.asked.lock().unwrap().push((channel.id, Instant::now()));
         let does = self.does.lock().unwrap().get(&channel.id).copied().unwrap_or(Does::Answer);
         let report = ProbeReport {
+            asked: true,
             outcome: AttemptOutcome::Ok,
             proves_key: false,
             status: None,
@@ -65,6 +68,7 @@ impl Probe for Scripted {
             Does::Fail => {
                 ProbeReport { outcome: AttemptOutcome::Connect, why: Some("refused".to_owned()), ..report }
             }
+            Does::HasNoFile => ProbeReport { asked: false, outcome: AttemptOutcome::CallerError, ..report },
             Does::Hang => pending().await,
             Does::Panic => panic!("scripted"),
         }
@@ -281,6 +285,17 @@ async fn a_probe_that_panics_says_nothing_and_ends_nothing() {
     bench.set(1, Does::Answer);
     sleep(INTERVAL).await;
     assert_eq!(bench.status(1), Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_for_which_no_file_is_left_says_nothing_of_its_channel() {
+    let bench = Bench::start(&channels(1..=2));
+    bench.set(1, Does::HasNoFile);
+    sleep(INTERVAL * 5).await;
+    assert_eq!([bench.status(1), bench.status(2)], [Unknown, Healthy]);
+    bench.set(2, Does::HasNoFile);
+    sleep(INTERVAL * 5).await;
+    assert_eq!([bench.status(1), bench.status(2)], [Unknown, Healthy]);
 }
 
 #[tokio::test(start_paused = true)]

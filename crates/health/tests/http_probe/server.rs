@@ -125,7 +125,7 @@ pub(super) async fn probe(answer: impl Into<Vec<u8>>, then: Then, plan: ProbePla
 pub(super) async fn verdict(status: &str, plan: ProbePlan) -> &'static str {
     let (report, _) = probe(http_answer(status, "", ""), Then::Close, plan).await;
     assert_eq!(report.status.map(|status| status.to_string()).as_deref(), status.get(..3));
-    match report.observation() {
+    match report.observation().expect("the channel was asked") {
         Observation::ProbeOk { .. } => "ok",
         Observation::ProbeFailed { .. } => "failed",
         Observation::ProbeRefused { .. } => "refused",
