@@ -1,6 +1,6 @@
 //! Who may call the admin API, and how nobody else does.
 
-use gateway_tests::{Admin, Gateway};
+use gateway_tests::{Admin, Gateway, Raw};
 use http::Method;
 use serde_json::json;
 
@@ -50,6 +50,22 @@ async fn every_route_but_the_pages_own_asks_for_the_token() {
         200,
         "the right token is never kept waiting by wrong ones"
     );
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_refused_before_a_body_is_read() {
+    let gw = Gateway::empty().start().await;
+    for (path, length, status) in
+        [("/api/channels", 1_000, 401), ("/api/none", 1_000, 401), ("/api/login", 100_000, 413)]
+    {
+        let mut stranger = Raw::connect(gw.address()).await;
+        let head = format!("POST {path} HTTP/1.1\r\nhost: gw\r\ncontent-type: application/json\r\n");
+        stranger.send(format!("{head}content-length: {length}\r\n\r\n")).await;
+        // Not a byte of it is sent.
+        let answer = stranger.answer().await.expect("an answer");
+        assert_eq!(answer.status, status, "{path}: {}", answer.head);
+        assert!(!answer.header("x-request-id").is_empty(), "{}", answer.head);
+    }
 }
 
 #[tokio::test]

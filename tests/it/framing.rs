@@ -131,6 +131,20 @@ async fn an_expected_body_is_asked_for() {
 }
 
 #[tokio::test]
+async fn who_was_asked_for_the_body_and_then_sends_no_more_still_gets_the_answer() {
+    let up = Upstream::scripted().reply(chat("ok").after(ms(100))).start().await;
+    let gw = quick(&up).start().await;
+    let mut socket = Raw::connect(gw.address()).await;
+
+    socket.send(head(&format!("content-length: {}\r\nexpect: 100-continue\r\n", BODY.len()))).await;
+    tokio::time::sleep(ms(20)).await;
+    socket.send(BODY).await;
+    socket.half_close().await;
+
+    assert_eq!(socket.answer().await.map(|a| a.status), Some(200));
+}
+
+#[tokio::test]
 async fn an_upgrade_is_not_granted() {
     let up = Upstream::scripted().always(chat("ok")).start().await;
     let gw = quick(&up).start().await;

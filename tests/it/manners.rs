@@ -1,6 +1,6 @@
 //! The manners of the server itself: timers, limits, framing, and what is no business of a gateway.
 
-use gateway_tests::{Gateway, GatewayBuilder, Raw, Upstream, chat, ms};
+use gateway_tests::{Gateway, GatewayBuilder, Raw, Upstream, chat, ms, until};
 
 /// Short timers; the upstream may answer, if anything gets that far.
 pub(crate) fn quick(up: &Upstream) -> GatewayBuilder {
@@ -226,6 +226,21 @@ async fn heads_that_are_too_large_are_431() {
         assert!(!answer.header("x-request-id").is_empty(), "{}", answer.head);
     }
     assert_eq!(up.connections(), 0);
+}
+
+#[tokio::test]
+async fn another_limit_of_heads_holds_for_the_next_connection() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = quick(&up).start().await;
+    let head = head(&format!("x-long: {}\r\n", "y".repeat(20_000)));
+    gw.set("server.max_header_bytes", 16_384);
+    let refused = async || {
+        let mut socket = Raw::connect(gw.address()).await;
+        let _refused = socket.try_send(&head).await;
+        let answer = socket.answer().await?;
+        (answer.status == 431).then_some(())
+    };
+    until("the limit holds", refused).await;
 }
 
 #[tokio::test]

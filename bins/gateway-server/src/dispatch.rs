@@ -27,10 +27,7 @@ use crate::reply::{self, Refusal};
 use crate::serve::Places;
 use crate::telemetry::Meters;
 
-/// The largest body that is read for the admin API. Its own limit is lower and answered in its own words.
-const ADMIN_BODY: usize = 4 << 20;
-
-/// The longest time for all of such a body.
+/// The longest time for all of the body of an admin call.
 const ADMIN_BODY_TIME: Duration = Duration::from_secs(30);
 
 /// What all listeners of an app share.
@@ -160,7 +157,7 @@ impl Door {
         }
     }
 
-    /// Reads the body here, within limits, and lets the control side answer.
+    /// Reads the body here, within limits, once the head is let in, and lets the control side answer.
     async fn carry_to_admin(
         &self,
         request: Box<Request<RequestBody>>,
@@ -169,20 +166,26 @@ impl Door {
     ) -> Response<Body> {
         let http1 = request.version() < Version::HTTP_2;
         let (head, body) = request.into_parts();
+        let caller = Caller { peer: peer.ip(), tls: self.tls, data_plane: self.serves.proxy };
+        let asks_for_head = head.method == Method::HEAD;
+        let shown = |response: Response<_>| {
+            if asks_for_head { headed(response) } else { response.map(Body::Shown) }
+        };
+        let room = match self.house.admin.room_for(&head, caller, id.as_str()) {
+            Ok(room) => room,
+            Err(refused) => return shown(*refused),
+        };
         let patience = self.house.live.load().settings.server.read_timeout;
-        let reading = tokio::time::timeout(ADMIN_BODY_TIME, read(body, patience));
+        let reading = tokio::time::timeout(ADMIN_BODY_TIME, read(body, room, patience));
         let body = match reading.await.unwrap_or(Err(Refusal::BodyTimeout)) {
             Ok(body) => body,
             Err(refusal) => return own(refusal.answer(id.as_str(), http1)),
         };
         let (admin, own_id) = (Arc::clone(&self.house.admin), id.clone());
-        let asks_for_head = head.method == Method::HEAD;
-        let caller = Caller { peer: peer.ip(), tls: self.tls, data_plane: self.serves.proxy };
         let answer =
             self.house.control.spawn(async move { admin.handle(head, body, caller, own_id.as_str()).await });
         match answer.await {
-            Ok(response) if asks_for_head => headed(response),
-            Ok(response) => response.map(Body::Shown),
+            Ok(response) => shown(response),
             Err(error) => {
                 if error.is_panic() {
                     self.house.meters.panics.increment(1);
@@ -292,11 +295,11 @@ fn own(response: Response<Bytes>) -> Response<Body> {
 }
 
 /// Reads a body to its end; each silence is at most `patience`.
-async fn read(body: RequestBody, patience: Duration) -> Result<Bytes, Refusal> {
-    if body.size_hint().lower() > ADMIN_BODY as u64 {
+async fn read(body: RequestBody, room: usize, patience: Duration) -> Result<Bytes, Refusal> {
+    if body.size_hint().lower() > room as u64 {
         return Err(Refusal::TooLarge);
     }
-    let mut body = Limited::new(body, ADMIN_BODY);
+    let mut body = Limited::new(body, room);
     let mut whole = BytesMut::new();
     loop {
         let frame = tokio::time::timeout(patience, body.frame()).await.map_err(|_| Refusal::BodyTimeout)?;

@@ -44,7 +44,9 @@ impl Seen {
 /// The *folder* is watched, not the file: editors and Kubernetes replace files instead of writing into them, and a
 /// watch on the old file would see nothing. An event only causes a look; what counts is that the contents differ.
 pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
-    let Seen { candidates, mut contents } = seen;
+    let Seen { candidates, contents } = seen;
+    // `None`: what is seen next is a change, whatever it is.
+    let mut known = Some(contents);
     let folders = Folders::of(&candidates);
     if folders.is_none() {
         tracing::warn!(every = ?LOOK, "the kernel does not tell of file changes; the configuration is polled");
@@ -52,14 +54,14 @@ pub(crate) async fn watch(seen: Seen, publisher: Publisher) {
     loop {
         // At once, too: a change before the folder was watched caused no event.
         match look(&candidates).await {
-            Ok(now) if now == contents => {}
+            Ok(now) if known == Some(now) => {}
             Ok(now) => {
-                contents = now;
+                known = Some(now);
                 // The publisher says by itself what is wrong.
                 match publisher.publish(Cause::FileChanged).await {
                     Err(PublishError::Closed) => return,
                     // The file is not to blame, and need not change again before it is tried again.
-                    Err(PublishError::Storage(_)) => contents = None,
+                    Err(PublishError::Storage(_)) => known = None,
                     Ok(_) | Err(PublishError::Problems(_)) => {}
                 }
             }
@@ -168,15 +170,18 @@ mod tests {
         let path = folder.path().join("gateway.toml");
         fs::write(&path, "").unwrap();
         let mut wishes = watching(path.clone());
-        fs::write(&path, "# changed").unwrap();
         let busy = PublishError::Storage("it is busy".into());
         let done = Published { version: 2, restart_needed: Vec::new(), warnings: Vec::new() };
-        for answer in [Err(busy.clone()), Err(busy), Ok(done)] {
-            let wish = tokio::time::timeout(10 * LOOK, wishes.recv()).await;
-            drop(wish.expect("it is asked for in time").unwrap().reply.send(answer));
+        for is_removed in [false, true] {
+            let changed = if is_removed { fs::remove_file(&path) } else { fs::write(&path, "# changed") };
+            changed.unwrap();
+            for answer in [Err(busy.clone()), Err(busy.clone()), Ok(done.clone())] {
+                let wish = tokio::time::timeout(10 * LOOK, wishes.recv()).await;
+                drop(wish.expect("it is asked for in time").unwrap().reply.send(answer));
+            }
+            let more = tokio::time::timeout(10 * LOOK, wishes.recv()).await;
+            assert!(more.is_err(), "what has been taken is not asked for again");
         }
-        let more = tokio::time::timeout(10 * LOOK, wishes.recv()).await;
-        assert!(more.is_err(), "what has been taken is not asked for again");
     }
 
     #[tokio::test]

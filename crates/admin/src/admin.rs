@@ -29,6 +29,9 @@ use crate::{Body, News, Traffic, UnderWay, ui};
 /// No admin body is larger; the server's own limit is for prompts.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
+/// No body is larger of what anybody may ask, which is to sign in.
+const MAX_PUBLIC_BODY_BYTES: usize = 8 << 10;
+
 /// Changes that are carried out at a time. Each holds a thread until the publisher is done, and the publisher needs
 /// one too: without a bound, enough changes at once could take all threads and wait for each other for ever.
 const MAX_WRITES: usize = 16;
@@ -148,12 +151,29 @@ impl Admin {
         self.surface.find(path).map_or("", |found| found.template())
     }
 
+    /// How many bytes of a call's body are worth reading, or what it is refused with by its head alone: who is not let in has
+    /// no room here for a body.
+    pub fn room_for(
+        &self,
+        head: &Head,
+        caller: Caller,
+        request_id: &str,
+    ) -> Result<usize, Box<Response<Body>>> {
+        let now = (self.parts.clock)();
+        match self.admit(head, caller, now) {
+            Ok((Way::Open, _)) if !self.gate.is_open() => Ok(MAX_PUBLIC_BODY_BYTES),
+            // One byte more shows that it is too large, which is said in the API's own words.
+            Ok(_) => Ok(MAX_BODY_BYTES + 1),
+            Err(error) => Err(Box::new(signed(refuse(&error), head, request_id))),
+        }
+    }
+
     /// Answers one call.
     ///
     /// A change, once begun, is carried through and put in force even when this future is dropped because the
     /// caller hung up.
     pub async fn handle(&self, head: Head, body: Bytes, caller: Caller, request_id: &str) -> Response<Body> {
-        let mut response = match self.answer(&head, body, caller).await {
+        let response = match self.answer(&head, body, caller).await {
             Ok((route, answer)) => {
                 if route.changes {
                     tracing::info!(
@@ -172,13 +192,26 @@ impl Admin {
                 refuse(&error)
             }
         };
-        if let Ok(id) = HeaderValue::from_str(request_id) {
-            response.headers_mut().insert(X_REQUEST_ID, id);
-        }
-        if ui::owns(head.uri.path()) {
-            ui::guard(response.headers_mut());
-        }
-        response
+        signed(response, &head, request_id)
+    }
+
+    /// Who asks, for what. Where nothing is at the path, that is only told to those who are let in.
+    fn admit(
+        &self,
+        head: &Head,
+        caller: Caller,
+        now: UnixMillis,
+    ) -> Result<(Way, Option<Found<'_>>), ApiError> {
+        let settings = Arc::clone(&self.parts.live.load().settings);
+        origin::check_host(head, &settings.admin.allowed_hosts, self.gate.is_open())?;
+
+        // The gate works on the matched route: router and gate cannot see different paths. What matches no route
+        // is not public, so that paths cannot be explored without the token.
+        let found = self.surface.find(head.uri.path());
+        let is_public = |found: &Found<'_>| found.access() == Access::Public;
+        let public = found.as_ref().map_or(ui::is_below(head.uri.path()), is_public);
+        let way = if public { Way::Open } else { self.gate.admit(&head.headers, caller.peer, now)? };
+        Ok((way, found))
     }
 
     async fn answer(
@@ -190,14 +223,7 @@ impl Admin {
         let now = (self.parts.clock)();
         let settings = Arc::clone(&self.parts.live.load().settings);
         let allowed = &settings.admin.allowed_hosts;
-        origin::check_host(head, allowed, self.gate.is_open())?;
-
-        // The gate works on the matched route: router and gate cannot see different paths. What matches no route
-        // is not public, so that paths cannot be explored without the token.
-        let found = self.surface.find(head.uri.path());
-        let is_public = |found: &Found<'_>| found.access() == Access::Public;
-        let public = found.as_ref().map_or(ui::is_below(head.uri.path()), is_public);
-        let way = if public { Way::Open } else { self.gate.admit(&head.headers, caller.peer, now)? };
+        let (way, found) = self.admit(head, caller, now)?;
         let sign_in = match way {
             Way::Open | Way::Token => None,
             Way::Cookie(sign_in) => Some(sign_in),
@@ -324,6 +350,17 @@ fn accept(route: &Route, answer: Answer) -> Response<Body> {
     }
     for (name, value) in answer.headers {
         add(&mut response, name, &value);
+    }
+    response
+}
+
+/// A response with what all have.
+fn signed(mut response: Response<Body>, head: &Head, request_id: &str) -> Response<Body> {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
+    if ui::owns(head.uri.path()) {
+        ui::guard(response.headers_mut());
     }
     response
 }

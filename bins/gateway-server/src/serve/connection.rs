@@ -8,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gateway_config::ServerSettings;
 use gateway_proxy::{BodyError, RequestBody};
 use http::header::CONNECTION;
 use http::{HeaderValue, Version};
@@ -32,8 +31,6 @@ use crate::life::{Life, LifeWatch};
 use crate::panic::{confine, confine_now};
 use crate::telemetry::Meters;
 
-/// The largest head of an HTTP/2 request, as HPACK counts it.
-const HTTP2_HEAD: u32 = 16 << 10;
 /// Calls at a time on one HTTP/2 connection.
 const HTTP2_CALLS: u32 = 100;
 /// Streams that the peer may open and reset before it is told to go away.
@@ -49,14 +46,6 @@ const HTTP2_PING: Duration = Duration::from_secs(20);
 const STANDING: Duration = Duration::from_secs(2);
 /// How long a connection that has said nothing may still begin when its listener closes.
 const LAST_WORD: Duration = Duration::from_secs(1);
-
-/// What bounds those who speak HTTP on a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Protocols {
-    /// The largest head of an HTTP/1 request, in bytes.
-    max_head: usize,
-    http2: http2::Builder<TokioExecutor>,
-}
 
 /// When the listener of a connection closes: then the connection ends with the calls that are under way.
 #[derive(Clone, Debug)]
@@ -77,19 +66,19 @@ pub(crate) struct Tracked<B> {
     meters: Arc<Meters>,
 }
 
-/// The protocols of a listener.
-pub(super) fn protocols(settings: &ServerSettings) -> Protocols {
+/// What bounds an HTTP/2 connection, whose requests' heads have at most so many bytes, as HPACK counts them.
+fn http2_builder(max_head: usize) -> http2::Builder<TokioExecutor> {
     let mut http2 = http2::Builder::new(TokioExecutor::new());
     http2
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_CALLS)
-        .max_header_list_size(HTTP2_HEAD)
+        .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(HTTP2_RESETS)
         .max_local_error_reset_streams(HTTP2_ERRORS)
         .max_send_buf_size(HTTP2_SEND_BUFFER)
         .keep_alive_interval(HTTP2_PING)
         .keep_alive_timeout(HTTP2_PING);
-    Protocols { max_head: settings.max_header_bytes.max(8 << 10), http2 }
+    http2
 }
 
 /// Serves one accepted connection until it ends.
@@ -100,25 +89,27 @@ pub(super) async fn serve(
     crowded: bool,
     closing: Closing,
 ) {
-    let limits = {
+    let (limits, max_head) = {
         let live = stand.live.load();
         let server = &live.settings.server;
         let patience = |usual: Duration| if crowded { usual.min(STANDING) } else { usual };
-        Limits {
+        let limits = Limits {
             head: patience(server.header_timeout),
             idle: patience(server.keep_alive),
             write: patience(server.write_timeout),
-        }
+        };
+        (limits, server.max_header_bytes)
     };
+    let bounds = (limits, max_head);
     match stand.acceptor() {
-        None => speak(socket, (peer, crowded), stand, limits, closing).await,
+        None => speak(socket, (peer, crowded), stand, bounds, closing).await,
         // Boxed, like everything here that most connections are not: what they keep is room for the largest.
         Some(acceptor) => {
             Box::pin(async move {
                 let mut closing = closing;
                 let handshake = tokio::time::timeout(limits.head, closing.bounds(acceptor.accept(socket)));
                 match handshake.await {
-                    Ok(Ok(socket)) => speak(socket, (peer, crowded), stand, limits, closing).await,
+                    Ok(Ok(socket)) => speak(socket, (peer, crowded), stand, bounds, closing).await,
                     Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
                     Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
                 }
@@ -133,7 +124,7 @@ async fn speak<S>(
     socket: S,
     (peer, crowded): (SocketAddr, bool),
     stand: &Stand,
-    limits: Limits,
+    (limits, max_head): (Limits, usize),
     mut closing: Closing,
 ) where
     S: Peer + Send + 'static,
@@ -165,14 +156,14 @@ async fn speak<S>(
             let call = answers(request.map(RequestBody::Http2));
             async move { Ok::<_, Infallible>(call.await) }
         });
-        let connection = stand.protocols.http2.serve_connection(TokioIo::new(io), service);
+        let connection = http2_builder(max_head).serve_connection(TokioIo::new(io), service);
         Box::pin(run(connection, closing, http2::Connection::graceful_shutdown))
             .await
             .map_err(BodyError::from)
     } else {
         let refuses = |flaw| tracked(dispatch::refuse(flaw), activity.begin(Version::HTTP_11), &stand.door);
         let answers = |request: Request<gateway_http1::Body>| answers(request.map(RequestBody::Http1));
-        let connection = gateway_http1::Connection::new(io, stand.protocols.max_head, answers, refuses);
+        let connection = gateway_http1::Connection::new(io, max_head, answers, refuses);
         run(connection, closing, |connection| connection.get_mut().wind_down()).await.map_err(BodyError::from)
     };
     if let Err(error) = ended {

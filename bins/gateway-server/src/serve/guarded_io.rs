@@ -15,6 +15,9 @@ use super::peer::{Farewell, Linger, Peer};
 /// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// How the word begins that asks for an expected body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 ";
+
 /// How long an idle connection is kept when its listener closes: the peer was told to go, and one that does not
 /// answer must not hold up the end.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -230,9 +233,20 @@ impl<S: Peer> GuardedIo<S> {
         if may_ask { self.farewell.ask(&mut self.inner, cx) } else { Poll::Ready(Ok(())) }
     }
 
-    fn wrote(&mut self, result: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// What was to be written begins with these bytes.
+    fn wrote(
+        &mut self,
+        first: &[u8],
+        result: Poll<io::Result<usize>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         if matches!(result, Poll::Ready(Ok(1..))) {
-            self.answered = self.activity.begun();
+            // Whoever takes something reads, whether everything has left by now or not.
+            self.flush_stall.running = false;
+            // "Go on" is no answer.
+            if self.protocol != Protocol::Http1 || !first.starts_with(CONTINUE) {
+                self.answered = self.activity.begun();
+            }
         }
         self.write_stall.watch(result, cx, self.limits.write)
     }
@@ -265,7 +279,7 @@ impl<S: Peer> AsyncWrite for GuardedIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.wrote(result, cx)
+        this.wrote(bytes, result, cx)
     }
 
     fn poll_write_vectored(
@@ -275,7 +289,7 @@ impl<S: Peer> AsyncWrite for GuardedIo<S> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let result = Pin::new(&mut this.inner).poll_write_vectored(cx, pieces);
-        this.wrote(result, cx)
+        this.wrote(pieces.first().map_or(&[], |piece| piece), result, cx)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Leaving;
-use super::connection::{self, Closing, Protocols, protocols};
+use super::connection::{self, Closing};
 use super::crew::{Berth, Handed, Member};
 use super::places::Places;
 use crate::dispatch::Door;
@@ -39,7 +39,6 @@ pub(crate) struct Stand {
     pub(crate) places: Arc<Places>,
     /// Certificate and key, when this listener speaks TLS; may be replaced at run time.
     pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
-    pub(super) protocols: Protocols,
     pub(super) leaving: Leaving,
 }
 
@@ -242,8 +241,7 @@ impl Stand {
         places: Arc<Places>,
         tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
     ) -> Arc<Self> {
-        let protocols = protocols(&live.load().settings.server);
-        Arc::new(Self { door, live, places, tls, protocols, leaving: Leaving::default() })
+        Arc::new(Self { door, live, places, tls, leaving: Leaving::default() })
     }
 
     pub(super) fn acceptor(&self) -> Option<TlsAcceptor> {

@@ -14,12 +14,15 @@ const LIMITS: Limits =
 struct Wire {
     pipe: DuplexStream,
     reset: Arc<AtomicBool>,
+    /// It has taken what it has not passed on, as encryption does.
+    is_full: Arc<AtomicBool>,
 }
 
 struct Bench {
     io: GuardedIo<Wire>,
     peer: DuplexStream,
     reset: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
     activity: Arc<Activity>,
     leaving: Leaving,
     start: Instant,
@@ -29,9 +32,10 @@ fn bench() -> Bench {
     let (pipe, peer) = duplex(64);
     let leaving = Leaving::default();
     let (activity, reset) = (Activity::new(leaving.clone()), Arc::new(AtomicBool::new(false)));
-    let wire = Wire { pipe, reset: Arc::clone(&reset) };
+    let is_full = Arc::<AtomicBool>::default();
+    let wire = Wire { pipe, reset: Arc::clone(&reset), is_full: Arc::clone(&is_full) };
     let io = GuardedIo::new(wire, LIMITS, Arc::clone(&activity));
-    Bench { io, peer, reset, activity, leaving, start: Instant::now() }
+    Bench { io, peer, reset, is_full, activity, leaving, start: Instant::now() }
 }
 
 impl Peer for Wire {
@@ -55,6 +59,9 @@ impl AsyncWrite for Wire {
         Pin::new(&mut self.pipe).poll_write(cx, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_full.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.pipe).poll_flush(cx)
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -375,4 +382,22 @@ async fn a_peer_that_leaves_at_once_is_read_to_its_end() {
     let mut all = Vec::new();
     io.read_to_end(&mut all).await.unwrap();
     assert_eq!(all, b"PRI");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_slowly_but_reads_has_not_stalled_whether_all_has_left_or_not() {
+    let mut bench = bench();
+    bench.is_full.store(true, Ordering::Relaxed);
+    let flush = async |bench: &mut Bench| {
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut bench.io).poll_flush(cx).map_err(|error| error.kind()))).await
+    };
+    assert_eq!(flush(&mut bench).await, Poll::Pending);
+    for _ in 0..4 {
+        pass(10).await;
+        bench.io.write_all(&[b'x'; 8]).await.unwrap();
+        bench.peer.read_exact(&mut [0; 8]).await.unwrap();
+    }
+    assert_eq!(flush(&mut bench).await, Poll::Pending);
+    pass(30).await;
+    assert_eq!(flush(&mut bench).await, Poll::Ready(Err(io::ErrorKind::TimedOut)));
 }
