@@ -19,6 +19,9 @@ const BATCH_WAIT: Duration = Duration::from_millis(200);
 const BATCH: usize = 8192;
 /// The memory of so many segments is kept for the next ones.
 const SPARE: usize = 4;
+/// So many batches go before a look for history to remove; then it comes first, or records that never cease to come would
+/// keep it away for ever.
+const BATCHES_BEFORE_PRUNING: u8 = 8;
 /// Admin writes that may wait; they come from people and scripts, one at a time each.
 const MAX_JOBS: usize = 256;
 
@@ -57,6 +60,8 @@ struct Inside {
     /// When the oldest record that still lies here came.
     oldest: Option<Instant>,
     prune: bool,
+    /// The batches that went before it since it was asked for.
+    went_before: u8,
     /// Set when the store closes: until when the writer may still try.
     closing: Option<Instant>,
     /// The writer has ended.
@@ -192,17 +197,16 @@ impl Mailbox {
                 (true, _, Some(_)) if inside.closing.is_some() || inside.waiting >= self.plenty => Some(now),
                 (true, _, oldest) => oldest.map(|oldest| oldest + BATCH_WAIT),
             };
-            match due {
-                Some(due) if due <= now => {
-                    inside.fill(batch);
-                    return Turn::Batch;
-                }
-                None if inside.prune => {
-                    // Whoever asks from here on asks for another look.
-                    inside.prune = false;
-                    return Turn::Prune;
-                }
-                _ => {}
+            let waited_enough = inside.went_before >= BATCHES_BEFORE_PRUNING && inside.closing.is_none();
+            if inside.prune && (due.is_none() || (waited_enough && !failing)) {
+                // Whoever asks from here on asks for another look.
+                (inside.prune, inside.went_before) = (false, 0);
+                return Turn::Prune;
+            }
+            if due.is_some_and(|due| due <= now) {
+                inside.fill(batch);
+                inside.went_before += u8::from(inside.prune && !waited_enough);
+                return Turn::Batch;
             }
             let until = [due, inside.closing].into_iter().flatten().min();
             inside = match until {
@@ -368,5 +372,29 @@ impl Trouble {
         } else {
             Self::Other
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Record;
+
+    #[test]
+    fn history_is_looked_for_though_records_never_cease_to_come() {
+        let mailbox = Mailbox::new(1);
+        mailbox.ask_to_prune();
+        let mut turns = Vec::new();
+        for _ in 0..3 * usize::from(BATCHES_BEFORE_PRUNING) {
+            mailbox.record(Record::ObjectRemove("one".into()));
+            let mut batch = Batch::default();
+            turns.push(matches!(mailbox.turn(&mut batch, None), Turn::Prune));
+            mailbox.written_down(&mut batch);
+        }
+        assert_eq!(
+            turns.iter().filter(|is_prune| **is_prune).count(),
+            1,
+            "once for each time that it is asked for"
+        );
     }
 }
