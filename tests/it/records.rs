@@ -84,3 +84,12 @@ async fn the_log_line_tells_tokens_and_who_counted_them() {
         assert!(line.contains(part), "{part} is missing: {line}");
     }
 }
+
+#[tokio::test]
+async fn a_record_is_found_by_an_id_that_is_written_with_escapes() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = Gateway::serving("m", [&up]).start().await;
+    gw.chat("m").say("hi").header("x-request-id", "trace:1").send().await.assert_text("ok");
+    gw.admin().exchange("trace:1").await;
+    assert_eq!(gw.admin().read("/api/exchanges/trace%3A1").await["request_id"], "trace:1");
+}

@@ -12,6 +12,7 @@ use crate::Parts;
 use crate::clock::rfc3339;
 use crate::error::ApiError;
 use crate::page::link;
+use crate::query::decode;
 use crate::route::{Answer, Answered, Call};
 use crate::schema::{Field, Schema};
 use crate::surface::EXCHANGES;
@@ -149,7 +150,8 @@ pub(crate) fn list(parts: &Parts, call: &Call) -> Answered {
 
 /// `GET /api/exchanges/{request_id}`: the newest one with this id.
 pub(crate) fn show(parts: &Parts, call: &Call) -> Answered {
-    let row = parts.store.exchange(call.param("request_id"))?;
+    // An id may have a colon, which many write as an escape.
+    let row = parts.store.exchange(&decode(call.param("request_id")))?;
     Answer::json(&ExchangeOut::of(&row.ok_or(ApiError::NotFound { what: "exchange" })?))
 }
 

@@ -72,7 +72,7 @@ pub(crate) fn encode(text: &str) -> String {
 }
 
 /// Percent-decodes; what is no valid escape or no UTF-8 stays visible as it is or as `U+FFFD`.
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let hex = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());
