@@ -131,9 +131,11 @@ impl App {
         let listeners = Listeners::bind(settings)?;
         let store = open_store(settings)?;
         store.apply(&loaded.declaration).context("what the file declares cannot be stored")?;
-        let (admin_token, made) = first_start::admin_token(settings, &store)?;
+        // What is made here is shown once, when all went well. So whatever else may be wrong is found out before.
+        let server_tls = settings.server.tls.as_ref().map(tls::server_config).transpose()?;
         let channel = first_start::first_channel(&options.environment, &store, &store.inventory()?)?;
-        let parts = Parts::assemble(&loaded, store)?;
+        let (admin_token, made) = first_start::admin_token(settings, &store)?;
+        let parts = Parts::assemble(&loaded, store, server_tls)?;
         let (publisher, wishes) = Publisher::channel(WAITING_WISHES);
         Ok(Self {
             seen,
@@ -187,7 +189,11 @@ impl App {
 // === impl Parts ===
 
 impl Parts {
-    fn assemble(loaded: &Loaded, store: Store) -> anyhow::Result<Self> {
+    fn assemble(
+        loaded: &Loaded,
+        store: Store,
+        server_tls: Option<Arc<ServerConfig>>,
+    ) -> anyhow::Result<Self> {
         let settings = &loaded.settings;
         let inventory: Inventory = store.inventory()?;
         let snapshot = Arc::new(Snapshot::assemble(1, Arc::new(settings.clone()), inventory));
@@ -215,7 +221,6 @@ impl Parts {
             clock,
         };
         let proxy = Proxy::new(parts, snapshot).context("the first snapshot cannot be served")?;
-        let server_tls = settings.server.tls.as_ref().map(tls::server_config).transpose()?;
         Ok(Self {
             store,
             live,
@@ -330,5 +335,34 @@ impl Stopper {
             *now = (*now).max(to);
             further
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_that_fails_leaves_what_is_shown_once_to_the_next_one() {
+        for (tls, base) in [("", "no scheme"), ("cert = \"bad.pem\"\nkey = \"bad.pem\"\n", "https://up.test")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("bad.pem"), "no certificate").unwrap();
+            let build = |tls: &str, base: &str| {
+                let database = folder.path().join("gateway.db");
+                let tls = if tls.is_empty() { String::new() } else { format!("[server.tls]\n{tls}") };
+                let config = format!("[server]\nport = 0\n{tls}[database]\npath = {database:?}\n");
+                std::fs::write(folder.path().join("gateway.toml"), config).unwrap();
+                let source = Source { path: None, directory: folder.path().to_owned() };
+                let given = [("OPENAI_API_KEY", "sk-up"), ("OPENAI_BASE_URL", base)];
+                let environment = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+                App::build(Options { source, environment: environment.into_iter().collect() })
+            };
+            assert!(build(tls, base).is_err());
+            let app = build("", "https://up.test").unwrap();
+            let FirstStart { admin_token, channel } = &app.first_start;
+            assert!(admin_token.is_some());
+            assert!(channel.as_ref().is_some_and(|channel| channel.user_key.is_some()));
+        }
     }
 }
