@@ -145,6 +145,26 @@ async fn a_renewed_certificate_is_shown_after_a_reload_and_a_broken_one_is_not()
 }
 
 #[tokio::test]
+async fn a_certificate_in_other_files_is_shown_after_a_reload() {
+    let (first, second) = (Identity::new(), Identity::new());
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    let gw = first.serve(Gateway::serving("m", [&up])).start().await;
+    let (before, after) = (first.trust("http/1.1"), second.trust("http/1.1"));
+    gw.chat("m").say("hi").call().tls(&before).send().await.assert_text("ok");
+
+    for (key, file) in [("server.tls.key", "key.pem"), ("server.tls.cert", "cert.pem")] {
+        gw.set(key, second.folder.path().join(file).display().to_string());
+    }
+    until("the other certificate is shown", async || {
+        gw.chat("m").say("hi").call().tls(&after).try_send().await.ok()
+    })
+    .await
+    .assert_text("ok");
+    let shown = gw.admin().call(http::Method::GET, "/api/config").tls(&after).send().await.json();
+    assert_eq!(shown["restart_needed"], serde_json::json!([]), "{shown}");
+}
+
+#[tokio::test]
 async fn a_client_that_never_shakes_hands_is_let_go_when_its_first_head_is_overdue() {
     let identity = Identity::new();
     let up = Upstream::scripted().always(chat("ok")).start().await;

@@ -2,7 +2,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use gateway_config::{Cause, HealthCheckSettings, Snapshot, TlsSettings};
+use gateway_config::{Cause, HealthCheckSettings, Settings, Snapshot};
 use gateway_domain::ChannelId;
 use gateway_health::{Board, ProbePlanSet, Rules};
 use gateway_objects::Objects;
@@ -14,12 +14,13 @@ use tokio::sync::watch;
 
 use crate::clock::unix_now;
 use crate::housekeeping::{HealthBridge, retention};
+use crate::publisher::Follow;
 use crate::telemetry::LogControl;
 use crate::tls;
 
 /// Brings a new snapshot to everyone who works by it.
 ///
-/// What can refuse comes first and changes nothing until it has agreed; what comes after cannot fail.
+/// What can refuse was asked before, and comes first; what comes after cannot fail.
 pub(crate) struct Followers {
     pub(crate) proxy: Arc<Proxy>,
     pub(crate) store: Store,
@@ -29,8 +30,6 @@ pub(crate) struct Followers {
     pub(crate) bridge: Arc<HealthBridge>,
     pub(crate) probes: watch::Sender<ProbePlanSet>,
     pub(crate) tls: Option<Arc<ArcSwapOption<ServerConfig>>>,
-    /// The files of the certificate that the app was started with.
-    pub(crate) tls_files: Option<TlsSettings>,
     pub(crate) log: Option<LogControl>,
     /// The snapshot that they work by now.
     pub(crate) current: Arc<Snapshot>,
@@ -38,8 +37,20 @@ pub(crate) struct Followers {
 
 // === impl Followers ===
 
-impl Followers {
-    pub(crate) fn follow(&mut self, new: &Arc<Snapshot>, cause: Cause) -> Result<(), String> {
+impl Follow for Followers {
+    fn judge(&self, settings: &Settings) -> Result<(), String> {
+        if self.log.is_some() {
+            LogControl::check_level(&settings.log.level).map_err(|error| format!("{error:#}"))?;
+        }
+        match (&self.tls, &settings.server.tls) {
+            (Some(_), Some(files)) => {
+                tls::server_config(files).map(drop).map_err(|error| format!("{error:#}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn follow(&mut self, new: &Arc<Snapshot>, cause: Cause) -> Result<(), String> {
         let certificate = self.renewed_certificate(new, cause)?;
         if let Some(log) = &self.log
             && new.settings.log.level != self.current.settings.log.level
@@ -60,15 +71,13 @@ impl Followers {
         self.current = Arc::clone(new);
         Ok(())
     }
+}
 
-    /// Certificates are renewed in place: every publication reads them again. Files that cannot be used refuse a
-    /// reload, but not an admin write, which has nothing to do with somebody writing them just now. Other files than at
-    /// the start need a restart.
+impl Followers {
+    /// Certificates are renewed in place: every publication reads them again, from whatever files are set now. Files that
+    /// cannot be used refuse a reload, but not an admin write, which has nothing to do with somebody writing them just now.
     fn renewed_certificate(&self, new: &Snapshot, cause: Cause) -> Result<Option<Arc<ServerConfig>>, String> {
         let (Some(_), Some(files)) = (&self.tls, &new.settings.server.tls) else { return Ok(None) };
-        if self.tls_files.as_ref() != Some(files) {
-            return Ok(None);
-        }
         match tls::server_config(files) {
             Ok(config) => Ok(Some(config)),
             Err(error) if cause == Cause::AdminWrite => {

@@ -18,8 +18,14 @@ use tokio::sync::mpsc;
 
 use crate::telemetry::Meters;
 
-/// Who must know of a new snapshot before it is live, in the order that matters to them. An error keeps the old one.
-pub(crate) type Followers = Box<dyn FnMut(&Arc<Snapshot>, Cause) -> Result<(), String> + Send>;
+/// Who must know of a new snapshot before it is live.
+pub(crate) trait Follow: Send {
+    /// Whether everyone could work by these settings, and if not, why. Changes nothing.
+    fn judge(&self, settings: &Settings) -> Result<(), String>;
+
+    /// Tells everyone, in the order that matters to them. An error keeps the old snapshot.
+    fn follow(&mut self, snapshot: &Arc<Snapshot>, cause: Cause) -> Result<(), String>;
+}
 
 /// Where the configuration comes from and where it goes.
 pub(crate) struct Parts {
@@ -29,7 +35,7 @@ pub(crate) struct Parts {
     pub(crate) live: Arc<Live>,
     pub(crate) status: Arc<ArcSwap<ReloadStatus>>,
     pub(crate) meters: Arc<Meters>,
-    pub(crate) followers: Followers,
+    pub(crate) followers: Box<dyn Follow>,
     pub(crate) clock: fn() -> UnixMillis,
 }
 
@@ -91,16 +97,16 @@ impl Press {
     async fn reload(&mut self, cause: Cause) -> Result<Published, PublishError> {
         let (source, environment, store) =
             (self.parts.source.clone(), self.parts.environment.clone(), self.parts.store.clone());
-        let prepared = blocking(move || {
-            let loaded = gateway_config::load(&source, &environment).map_err(PublishError::Problems)?;
-            store.apply(&loaded.declaration).map_err(storage)?;
-            Ok((loaded, store.inventory().map_err(storage)?))
+        let loaded =
+            blocking(move || gateway_config::load(&source, &environment).map_err(PublishError::Problems))
+                .await;
+        // Before the database is touched: what is declared takes over rows and removes others, for good.
+        let judged = loaded.and_then(|loaded| {
+            self.parts.followers.judge(&loaded.settings).map_err(refused)?;
+            Ok(loaded)
         });
-        let result = match prepared.await {
-            Ok((loaded, inventory)) => match self.put_live(cause, &loaded.settings, inventory) {
-                Ok(()) => Ok(loaded),
-                Err(refused) => Err(self.take_back(refused).await),
-            },
+        let result = match judged {
+            Ok(loaded) => self.apply(cause, store, loaded).await,
             Err(error) => Err(error),
         };
         let now = (self.parts.clock)();
@@ -117,7 +123,20 @@ impl Press {
         }
     }
 
-    /// What a refused configuration declares is in the database already. The next admin write would make it live, with
+    async fn apply(&mut self, cause: Cause, store: Store, loaded: Loaded) -> Result<Loaded, PublishError> {
+        let declaration = Arc::clone(&loaded.declaration);
+        let inventory = blocking(move || {
+            store.apply(&declaration).map_err(storage)?;
+            store.inventory().map_err(storage)
+        })
+        .await?;
+        match self.put_live(cause, &loaded.settings, inventory) {
+            Ok(()) => Ok(loaded),
+            Err(refused) => Err(self.take_back(refused).await),
+        }
+    }
+
+    /// Somebody who had agreed could not follow after all, and what is declared is in the database already. The next admin write would make it live, with
     /// the old settings, so the last good declaration is put back.
     async fn take_back(&mut self, refused: PublishError) -> PublishError {
         let (store, good) = (self.parts.store.clone(), Arc::clone(&self.good.declaration));
@@ -146,8 +165,7 @@ impl Press {
     ) -> Result<(), PublishError> {
         let version = self.version + 1;
         let snapshot = Arc::new(Snapshot::assemble(version, Arc::new(settings.clone()), inventory));
-        (self.parts.followers)(&snapshot, cause)
-            .map_err(|why| PublishError::Problems(Problem::general(why, "").into()))?;
+        self.parts.followers.follow(&snapshot, cause).map_err(refused)?;
         self.parts.live.publish(Snapshot::clone(&snapshot));
         self.version = version;
         tracing::debug!(version, "a snapshot is live");
@@ -235,6 +253,10 @@ fn answer(wishes: Vec<PublishRequest>, result: &Result<Published, PublishError>)
 
 fn shown(file: Option<&PathBuf>) -> String {
     file.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+fn refused(why: String) -> PublishError {
+    PublishError::Problems(Problem::general(why, "").into())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]

@@ -108,7 +108,7 @@ fn start_machines(
     ));
     parts.board.set_several(&follow::several(&current));
     bridge.tell(&current);
-    let mut followers = Followers {
+    let followers = Followers {
         proxy: Arc::clone(&parts.proxy),
         store: parts.store.clone(),
         board: Arc::clone(&parts.board),
@@ -117,7 +117,6 @@ fn start_machines(
         bridge: Arc::clone(&bridge),
         probes: plan,
         tls: parts.tls.clone(),
-        tls_files: loaded.settings.server.tls.clone(),
         log: log.clone(),
         current,
     };
@@ -128,7 +127,7 @@ fn start_machines(
         live: Arc::clone(&parts.live),
         status: Arc::clone(&parts.status),
         meters: Arc::clone(&parts.meters),
-        followers: Box::new(move |snapshot, cause| followers.follow(snapshot, cause)),
+        followers: Box::new(followers),
         clock: unix_now,
     };
     parts.meters.reloaded(true, unix_now());

@@ -22,6 +22,8 @@ struct Bench {
     told: Arc<Mutex<Vec<u64>>>,
     /// What the follower answers when it refuses.
     refusal: Arc<Mutex<Option<String>>>,
+    /// The same when it had agreed.
+    late: Arc<Mutex<Option<String>>>,
     press: Press,
     wishes: mpsc::Receiver<PublishRequest>,
 }
@@ -38,13 +40,9 @@ fn bench(file: &str) -> Bench {
     let first = Published { version: 1, restart_needed: Vec::new(), warnings: Vec::new() };
     let status = Arc::new(ArcSwap::from_pointee(status_of(Cause::Start, UnixMillis(0), &first, &good)));
     let (told, refusal) = (Arc::<Mutex<Vec<u64>>>::default(), Arc::<Mutex<Option<String>>>::default());
-    let followers: Followers = {
-        let (told, refusal) = (Arc::clone(&told), Arc::clone(&refusal));
-        Box::new(move |snapshot, _cause| {
-            let why = refusal.lock().unwrap().clone();
-            why.map_or(Ok(()), Err).inspect(|()| told.lock().unwrap().push(snapshot.version))
-        })
-    };
+    let late = Arc::<Mutex<Option<String>>>::default();
+    let followers =
+        Box::new(Notes { told: Arc::clone(&told), refusal: Arc::clone(&refusal), late: Arc::clone(&late) });
     let meters = Arc::new(Meters::new("1").unwrap());
     let parts = Parts {
         source,
@@ -58,7 +56,25 @@ fn bench(file: &str) -> Bench {
     };
     let (publisher, wishes) = Publisher::channel(16);
     let press = Press::new(parts, good);
-    Bench { folder, store, live, status, meters, publisher, told, refusal, press, wishes }
+    Bench { folder, store, live, status, meters, publisher, told, refusal, late, press, wishes }
+}
+
+/// Takes notes of what it is told.
+struct Notes {
+    told: Arc<Mutex<Vec<u64>>>,
+    refusal: Arc<Mutex<Option<String>>>,
+    late: Arc<Mutex<Option<String>>>,
+}
+
+impl Follow for Notes {
+    fn judge(&self, _settings: &Settings) -> Result<(), String> {
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+
+    fn follow(&mut self, snapshot: &Arc<Snapshot>, _cause: Cause) -> Result<(), String> {
+        let why = self.late.lock().unwrap().clone();
+        why.map_or(Ok(()), Err).inspect(|()| self.told.lock().unwrap().push(snapshot.version))
+    }
 }
 
 impl Bench {
@@ -187,28 +203,56 @@ async fn a_broken_file_fails_only_those_who_asked_for_the_file() {
 #[tokio::test]
 async fn a_follower_that_refuses_keeps_the_old_snapshot() {
     let mut bench = bench("");
-    *bench.refusal.lock().unwrap() = Some("the pools cannot be built".to_owned());
-    let answer = bench.publish(Cause::Api).await;
-    assert!(answer.unwrap_err().to_string().contains("the pools cannot be built"));
-    assert_eq!(bench.live.load().version, 1);
-    *bench.refusal.lock().unwrap() = None;
-    assert_eq!(bench.publish(Cause::Api).await.unwrap().version, 2, "no version is skipped");
+    for refusal in [Arc::clone(&bench.refusal), Arc::clone(&bench.late)] {
+        let before = bench.live.load().version;
+        *refusal.lock().unwrap() = Some("the pools cannot be built".to_owned());
+        let answer = bench.publish(Cause::Api).await;
+        assert!(answer.unwrap_err().to_string().contains("the pools cannot be built"));
+        assert_eq!(bench.live.load().version, before);
+        *refusal.lock().unwrap() = None;
+        assert_eq!(bench.publish(Cause::Api).await.unwrap().version, before + 1, "no version is skipped");
+    }
 }
 
 #[tokio::test]
 async fn what_a_refused_configuration_declares_does_not_come_in_by_the_next_admin_write() {
     let mut bench = bench("");
-    *bench.refusal.lock().unwrap() = Some("the certificate is broken".to_owned());
-    bench.write("[[channels]]\nname = \"refused\"\nbase_url = \"http://127.0.0.1:9\"\n");
+    for refusal in [Arc::clone(&bench.refusal), Arc::clone(&bench.late)] {
+        *refusal.lock().unwrap() = Some("the certificate is broken".to_owned());
+        bench.write("[[channels]]\nname = \"refused\"\nbase_url = \"http://127.0.0.1:9\"\n");
+        assert!(bench.publish(Cause::Api).await.is_err());
+        *refusal.lock().unwrap() = None;
+
+        let id = bench.store.create_channel(&channel("written")).unwrap().value.id;
+        bench.publish(Cause::AdminWrite).await.unwrap();
+
+        let live = bench.live.load();
+        let names: Vec<&str> = live.channels.values().map(|channel| &*channel.name).collect();
+        assert_eq!(names, ["written"]);
+        bench.store.delete_channel(id, None).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_refused_configuration_takes_nothing_over_and_removes_nothing() {
+    let users = "[[users]]\nname = \"u\"\nkey = \"sk-declared-0123456789\"\n";
+    let mut bench = bench(users);
+    bench.publish(Cause::Api).await.unwrap();
+    let channel = bench.store.create_channel(&channel("a")).unwrap().value;
+    let user = bench.live.load().users.values().next().unwrap().id;
+    bench.publish(Cause::AdminWrite).await.unwrap();
+    let before = bench.store.inventory().unwrap();
+
+    // It names the channel, and the user no more.
+    *bench.refusal.lock().unwrap() = Some("no".to_owned());
+    bench.write(DECLARED);
     assert!(bench.publish(Cause::Api).await.is_err());
     *bench.refusal.lock().unwrap() = None;
-
-    bench.store.create_channel(&channel("written")).unwrap();
     bench.publish(Cause::AdminWrite).await.unwrap();
 
-    let live = bench.live.load();
-    let names: Vec<&str> = live.channels.values().map(|channel| &*channel.name).collect();
-    assert_eq!(names, ["written"]);
+    assert_eq!(bench.store.channel(channel.id).unwrap().value, channel);
+    assert!(bench.live.load().users.contains_key(&user));
+    assert_eq!(bench.store.inventory().unwrap(), before);
 }
 
 #[tokio::test]

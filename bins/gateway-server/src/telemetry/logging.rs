@@ -70,6 +70,11 @@ impl Drop for Logging {
 // === impl LogControl ===
 
 impl LogControl {
+    /// Whether this can be a `log.level`.
+    pub(crate) fn check_level(level: &str) -> anyhow::Result<()> {
+        filter(level).map(drop)
+    }
+
     /// Applies another `log.level`.
     pub fn set_level(&self, level: &str) -> anyhow::Result<()> {
         self.filter.reload(filter(level)?).context("the log is gone")
