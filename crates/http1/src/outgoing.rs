@@ -23,6 +23,8 @@ const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 pub(crate) struct Outgoing<B> {
     /// `None` once it has given everything, or failed.
     body: Option<B>,
+    /// One that has given everything. It goes when that is written: until then the answer is not over.
+    spent: Option<B>,
     coding: Coding,
     /// What is written next: the head, small pieces of the body. The thread's own, except while the peer does not take it.
     flat: Vec<u8>,
@@ -49,8 +51,8 @@ where
 {
     /// An answer whose head is in `flat`.
     pub(crate) fn new(flat: Vec<u8>, body: B, coding: Coding) -> Self {
-        let body = Some(body).filter(|_| coding != Coding::None);
-        Self { body, coding, flat, written: 0, piece: Bytes::new(), tail: &[], failed: None }
+        let (body, spent) = if coding == Coding::None { (None, Some(body)) } else { (Some(body), None) };
+        Self { body, spent, coding, flat, written: 0, piece: Bytes::new(), tail: &[], failed: None }
     }
 
     /// Writes as much as goes, each time as much as there is.
@@ -60,26 +62,40 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         loop {
-            // The body may be about to read that of the request, and needs the line for it.
+            // The body may be about to read that of the request, and needs the line for it; so may its end.
             let more = self.fill(cx);
-            let io = &mut lock(line).io;
-            while !self.is_written() {
-                match ready!(self.poll_write(io, cx))? {
-                    0 => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
-                    taken => self.advance(taken),
-                }
-            }
-            if more.is_ready() && self.body.is_some() {
+            let is_all = more.is_pending() || self.body.is_none();
+            ready!(self.poll_write_out(&mut lock(line).io, is_all, cx))?;
+            if !is_all {
                 continue;
             }
-            self.written = 0;
-            spare::keep_buffer(std::mem::take(&mut self.flat));
-            ready!(Pin::new(io).poll_flush(cx))?;
+            self.spent = None;
             if let Some(error) = self.failed.take() {
                 return Poll::Ready(Err(error));
             }
             return more.map(Ok);
         }
+    }
+
+    /// Writes what has been fetched. Where that `is_all` for now, it is to go out.
+    fn poll_write_out<S: Io>(
+        &mut self,
+        io: &mut S,
+        is_all: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_written() {
+            match ready!(self.poll_write(io, cx))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                taken => self.advance(taken),
+            }
+        }
+        if !is_all {
+            return Poll::Ready(Ok(()));
+        }
+        self.written = 0;
+        spare::keep_buffer(std::mem::take(&mut self.flat));
+        Pin::new(io).poll_flush(cx)
     }
 
     /// Fetches what is to be written next, as long as it is small. Pending where the body is.
@@ -134,7 +150,7 @@ where
 
     /// The body has given everything.
     fn end(&mut self) {
-        self.body = None;
+        self.spent = self.body.take();
         match self.coding {
             Coding::Length(1..) => self.fail("it is shorter than was announced".into()),
             Coding::Chunked => self.flat.put_slice(LAST_CHUNK),

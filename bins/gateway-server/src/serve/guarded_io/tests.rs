@@ -1,9 +1,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use http::Version;
+use http_body_util::Full;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
-use super::super::activity::Leaving;
+use super::super::activity::{Call, Leaving};
 use super::super::peer::INTERIM;
 use super::*;
 
@@ -400,4 +402,56 @@ async fn who_reads_slowly_but_reads_has_not_stalled_whether_all_has_left_or_not(
     assert_eq!(flush(&mut bench).await, Poll::Pending);
     pass(30).await;
     assert_eq!(flush(&mut bench).await, Poll::Ready(Err(io::ErrorKind::TimedOut)));
+}
+
+/// The body of a whole answer, which is a call until it is dropped.
+struct Answer(Full<Bytes>, #[expect(dead_code, reason = "it is dropped")] Call);
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.0.size_hint()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_not_over_before_it_is_written() {
+    let Bench { io, mut peer, activity, leaving, .. } = bench();
+    let answers = |_| {
+        let body = Answer(Full::new(vec![b'x'; 4000].into()), activity.begin(Version::HTTP_11));
+        std::future::ready(http::Response::new(body))
+    };
+    let refuses = |_| unreachable!("it is a good request");
+    let connection = gateway_http1::Connection::new(io, 8 << 10, answers, refuses);
+    let reader = async {
+        peer.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        tokio::task::yield_now().await;
+        leaving.now();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let mut got = Vec::new();
+        let mut buffer = [0; 64];
+        while !got.ends_with(&[b'x'; 4000]) {
+            let read = peer.read(&mut buffer).await.unwrap();
+            assert_ne!(read, 0, "it was cut after {} bytes", got.len());
+            got.extend_from_slice(&buffer[..read]);
+        }
+    };
+    tokio::select! {
+        biased;
+        () = reader => {}
+        ended = connection => panic!("{ended:?}"),
+    }
 }
