@@ -61,6 +61,21 @@ async fn a_call_that_leaves_something_behind_is_not_made_twice() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_is_closed_over_a_call_is_no_leave_to_make_it_twice() {
+    for (store, status) in [(true, 502), (false, 200)] {
+        let scripted = Upstream::scripted().reply(chat("warm")).then(close().after(ms(1_000)));
+        let up = scripted.always(chat("again")).start().await;
+        let gw = Gateway::serving("m", [&up]).start().await;
+        gw.chat("m").say("hi").send().await.assert_text("warm");
+
+        let answer = gw.chat("m").say("hi").with("store", json!(store)).send().await;
+
+        assert_eq!(answer.status, status, "{}", answer.body_text());
+        assert_eq!(up.count(), if store { 2 } else { 3 });
+    }
+}
+
+#[tokio::test]
 async fn a_call_that_leaves_something_behind_is_tried_elsewhere_while_nobody_has_executed_it() {
     let (upstreams, gw) = three([status(503), status(429), chat("good")]).await;
     let answer = gw.start().await.chat("m").say("hi").with("store", json!(true)).send().await;

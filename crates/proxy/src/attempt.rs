@@ -110,7 +110,7 @@ pub(crate) async fn attempt(
     if let Some(client) = &call.socket {
         return Box::pin(upgrade::open(upstreams, call, client, route, limits, pace)).await;
     }
-    let within = Within { from: limits.began, until: limits.first_byte };
+    let within = Within { from: limits.began, until: limits.first_byte, may_repeat: limits.may_repeat };
     let sent = upstreams.send(&route.target, || asked_of(call, route), route.timeouts, within).await;
     let response = sent.map_err(|error| limits.failure_of(error))?;
     let key = route.target.channel().api_key.expose();

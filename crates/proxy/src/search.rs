@@ -426,6 +426,7 @@ impl Search<'_> {
                 .then(|| now + settings.commit_after),
             wished: patience.is_some(),
             max_event_bytes: settings.max_event_bytes,
+            may_repeat: settings.retry_executed && self.call.repeatable,
             sending,
         }
     }

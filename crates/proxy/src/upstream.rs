@@ -42,6 +42,10 @@ pub(crate) fn read_answer(pieces: &[&[u8]]) -> (Option<u16>, Vec<u8>, bool, bool
     http1::read_answer(pieces)
 }
 
+/// A kept connection that was closed while nobody used it says so within a round trip. Whoever closes one later has read the
+/// request, and may have begun with it.
+const TOLD_WITHIN: Duration = Duration::from_millis(500);
+
 /// One worker's connections to all upstreams.
 #[derive(Clone, Debug)]
 pub(crate) struct Upstreams {
@@ -87,7 +91,8 @@ impl Upstreams {
     /// Sends one request and waits for the answer's head. Cancel-safe: dropping the future closes the connection.
     ///
     /// A kept connection may have been closed by the other side at this very moment. That is nobody's failure: where such a
-    /// connection ended before an answer's head, the request is made and sent once more over a fresh one.
+    /// connection ended before an answer's head, the request is made and sent once more over a fresh one. If it may not be
+    /// carried out twice, only where the end came so soon that it tells of the past.
     pub(crate) async fn send<'c>(
         &self,
         target: &Target,
@@ -97,7 +102,8 @@ impl Upstreams {
     ) -> Result<Response<AnswerBody>, SendError> {
         if let Some(kept) = self.pool.take(target.origin(), timeouts.idle, within.from) {
             match self.send_over(kept, target, asked(), timeouts, within.until).await {
-                Err(SendError::Closed { unanswered: true, .. }) => {}
+                Err(SendError::Closed { unanswered: true, .. })
+                    if within.may_repeat || within.from.elapsed() < TOLD_WITHIN => {}
                 settled => return settled,
             }
         }
@@ -201,6 +207,8 @@ pub(crate) struct Within {
     pub from: Instant,
     /// When it is [too late](SendError::Late).
     pub until: Instant,
+    /// Whether the request may be sent once more though the other side may have had it.
+    pub may_repeat: bool,
 }
 
 /// The limits of one send.

@@ -23,6 +23,8 @@ pub(crate) struct Limits {
     pub wished: bool,
     /// The longest event of a stream, in bytes.
     pub max_event_bytes: usize,
+    /// Whether the call may be made once more though it has perhaps been carried out.
+    pub may_repeat: bool,
 }
 
 /// The times of one call, from which each attempt gets its own.
@@ -32,6 +34,7 @@ pub(crate) struct Schedule {
     pub commit: Option<Instant>,
     pub wished: bool,
     pub max_event_bytes: usize,
+    pub may_repeat: bool,
     /// What an attempt may take longer, for the sake of a large body; `deadline` has it already.
     pub sending: Duration,
 }
@@ -43,8 +46,8 @@ impl Schedule {
     /// at any moment until the call's deadline.
     pub(crate) fn limits(&self, began: Instant, first_byte: Option<Duration>) -> Limits {
         let own = first_byte.map_or(self.deadline, |patience| began + patience + self.sending);
-        let Self { deadline, commit, wished, max_event_bytes, sending: _ } = *self;
-        Limits { began, first_byte: own.min(deadline), deadline, commit, wished, max_event_bytes }
+        let Self { deadline, commit, wished, max_event_bytes, may_repeat, sending: _ } = *self;
+        Limits { began, first_byte: own.min(deadline), deadline, commit, wished, max_event_bytes, may_repeat }
     }
 }
 
