@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use gateway_tests::{Gate, Gateway, Line, Upstream, chat, ms, sse, until, weighted};
+use gateway_tests::{Gate, Gateway, Line, Upstream, chat, ms, sse, status, until, weighted};
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -263,6 +263,30 @@ async fn a_stream_outlives_the_change_of_its_channel_and_new_calls_see_the_chang
         gate.open();
         stream.rest().await.assert_text("ab");
     }
+}
+
+#[tokio::test]
+async fn a_channel_with_another_key_is_not_charged_with_what_its_old_account_used_up() {
+    let up = Upstream::answering(|request| match request.header("authorization") {
+        Some("Bearer sk-account-1") => status(429).retry_after(60),
+        _ => chat("ok"),
+    });
+    let up = up.start().await;
+    let gw = Gateway::serving("m", [&up]).channel(&up, "api_key", "sk-account-1").start().await;
+    for _ in 0..2 {
+        assert_eq!(gw.chat("m").say("hi").send().await.status, 429);
+    }
+    assert_eq!(up.count(), 1, "the account is left alone");
+
+    let text = std::fs::read_to_string(gw.config_path()).expect("the configuration can be read");
+    gw.write_config(&text.replace("sk-account-1", "sk-account-2"));
+
+    until("the new account is asked", async || {
+        (gw.chat("m").say("hi").send().await.status == 200).then_some(())
+    })
+    .await;
+    // It has been asked with keys that are not the harness's.
+    up.forgive();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A snapshot made ready for carrying calls: pools, prepared channels and metric handles that fit together.
 
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use gateway_config::{ProxySettings, Snapshot};
@@ -191,6 +192,12 @@ impl Route {
     }
 }
 
+/// Whose account a channel is: its address and its key, as a number that says nothing of them outside of this process.
+fn account_of(channel: &Channel) -> u64 {
+    static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    SECRET.hash_one((channel.base_url.as_str(), channel.api_key.expose()))
+}
+
 /// A pool before it is built.
 struct Draft {
     name: Arc<str>,
@@ -211,6 +218,7 @@ impl Draft {
                 ChannelSpec {
                     id: channel.id,
                     key64: stable_hash(channel.name.as_bytes()),
+                    account64: account_of(channel),
                     weight: *weight,
                     tier: channel.tuning.tier,
                     max_concurrency: channel.max_concurrency,

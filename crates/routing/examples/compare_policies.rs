@@ -81,6 +81,7 @@ impl Day {
             .map(|(id, weight)| ChannelSpec {
                 id: ChannelId(id),
                 key64: stable_hash(&id.to_le_bytes()),
+                account64: 0,
                 weight: f64::from(weight),
                 tier: 0,
                 max_concurrency: None,

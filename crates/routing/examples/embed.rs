@@ -37,6 +37,7 @@ fn main() -> Result<(), BuildError> {
         .map(|(id, (name, weight))| ChannelSpec {
             id: ChannelId(id),
             key64: stable_hash(name.as_bytes()),
+            account64: 0,
             weight,
             tier: 0,
             max_concurrency: None,

@@ -38,6 +38,7 @@ pub(crate) struct Layout {
 pub(crate) struct Seat {
     pub(crate) id: ChannelId,
     pub(crate) key64: u64,
+    pub(crate) account64: u64,
     pub(crate) weight: f64,
     pub(crate) tier: u8,
     pub(crate) max: Option<u32>,
@@ -48,14 +49,15 @@ pub(crate) struct Seat {
 // === impl Layout ===
 
 impl Layout {
-    /// Places channels that passed [`spec::check`](crate::spec::check). Those that `former` has keep their state.
+    /// Places channels that passed [`spec::check`](crate::spec::check). Those that `former` has keep their state, while
+    /// they are the same account.
     pub(crate) fn new(
         specs: &[ChannelSpec],
         policy: PolicyKind,
         params: Params,
         former: Option<&Self>,
         fleet: &Fleet,
-        mut account: impl FnMut(ChannelId) -> Arc<Account>,
+        mut account: impl FnMut(&ChannelSpec) -> Arc<Account>,
     ) -> Self {
         let weight: f64 = specs.iter().map(|spec| spec.weight).sum();
         let busy: f64 =
@@ -63,19 +65,20 @@ impl Layout {
         let mut seats: Vec<Seat> = specs
             .iter()
             .map(|spec| {
-                let slot = former.and_then(|former| former.seat(spec.id)).map_or_else(
+                let same = |seat: &&Seat| seat.account64 == spec.account64;
+                let slot = former.and_then(|former| former.seat(spec.id)).filter(same).map_or_else(
                     || {
                         let limit = if busy >= BUSY && weight > 0.0 {
                             Limit::joining(busy * spec.weight / weight, fleet.seen())
                         } else {
                             Limit::unknown()
                         };
-                        Arc::new(Slot::new(limit, account(spec.id)))
+                        Arc::new(Slot::new(limit, account(spec)))
                     },
                     |seat| Arc::clone(&seat.slot),
                 );
-                let ChannelSpec { id, key64, weight, tier, max_concurrency: max, .. } = *spec;
-                Seat { id, key64, weight, tier, max, rates: Rates::of(spec), slot }
+                let ChannelSpec { id, key64, account64, weight, tier, max_concurrency: max, .. } = *spec;
+                Seat { id, key64, account64, weight, tier, max, rates: Rates::of(spec), slot }
             })
             .collect();
         seats.sort_by_key(|seat| seat.tier);
@@ -198,9 +201,10 @@ impl Seat {
     }
 
     fn is_as(&self, spec: &ChannelSpec) -> bool {
-        let Self { id, key64, weight, tier, max, rates, slot: _ } = self;
+        let Self { id, key64, account64, weight, tier, max, rates, slot: _ } = self;
         *id == spec.id
             && *key64 == spec.key64
+            && *account64 == spec.account64
             && weight.total_cmp(&spec.weight).is_eq()
             && *tier == spec.tier
             && *max == spec.max_concurrency

@@ -33,6 +33,7 @@
 //! let channel = |id, name: &str, weight| ChannelSpec {
 //!     id: ChannelId(id),
 //!     key64: stable_hash(name.as_bytes()),
+//!     account64: 0,
 //!     weight,
 //!     tier: 0,
 //!     max_concurrency: None,

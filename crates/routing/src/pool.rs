@@ -123,7 +123,7 @@ impl Pool {
         specs: &[ChannelSpec],
         policy: PolicyKind,
         params: Params,
-        account: impl FnMut(ChannelId) -> Arc<Account>,
+        account: impl FnMut(&ChannelSpec) -> Arc<Account>,
     ) -> Self {
         let fleet = Arc::new(Fleet::new());
         let layout = Layout::new(specs, policy, params, None, &fleet, account);
@@ -137,7 +137,7 @@ impl Pool {
         specs: &[ChannelSpec],
         policy: PolicyKind,
         params: Params,
-        account: impl FnMut(ChannelId) -> Arc<Account>,
+        account: impl FnMut(&ChannelSpec) -> Arc<Account>,
     ) -> Self {
         let layout = self.layout.load();
         let next = Layout::new(specs, policy, params, Some(&layout), &self.fleet, account);
@@ -173,6 +173,6 @@ impl Pool {
     }
 }
 
-fn new_account(_: ChannelId) -> Arc<Account> {
+fn new_account(_: &ChannelSpec) -> Arc<Account> {
     Arc::default()
 }

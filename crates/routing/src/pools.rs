@@ -6,7 +6,7 @@ use gateway_domain::ChannelId;
 
 use crate::budget::Account;
 use crate::sync::{Mutex, MutexGuard};
-use crate::{BuildError, Pool, PoolSpec, spec};
+use crate::{BuildError, ChannelSpec, Pool, PoolSpec, spec};
 
 /// The pools of one configuration, by name.
 pub type PoolMap = HashMap<Arc<str>, Arc<Pool>>;
@@ -25,7 +25,7 @@ pub struct Pools {
 #[derive(Debug, Default)]
 struct Ledger {
     not_admitted: HashSet<ChannelId>,
-    accounts: HashMap<ChannelId, Arc<Account>>,
+    accounts: HashMap<(ChannelId, u64), Arc<Account>>,
 }
 
 // === impl Pools ===
@@ -90,7 +90,8 @@ impl Ledger {
     /// The pool for a specification that was checked.
     fn adopt(&mut self, spec: &PoolSpec, former: Option<&Arc<Pool>>) -> Arc<Pool> {
         let PoolSpec { name: _, channels, policy, params } = spec;
-        let account = |id| Arc::clone(self.accounts.entry(id).or_default());
+        let account =
+            |spec: &ChannelSpec| Arc::clone(self.accounts.entry((spec.id, spec.account64)).or_default());
         let pool = match former {
             Some(pool) if pool.layout().is_as(channels, *policy, *params) => return Arc::clone(pool),
             Some(pool) => Arc::new(pool.succeed(channels, *policy, *params, account)),

@@ -28,6 +28,7 @@ fn channel(id: i64) -> ChannelSpec {
     ChannelSpec {
         id: ChannelId(id),
         key64: stable_hash(&id.to_le_bytes()),
+        account64: 0,
         weight: 1.0,
         tier: 0,
         max_concurrency: None,

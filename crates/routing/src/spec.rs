@@ -13,6 +13,9 @@ pub struct ChannelSpec {
     /// A hash of something about the channel that is the same on every replica and after every restart, such as
     /// [`stable_hash`](crate::stable_hash) of its name. It decides which sessions are at home here.
     pub key64: u64,
+    /// A number for whose account it is, such as a hash of its address and key: what was learned of one account says nothing
+    /// of the next. Always the same where that cannot change.
+    pub account64: u64,
     /// Its share of traffic relative to its neighbours, ≥ 0 and finite. 0 drains: it is never chosen, and sessions
     /// move away.
     pub weight: f64,

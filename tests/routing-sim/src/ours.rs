@@ -43,6 +43,7 @@ impl Ours {
             .map(|(id, channel)| ChannelSpec {
                 id,
                 key64: channel.key,
+                account64: 0,
                 weight: channel.weight,
                 tier: 0,
                 max_concurrency: None,

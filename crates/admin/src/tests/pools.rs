@@ -35,6 +35,7 @@ fn spec(channel: &Channel, weight: u32) -> ChannelSpec {
     ChannelSpec {
         id: channel.id,
         key64: stable_hash(channel.name.as_bytes()),
+        account64: 0,
         weight: f64::from(channel.weight) * f64::from(weight),
         tier: channel.tuning.tier,
         max_concurrency: channel.max_concurrency,

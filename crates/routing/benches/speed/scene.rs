@@ -95,6 +95,7 @@ impl Scene {
             .map(|id| ChannelSpec {
                 id: ChannelId(id),
                 key64: stable_hash(format!("channel-{id}").as_bytes()),
+                account64: 0,
                 weight: if id % 2 == 0 { 1.0 } else { 2.0 },
                 tier: 0,
                 max_concurrency: None,

@@ -75,6 +75,28 @@ fn configured_concurrency_is_the_accounts_and_counts_over_all_pools() {
 }
 
 #[test]
+fn another_account_under_the_same_channel_begins_anew_in_all_pools() {
+    let pools = Pools::new();
+    let of = |account64| {
+        let one = ChannelSpec { account64, requests_per_minute: Some(1), ..channel(0, 1.0) };
+        [spec("a", vec![one]), spec("b", vec![one])]
+    };
+    let none = ChannelSet::new();
+    let map = pools.adopt(&of(1)).unwrap();
+    let ask = |pool: &Arc<Pool>| pool.decide(&plain(&none, true), NOW, 1);
+    let refused =
+        Outcome { retry_after: Some(Micros::from_millis(60_000)), ..Outcome::of(Kind::RateLimited) };
+    ask(&map["a"]).unwrap().ticket.finish(refused, NOW);
+    assert!(ask(&map["a"]).is_err() && ask(&map["b"]).is_err());
+
+    let map = pools.adopt(&of(1)).unwrap();
+    assert!(ask(&map["a"]).is_err() && ask(&map["b"]).is_err(), "it is the same account");
+    let map = pools.adopt(&of(2)).unwrap();
+    assert!(ask(&map["a"]).is_ok());
+    assert!(ask(&map["b"]).is_err(), "its budget is one");
+}
+
+#[test]
 fn a_bad_specification_changes_nothing_at_all() {
     let pools = Pools::new();
     let before = pools.adopt(&[spec("a", channels(&[1.0]))]).unwrap();

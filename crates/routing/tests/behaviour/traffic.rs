@@ -15,6 +15,7 @@ pub(crate) fn channel(id: i64, weight: f64) -> ChannelSpec {
     ChannelSpec {
         id: ChannelId(id),
         key64,
+        account64: 0,
         weight,
         tier: 0,
         max_concurrency: None,

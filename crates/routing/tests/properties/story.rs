@@ -102,6 +102,7 @@ pub(crate) fn specs(weights: &[f64]) -> Vec<ChannelSpec> {
     let spec = |(id, weight): (i64, &f64)| ChannelSpec {
         id: ChannelId(id),
         key64: stable_hash(&id.to_le_bytes()),
+        account64: 0,
         weight: *weight,
         tier: u8::from(id % 4 == 3),
         max_concurrency: (id == 2).then_some(3),
