@@ -162,8 +162,8 @@ impl Admin {
         let now = (self.parts.clock)();
         match self.admit(head, caller, now) {
             Ok((Way::Open, _)) if !self.gate.is_open() => Ok(MAX_PUBLIC_BODY_BYTES),
-            // One byte more shows that it is too large, which is said in the API's own words.
-            Ok(_) => Ok(MAX_BODY_BYTES + 1),
+            // What is somewhat too large is told so in the API's own words.
+            Ok(_) => Ok(4 * MAX_BODY_BYTES),
             Err(error) => Err(Box::new(signed(refuse(&error), head, request_id))),
         }
     }

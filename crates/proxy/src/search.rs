@@ -257,6 +257,8 @@ impl Search<'_> {
     fn decide_around(&self, wish: &Wish<'_>, now: Micros, seed: u64) -> Result<Decision, NoRoute> {
         match self.decide(wish, now, seed) {
             Ok(decision) if !decision.panic => return Ok(decision),
+            // That is how the first one to ask comes back; if it fails, the others are asked.
+            Ok(trial) if trial.probe => return Ok(Decision { panic: false, ..trial }),
             Ok(desperate) => desperate.ticket.unsent(now),
             Err(_) => {}
         }

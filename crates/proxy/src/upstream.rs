@@ -63,8 +63,8 @@ pub(crate) enum SendError {
     Closed {
         /// What was noticed.
         error: AnswerError,
-        /// Nothing of an answer had come: on a kept connection that is how one ends that the other side has closed.
-        unanswered: bool,
+        /// How far the request had come.
+        progress: Progress,
     },
     /// What came is not HTTP.
     Protocol(AnswerError),
@@ -74,6 +74,29 @@ pub(crate) enum SendError {
     Target,
     /// No answer had begun when it had to.
     Late,
+}
+
+/// How far a request had come when its connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The other side has not looked at it.
+    Unread,
+    /// Nothing of an answer had come: on a kept connection that is how one ends that the other side has closed.
+    Unanswered,
+    /// An answer had begun, or the other side has given up this one request.
+    Answered,
+}
+
+// === impl Progress ===
+
+impl Progress {
+    fn may_be_sent_again(self, within: Within) -> bool {
+        match self {
+            Self::Unread => true,
+            Self::Unanswered => within.may_repeat || within.from.elapsed() < TOLD_WITHIN,
+            Self::Answered => false,
+        }
+    }
 }
 
 // === impl Upstreams ===
@@ -102,8 +125,7 @@ impl Upstreams {
     ) -> Result<Response<AnswerBody>, SendError> {
         if let Some(kept) = self.pool.take(target.origin(), timeouts.idle, within.from) {
             match self.send_over(kept, target, asked(), timeouts, within.until).await {
-                Err(SendError::Closed { unanswered: true, .. })
-                    if within.may_repeat || within.from.elapsed() < TOLD_WITHIN => {}
+                Err(SendError::Closed { progress, .. }) if progress.may_be_sent_again(within) => {}
                 settled => return settled,
             }
         }
@@ -194,7 +216,8 @@ impl From<http1::Failed> for SendError {
             error @ http1::Error::Body(_) => Self::Body(error.into()),
             error @ http1::Error::Protocol(_) => Self::Protocol(error.into()),
             error @ (http1::Error::Io(_) | http1::Error::Early) => {
-                Self::Closed { error: error.into(), unanswered: !answered }
+                let progress = if answered { Progress::Answered } else { Progress::Unanswered };
+                Self::Closed { error: error.into(), progress }
             }
         }
     }

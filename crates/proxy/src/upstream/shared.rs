@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
 use super::idleness::Idleness;
-use super::{AnswerBody, Outgoing, SendError};
+use super::{AnswerBody, Outgoing, Progress, SendError};
 
 type Sender = http2::SendRequest<Outgoing>;
 
@@ -113,26 +113,26 @@ impl Seat {
         mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<AnswerBody>, SendError> {
-        let sent = match self.sender.ready().await {
-            Ok(()) => self.sender.send_request(request).await,
-            Err(error) => Err(error),
-        };
-        match sent {
+        if let Err(error) = self.sender.ready().await {
+            return Err(SendError::Closed { progress: Progress::Unread, error: error.into() });
+        }
+        match self.sender.send_request(request).await {
             Ok(response) => Ok(response.map(|body| AnswerBody::http2(body, self))),
             Err(error) if error.is_user() => Err(SendError::Body(error.into())),
             Err(error) if error.is_parse() => Err(SendError::Protocol(error.into())),
-            Err(error) => {
-                Err(SendError::Closed { unanswered: is_connections_end(&error), error: error.into() })
-            }
+            Err(error) => Err(SendError::Closed { progress: progress_of(&error), error: error.into() }),
         }
     }
 }
 
-/// Whether it was the connection that ended. An HTTP/2 upstream can give up one request and keep the connection: that is
-/// its failure, and the request may have cost it much; only what it says it has not looked at may be sent again.
-fn is_connections_end(error: &hyper::Error) -> bool {
-    let http2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-    http2.is_none_or(|error| !error.is_reset() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+/// An HTTP/2 upstream can give up one request and keep the connection: that is its failure, and the request may have cost it
+/// much; only what it says it has not looked at may be sent again.
+fn progress_of(error: &hyper::Error) -> Progress {
+    match error.source().and_then(|source| source.downcast_ref::<h2::Error>()) {
+        Some(error) if error.reason() == Some(h2::Reason::REFUSED_STREAM) => Progress::Unread,
+        Some(error) if error.is_reset() => Progress::Answered,
+        Some(_) | None => Progress::Unanswered,
+    }
 }
 
 impl Drop for Seat {
@@ -243,7 +243,7 @@ mod tests {
         let mut shared = seat.share(MINUTE);
         let request = Request::post("http://upstream/reset").body(whole(b""));
         let failed = seat.send(request.unwrap()).await;
-        assert!(matches!(failed, Err(SendError::Closed { unanswered: false, .. })), "{failed:?}");
+        assert!(matches!(failed, Err(SendError::Closed { progress: Progress::Answered, .. })), "{failed:?}");
         assert!(shared.take(MINUTE, Instant::now()).is_some(), "the connection is good");
     }
 }

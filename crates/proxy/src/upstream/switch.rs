@@ -6,7 +6,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 
 use super::http1::{Socket, Wire};
-use super::{AnswerBody, ConnectError, Outgoing, SendError};
+use super::{AnswerBody, ConnectError, Outgoing, Progress, SendError};
 use crate::tasks;
 
 /// How many headers an answer may have.
@@ -56,6 +56,6 @@ fn failed(error: hyper::Error) -> SendError {
     } else if error.is_parse() {
         SendError::Protocol(error.into())
     } else {
-        SendError::Closed { error: error.into(), unanswered: false }
+        SendError::Closed { error: error.into(), progress: Progress::Answered }
     }
 }
