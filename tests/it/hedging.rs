@@ -1,5 +1,8 @@
 //! A second attempt beside a slow first one, and first tokens that are given up.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gateway_tests::{
     ADMIN_TOKEN, Gate, Gateway, GatewayBuilder, Reply, Upstream, chat, eventually, hang, in_order, ms, sse,
     status,
@@ -8,8 +11,13 @@ use serde_json::{Value, json};
 
 /// Channels of one model in this order, the next one asked beside the first after so long.
 pub(crate) fn hedged(upstreams: &[&Upstream], after: &str) -> GatewayBuilder {
+    hedging(Gateway::serving_weighted("m", in_order(upstreams.iter().copied())), after)
+}
+
+/// The same of these models.
+fn hedging(builder: GatewayBuilder, after: &str) -> GatewayBuilder {
     let after = after.to_owned();
-    Gateway::serving_weighted("m", in_order(upstreams.iter().copied())).config(move |table| {
+    builder.config(move |table| {
         let models = table.get_mut("models").and_then(toml::Value::as_array_mut).expect("there are models");
         let hedge = toml::Table::from_iter([
             ("after".to_owned(), after.into()),
@@ -211,6 +219,60 @@ async fn a_first_token_that_hangs_is_given_up_for_a_channel_that_is_known_to_be_
     assert_eq!((answer.channel(), answer.attempts()), (well.name(), 2));
     let attempts = attempts(&gw, answer.request_id()).await;
     assert_eq!(attempts[0]["outcome"], "cut");
+}
+
+#[tokio::test]
+async fn a_first_token_that_hangs_beside_a_hedge_is_given_up_once_the_hedge_has_failed() {
+    // Whoever of the others is asked first refuses when the first token has long been late.
+    let is_armed = Arc::new(AtomicBool::new(false));
+    let mut upstreams = Vec::new();
+    for name in ["one", "two", "three"] {
+        let is_armed = Arc::clone(&is_armed);
+        let answers = move |_: &_| {
+            let refuses = is_armed.swap(false, Ordering::Relaxed);
+            if refuses { status(503).after(ms(3_500)) } else { sse([name]).into() }
+        };
+        upstreams.push(Upstream::answering(answers).start().await);
+    }
+    let gw = hedging(Gateway::serving("m", &upstreams), "250ms").start().await;
+    for session in 0..60 {
+        let chat = gw.chat("m").say("hi").stream().header("x-session-id", &session.to_string());
+        assert_eq!(chat.send().await.status, 200);
+    }
+    let home = gw.chat("m").say("hi").stream().send().await;
+    let hangs =
+        upstreams.iter().find(|upstream| upstream.name() == home.channel()).expect("it is one of them");
+    hangs.set_always(hang());
+    is_armed.store(true, Ordering::Relaxed);
+
+    // The hard limit is a minute.
+    let answer = gw.chat("m").say("hi").stream().send().await;
+
+    assert_eq!((answer.status, answer.attempts()), (200, 3), "{}", answer.body_text());
+    let attempts = attempts(&gw, answer.request_id()).await;
+    let told: Vec<_> = attempts.iter().map(|a| a["outcome"].as_str().unwrap()).collect();
+    assert_eq!(told, ["cut", "server_error", "ok"]);
+}
+
+#[tokio::test]
+async fn a_hedge_that_nobody_is_well_enough_for_costs_no_budget() {
+    let first = Upstream::answering(|_| status(503)).start().await;
+    let out = Upstream::answering(|_| status(401)).start().await;
+    let gw = hedged(&[&first, &out], "50ms").channel(&out, "requests_per_minute", 5).start().await;
+    assert_eq!(gw.chat("m").say("hi").send().await.status, 502);
+    assert_eq!(out.count(), 1, "from now on it is out");
+    first.set_always(chat("quick"));
+    save_up(&gw, 20).await;
+    first.set_always(chat("late").after(ms(300)));
+    for _ in 0..10 {
+        gw.chat("m").say("hi").send().await.assert_text("late");
+    }
+
+    assert_eq!(out.count(), 1);
+    let pools = gw.admin().read("/api/routing/pools").await;
+    let limited: Vec<&Value> =
+        pools[0]["channels"].as_array().unwrap().iter().map(|c| &c["limited_by"]).collect();
+    assert_eq!(limited, [&Value::Null, &Value::Null], "{pools}");
 }
 
 #[tokio::test]

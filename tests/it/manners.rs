@@ -229,6 +229,16 @@ async fn heads_that_are_too_large_are_431() {
 }
 
 #[tokio::test]
+async fn the_limit_of_heads_is_the_same_over_http2() {
+    let up = Upstream::scripted().always(chat("ok")).start().await;
+    for (limit, status) in [(65_536, 200), (16_384, 431)] {
+        let gw = quick(&up).set("server.max_header_bytes", limit).start().await;
+        let answer = gw.chat("m").say("hi").header("x-long", &"y".repeat(30_000)).h2().send().await;
+        assert_eq!(answer.status, status, "{limit}");
+    }
+}
+
+#[tokio::test]
 async fn another_limit_of_heads_holds_for_the_next_connection() {
     let up = Upstream::scripted().always(chat("ok")).start().await;
     let gw = quick(&up).start().await;

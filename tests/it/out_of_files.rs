@@ -198,6 +198,28 @@ async fn a_name_that_cannot_be_looked_up_for_want_of_a_file_speaks_against_no_ch
 }
 
 #[tokio::test]
+async fn probes_for_which_no_file_is_left_take_no_channel_out() {
+    let up = Upstream::answering(|_| chat("ok")).start().await;
+    let builder = Gateway::serving("m", [&up])
+        .channel(&up, "probe", "models")
+        .set("health_check.interval", "1s")
+        .set("health_check.timeout", "500ms")
+        .set("health_check.unhealthy_after", 1);
+    let Some(gw) = builder.spawn().await else { return };
+    let health = async || gw.admin().get("/api/channels/1/health").await.json();
+    in_good_time("it is probed", async || (health().await["status"] == "healthy").then_some(())).await;
+    let _held = use_up_files(&gw).await;
+
+    // Nobody can be asked whether the probes have been tried; it is several times their interval.
+    tokio::time::sleep(ms(4_000)).await;
+
+    gw.unfreeze_files();
+    assert_eq!(health().await["status"], "healthy");
+    let left = gw.metrics().await.count("gateway_channel_transitions_total", &[("to", "unhealthy")]);
+    assert_eq!(left, 0, "{}", gw.output());
+}
+
+#[tokio::test]
 async fn a_name_is_looked_up_with_the_file_of_a_connection_that_nobody_uses() {
     let names = NameServer::start().await;
     let gate = Gate::shut();

@@ -136,8 +136,8 @@ impl Press {
         }
     }
 
-    /// Somebody who had agreed could not follow after all, and what is declared is in the database already. The next admin write would make it live, with
-    /// the old settings, so the last good declaration is put back.
+    /// Somebody who had agreed could not follow after all, and what is declared is in the database already. The next admin
+    /// write would make it live, with the old settings, so the last good declaration is put back, as far as that goes.
     async fn take_back(&mut self, refused: PublishError) -> PublishError {
         let (store, good) = (self.parts.store.clone(), Arc::clone(&self.good.declaration));
         match blocking(move || store.apply(&good).map_err(storage)).await {

@@ -205,7 +205,7 @@ impl Mailbox {
             }
             if due.is_some_and(|due| due <= now) {
                 inside.fill(batch);
-                inside.went_before += u8::from(inside.prune && !waited_enough);
+                inside.went_before = inside.went_before.saturating_add(u8::from(inside.prune));
                 return Turn::Batch;
             }
             let until = [due, inside.closing].into_iter().flatten().min();

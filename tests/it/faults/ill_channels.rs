@@ -134,12 +134,13 @@ async fn with_all_channels_down_every_answer_comes_at_once_and_the_first_that_is
 async fn calls_do_not_pile_up_while_all_channels_are_down() {
     let (one, two) = (Upstream::refusing(), Upstream::refusing());
     let keys = user_keys("pile", 200);
-    let gw = impatient(&[&one, &two]).users(&keys).start().await;
+    // Not impatient: two hundred calls at once may take a slow machine longer than a fraction of a second.
+    let gw = Gateway::serving_weighted("m", in_order([&one, &two]));
+    let gw = gw.set("proxy.pool_idle_timeout", "50ms").users(&keys).start().await;
 
     for answer in all(keys.iter().map(|key| gw.chat("m").say("hi").key(key).send())).await {
         answer.assert_error_shape();
-        // A machine that stalls makes a refusal late.
-        assert!(matches!(answer.status, 502..=504), "{}", answer.body_text());
+        assert!(matches!(answer.status, 502 | 503), "{}", answer.body_text());
     }
 
     nothing_is_left(&gw, &[]).await;
